@@ -1,0 +1,1 @@
+//! Lacuna on a real host: plan, apply, probe, measure.

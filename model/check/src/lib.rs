@@ -1,0 +1,1 @@
+//! Lacuna's checking engine: every interleaving, shortest traces.

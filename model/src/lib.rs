@@ -1,0 +1,1 @@
+//! Lacuna's formal model: types, the transition relation, profiles, guarantees, evidence, analysis.

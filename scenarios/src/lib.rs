@@ -1,0 +1,1 @@
+//! Lacuna's scenario formats and library.

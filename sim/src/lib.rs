@@ -1,0 +1,1 @@
+//! Lacuna's simulator: schedulers, seeded resolver, statistics, traces.

@@ -1,1 +1,5 @@
-//! Lacuna's formal model: types, the transition relation, profiles, guarantees, evidence, analysis.
+//! Lacuna's formal model.
+pub mod evidence;
+pub mod guarantee;
+pub mod profile;
+pub mod trace;

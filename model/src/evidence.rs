@@ -1,0 +1,121 @@
+//! Evidence: what a checker, an analysis, a simulation or a host says of one guarantee, and what it rests on.
+//!
+//! A verdict never claims more than was done: a search that was cut off is `unknown`, one that was bounded in depth is
+//! `proved-to-depth`, one in which the guarantee had nothing to say is `vacuous`, and a simulation only ever `held`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::trace::Trace;
+
+/// What an exhaustive search of the model says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "kebab-case")]
+pub enum ModelVerdict {
+    /// Holds in every reachable state, and the search ended.
+    Proved,
+    /// Holds in every state reachable with at most `depth` steps of the adversary.
+    ProvedToDepth {
+        /// That bound.
+        depth: u32,
+    },
+    /// Does not hold.
+    Refuted {
+        /// A shortest path to the violation, as a story.
+        trace: Trace,
+        /// What is wrong at its end, in a sentence.
+        violation: String,
+    },
+    /// Nothing that the guarantee speaks of ever happened.
+    Vacuous,
+    /// The search ended early.
+    Unknown {
+        /// Which limit ended it.
+        limit: String,
+    },
+}
+
+impl ModelVerdict {
+    /// The verdict's name, as printed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Proved => "proved",
+            Self::ProvedToDepth { .. } => "proved-to-depth",
+            Self::Refuted { .. } => "refuted",
+            Self::Vacuous => "vacuous",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
+/// What a host measurement says of one attack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostOutcome {
+    /// The attack succeeds without the mechanism, fails with it, and the judge outside saw no effect.
+    Enforced,
+    /// Some of it got through.
+    Partial,
+    /// The call that should enforce it succeeded, and the attack still got through.
+    AcceptedNotEnforced,
+    /// The attack got through; no mechanism was there.
+    NotEnforced,
+    /// What would be attacked does not exist on this host.
+    SurfaceAbsent,
+    /// The control failed: the attack does not succeed even without the mechanism.
+    Inconclusive,
+    /// A privilege or a facility is missing; the row says which, and where it is to be had.
+    NotTestableHere,
+}
+
+impl HostOutcome {
+    /// The outcome's name, as printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforced => "enforced",
+            Self::Partial => "partial",
+            Self::AcceptedNotEnforced => "accepted-not-enforced",
+            Self::NotEnforced => "not-enforced",
+            Self::SurfaceAbsent => "surface-absent",
+            Self::Inconclusive => "inconclusive",
+            Self::NotTestableHere => "not-testable-here",
+        }
+    }
+
+    /// Did anything get out?
+    pub fn got_out(self) -> bool {
+        matches!(self, Self::Partial | Self::AcceptedNotEnforced | Self::NotEnforced)
+    }
+}
+
+/// What the analysis says of one context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "kebab-case")]
+pub enum AnalysisVerdict {
+    /// The worst response is at most this, and within the deadline.
+    Bound,
+    /// Some job can miss its deadline; the witness says which.
+    Unschedulable {
+        /// The first job of the busy period that misses, and its response.
+        witness: String,
+    },
+    /// No bound was found.
+    Unknown {
+        /// Why.
+        limit: String,
+    },
+}
+
+/// What a simulation saw; never a proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "kebab-case")]
+pub enum SimVerdict {
+    /// No deadline was missed in this run.
+    Held,
+    /// A deadline was missed.
+    Missed {
+        /// Number of the first job that missed, from 0.
+        job: u64,
+        /// When it was released, in nanoseconds from the start.
+        released_ns: u64,
+    },
+}

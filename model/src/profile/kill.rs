@@ -1,0 +1,27 @@
+//! Axis *kill*: what one kill of a group reaches.
+//!
+//! `OneProcess · Walk < Atomic`. A walk takes a snapshot of the members, then kills them one by one: whoever is born
+//! in between is missed. An atomic kill reaches every process that is tracked at that moment, and no fork passes it.
+//!
+//! Sources: Linux `kill(2)` for process groups (atomic against fork: `copy_process` in `kernel/fork.c` returns
+//! -ERESTARTNOINTR while a signal is pending), cgroup v2 documentation, `cgroup.kill` ("deals with concurrent forks
+//! appropriately and is protected against migrations"), `pid_namespaces(7)` (the end of init kills all).
+
+use serde::{Deserialize, Serialize};
+
+/// What a kill of a group does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kill {
+    /// Only the process that was spawned into the group first.
+    OneProcess,
+    /// A snapshot of the members, killed one action each.
+    Walk,
+    /// All tracked members in one action.
+    Atomic,
+}
+
+impl Kill {
+    /// All choices; the last is stronger than each other one.
+    pub const ALL: [Self; 3] = [Self::OneProcess, Self::Walk, Self::Atomic];
+}

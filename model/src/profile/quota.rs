@@ -1,0 +1,70 @@
+//! Axis *quota*: who is counted when a process is created or memory is charged, one choice a resource.
+//!
+//! `None · PerUser · PerJobGroup < Reserved`. A per-user quota binds the group only together with everyone else of
+//! that user; a reservation also keeps the others from using up what the group was promised.
+//!
+//! Sources: Linux `getrlimit(2)` (`RLIMIT_NPROC` counts the real user), cgroup v1 and v2 `pids` and `memory`
+//! documentation; seL4 untyped memory (a reservation).
+
+use serde::{Deserialize, Serialize};
+
+/// Whose use is counted against a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quota {
+    /// Nobody's: the limit is not enforced.
+    None,
+    /// Everything of the same user; in the model, of the same domain.
+    PerUser,
+    /// The job group's.
+    PerJobGroup,
+    /// The job group's, set aside when the group is made.
+    Reserved,
+}
+
+/// How much of a resource is in use, by the ways a quota may count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// By the job group.
+    pub group: u64,
+    /// By the whole domain of the job group.
+    pub domain: u64,
+    /// What is free in the whole system.
+    pub free: u64,
+    /// What of that is set aside for other groups, were they to reserve.
+    pub set_aside_for_others: u64,
+}
+
+impl Quota {
+    /// All choices; the last is stronger than each other one.
+    pub const ALL: [Self; 4] = [Self::None, Self::PerUser, Self::PerJobGroup, Self::Reserved];
+
+    /// May `more` units be taken, under a limit (none means unlimited)?
+    pub fn admits(self, usage: Usage, limit: Option<u64>, more: u64) -> bool {
+        let within = |used: u64| limit.is_none_or(|limit| used.saturating_add(more) <= limit);
+        match self {
+            Self::None => more <= usage.free,
+            Self::PerUser => within(usage.domain) && more <= usage.free,
+            Self::PerJobGroup => within(usage.group) && more <= usage.free,
+            Self::Reserved => within(usage.group) && more <= usage.free.saturating_sub(usage.set_aside_for_others),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_choice_counts_someone_else() {
+        let usage = Usage { group: 1, domain: 3, free: 10, set_aside_for_others: 10 };
+        let admitted: Vec<_> = Quota::ALL.into_iter().filter(|quota| quota.admits(usage, Some(3), 1)).collect();
+        assert_eq!(admitted, [Quota::None, Quota::PerJobGroup]);
+    }
+
+    #[test]
+    fn nobody_passes_the_whole_system() {
+        let usage = Usage { group: 0, domain: 0, free: 0, set_aside_for_others: 0 };
+        assert!(Quota::ALL.into_iter().all(|quota| !quota.admits(usage, None, 1)));
+    }
+}

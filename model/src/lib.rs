@@ -2,4 +2,6 @@
 pub mod evidence;
 pub mod guarantee;
 pub mod profile;
+pub mod system;
 pub mod trace;
+pub mod units;

@@ -1,9 +1,9 @@
 //! The system: what a scenario says, checked and resolved. Names have become indices; everything else is as written.
 //!
-//! Lists are indexed by the ids of this module. Whoever builds a [`System`] (lacuna-scenarios does) keeps these
-//! invariants, and [`System::defects`] finds what breaks them:
-//! - every id is in range; a list in a [`Program`] is not nested deeper than [`MAX_NESTING`];
-//! - a process with `spawned` or forked instances is created by some instruction; the others start with the system;
+//! Lists are indexed by the ids of this module. Whoever builds a [`System`] (lacuna-scenarios does, and reports every
+//! breach with its place in the file) keeps these invariants:
+//! - every id is in range; instructions are not nested deeper than [`MAX_NESTING`];
+//! - at least one process is created by no other: those start with the system;
 //! - a fork's child has its parent's domain; execution-time intervals are not empty.
 
 use crate::units::{Bytes, Nanos};
@@ -348,16 +348,17 @@ impl System {
         }
     }
 
-    /// Is the process created by an instruction of some program? Otherwise it starts with the system.
-    pub fn is_created_at_run_time(&self, process: ProcessId) -> bool {
+    /// Does the process start with the system? It does unless another process creates it.
+    pub fn starts_with_the_system(&self, process: ProcessId) -> bool {
         let mut created = false;
-        self.for_each_instruction(|_, instruction| {
+        self.for_each_instruction(|creator, instruction| {
             created |= match instruction {
-                Instruction::Spawn { process: child, .. } => *child == process,
-                Instruction::Fork(child) => *child == process,
+                Instruction::Spawn { process: child, .. } | Instruction::Fork(child) => {
+                    *child == process && creator != process
+                }
                 _ => false,
             };
         });
-        created
+        !created
     }
 }

@@ -49,7 +49,7 @@ fn parse(text: &str, what: &'static str, table: &[(&str, u64)]) -> Result<u64, U
     let (number, unit) = text.split_at(split);
     let &(_, scale) = table.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(malformed)?;
     let (whole, fraction) = number.split_once('.').map_or((number, ""), |(whole, fraction)| (whole, fraction));
-    if whole.is_empty() || (number.contains('.') && fraction.is_empty()) {
+    if whole.is_empty() || fraction.contains('.') || (number.contains('.') && fraction.is_empty()) {
         return Err(malformed());
     }
     let too_large = || UnitError::TooLarge(text.into());

@@ -45,7 +45,7 @@ fn source(name: &str) -> Result<Source, Failure> {
     }
     let entries = library();
     if let Some(entry) = entries.iter().find(|entry| entry.name == name) {
-        return Ok(entry.source());
+        return Ok(entry.source.clone());
     }
     let names = entries.iter().map(|entry| entry.name);
     let near = names.map(|known| (strsim::damerau_levenshtein(known, name), known)).min();

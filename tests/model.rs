@@ -51,7 +51,7 @@ fn the_story_of_the_leak_is_the_race_and_nothing_else() {
 
 #[test]
 fn what_the_scenario_does_not_expect_is_exit_1() {
-    let text = lacuna_scenarios::library().iter().find(|entry| entry.name == "fork-bomb").unwrap().source().text;
+    let text = lacuna_scenarios::library().iter().find(|entry| entry.name == "fork-bomb").unwrap().source.text.clone();
     let (_keep, path) = file("mine.ron", &text.replace("Fails([G6])", "Holds"));
     assert_eq!(lacuna(&["check", &path, "--kernel", "linux"]).code, Some(1));
     assert_eq!(lacuna(&["check", &path, "--kernel", "ideal"]).code, Some(0));

@@ -10,7 +10,7 @@ use stateright::{Checker, Model};
 #[test]
 fn stateright_finds_the_same() {
     for entry in lacuna_scenarios::library() {
-        let system = entry.source().parse().unwrap().system;
+        let system = entry.source.parse().unwrap().system;
         for (name, _) in Profile::NAMED {
             let objects = Objects::new(&system, &Profile::named(name).unwrap()).unwrap();
             let ours = explore(&objects, &Limits::default(), |_| {});

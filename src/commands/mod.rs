@@ -3,5 +3,4 @@
 pub mod analyse;
 pub mod check;
 pub mod scenarios;
-pub mod simulate;
 pub mod validate;

@@ -15,7 +15,7 @@ pub fn run(format: Format) -> Result<Exit, Failure> {
     let entries: Vec<(String, String)> = library()
         .iter()
         .filter_map(|entry| {
-            let system = entry.source().parse().ok()?.system;
+            let system = entry.system().ok()?;
             Some((system.name, system.about))
         })
         .collect();

@@ -1,0 +1,391 @@
+//! Lowering: from the shaped tree to the [`System`], with every check that needs more than one value.
+//!
+//! It never stops early: what is wrong is reported, left out, and the rest goes on. The system is of use only if
+//! nothing was reported.
+
+mod handles;
+mod names;
+mod program;
+mod tasks;
+
+pub use names::MAX_OF_A_KIND;
+
+use lacuna_model::system::{
+    Budget, Buffer, BufferId, Context, DomainId, Expectation, GroupId, JobGroup, KernelBounds, MAX_PROCESS_TABLE,
+    Object, ObjectClass, Overflow, Process, ProcessId, Right, SchedulingContext, SchedulingContextId, System, Task,
+};
+use lacuna_model::units::Nanos;
+
+use self::handles::Uses;
+use self::names::Table;
+use crate::diagnostic::{Mistake, Report, quote};
+use crate::schema::{self, Space};
+use crate::shape::{Fields, Item, Payload, Shape};
+use crate::tree::{Span, Word};
+
+/// The system that a file says.
+pub(crate) fn system(root: &Fields, report: &mut Report<'_>) -> System {
+    if root.key("tasks").is_some() {
+        let tasks = tasks::system(root, report);
+        let mut lower = Lower::new(root, report);
+        return System { expect: lower.expect(), kernel_bounds: lower.kernel_bounds(), ..tasks };
+    }
+    Lower::new(root, report).system()
+}
+
+struct Lower<'l, 's> {
+    root: &'l Fields,
+    report: &'l mut Report<'s>,
+    domains: Table,
+    objects: Table,
+    groups: Table,
+    buffers: Table,
+    handles: Table,
+    processes: Table,
+    scheduling: Table,
+    /// Filled as programs are lowered, checked when all are.
+    uses: Uses,
+}
+
+/// The keys of a map, as declarations.
+fn keys<'f>(root: &'f Fields, field: &str) -> impl Iterator<Item = Word> + 'f {
+    root.map(field).iter().map(|(word, _)| word.clone())
+}
+
+/// The text of the scenario's `name` or `about`, free of control characters.
+fn prose(root: &Fields, field: &str, report: &mut Report<'_>) -> String {
+    let Some(item) = root.get(field) else { return String::new() };
+    let Some(text) = item.text() else { return String::new() };
+    if text.trim().is_empty() {
+        report.push(Mistake::new(&item.span, format!("`{field}` is empty")).expected("a few words"));
+    } else if let Some(c) = text.chars().find(|c| c.is_control() && *c != '\n') {
+        let message = format!("`{field}` holds the control character {}", quote(c.encode_utf8(&mut [0; 4])));
+        report.push(Mistake::new(&item.span, message).expected("plain text"));
+    }
+    text.to_owned()
+}
+
+impl<'l, 's> Lower<'l, 's> {
+    fn new(root: &'l Fields, report: &'l mut Report<'s>) -> Self {
+        let mut table = |space, field: &str| {
+            let mut table = Table::declare(space, keys(root, field), report);
+            if root.get(field).is_some_and(|item| matches!(item.shape, Shape::Hole)) {
+                table.set_incomplete();
+            }
+            table
+        };
+        let objects = table(Space::Object, "objects");
+        let groups = table(Space::JobGroup, "job_groups");
+        let buffers = table(Space::Buffer, "buffers");
+        let mut processes = table(Space::Process, "processes");
+        let scheduling = table(Space::SchedulingContext, "scheduling_contexts");
+        if root.key("processes").is_none() {
+            processes.set_incomplete();
+        }
+        let named = root
+            .list("domains")
+            .iter()
+            .filter_map(|item| item.text().map(|text| Word { span: item.span.clone(), text: text.to_owned() }));
+        let mut domains = Table::declare(Space::Domain, named, report);
+        let readable = root.get("domains").is_some_and(|item| matches!(item.shape, Shape::List(_)));
+        if !readable || root.list("domains").iter().any(|item| item.text().is_none()) {
+            domains.set_incomplete();
+        }
+        let handles = handles::declare(root, &buffers, report);
+        Self { root, report, domains, objects, groups, buffers, handles, processes, scheduling, uses: Uses::default() }
+    }
+
+    fn error(&mut self, span: &Span, message: impl Into<String>, expected: impl Into<String>) {
+        self.report.push(Mistake::new(span, message).expected(expected));
+    }
+
+    /// The id of a referred name.
+    fn id(&mut self, space: Space, item: Option<&Item>) -> Option<u8> {
+        let item = item?;
+        let table = match space {
+            Space::Domain => &self.domains,
+            Space::Object => &self.objects,
+            Space::JobGroup => &self.groups,
+            Space::Buffer => &self.buffers,
+            Space::Handle => &self.handles,
+            Space::Process => &self.processes,
+            Space::SchedulingContext => &self.scheduling,
+            Space::Context | Space::Profile | Space::Task => return None,
+        };
+        table.resolve(space, item.text()?, &item.span, self.report)
+    }
+
+    fn system(mut self) -> System {
+        let root = self.root;
+        let name = prose(root, "name", self.report);
+        let about = prose(root, "about", self.report);
+        let objects = root.map("objects").iter().map(|(word, item)| self.object(word, item)).collect();
+        let job_groups: Vec<_> = root.map("job_groups").iter().map(|(word, item)| job_group(word, item)).collect();
+        let buffers = root.map("buffers").iter().map(|(word, item)| self.buffer(word, item)).collect();
+        let scheduling_contexts =
+            root.map("scheduling_contexts").iter().map(|(word, item)| self.scheduling_context(word, item)).collect();
+        let processes = self.processes();
+        let system = System {
+            name,
+            about,
+            domains: self.domains.texts().map(str::to_owned).collect(),
+            objects,
+            job_groups,
+            buffers,
+            handles: self.handles.texts().map(str::to_owned).collect(),
+            processes,
+            scheduling_contexts,
+            kernel_bounds: self.kernel_bounds(),
+            process_table: 0,
+            expect: self.expect(),
+        };
+        self.check_creation(&system);
+        let process_table = self.process_table(&system);
+        System { process_table, ..system }
+    }
+
+    fn object(&mut self, word: &Word, item: &Item) -> Object {
+        let class = item.record().and_then(|fields| fields.get("class")?.chosen()).map(|(name, _)| match name {
+            "File" => ObjectClass::File,
+            "Directory" => ObjectClass::Directory,
+            _ => ObjectClass::Network,
+        });
+        let mut allow = Vec::new();
+        for (domain, rights) in item.record().map(|fields| fields.map("allow")).unwrap_or_default() {
+            let id = self.domains.resolve(Space::Domain, &domain.text, &domain.span, self.report);
+            let mut granted = Vec::new();
+            for item in rights.list() {
+                let Some(right) = right(item) else { continue };
+                if let Some(class) = class {
+                    self.check_right(&item.span, right, class);
+                }
+                if granted.contains(&right) {
+                    self.error(&item.span, "this right is here twice", "every right once");
+                } else {
+                    granted.push(right);
+                }
+            }
+            if let Some(id) = id {
+                allow.push((DomainId(id), granted));
+            }
+        }
+        Object { name: word.text.clone(), class: class.unwrap_or(ObjectClass::File), allow }
+    }
+
+    fn check_right(&mut self, span: &Span, right: Right, class: ObjectClass) {
+        if !class.rights().contains(&right) {
+            let class_name = format!("{class:?}").to_lowercase();
+            let message = format!("`{right:?}` makes no sense for a {class_name}");
+            let expected = class.rights().iter().map(|right| format!("{right:?}")).collect::<Vec<_>>();
+            self.error(span, message, schema::list_of(expected.iter().map(String::as_str)));
+        }
+    }
+
+    fn domain_list(&mut self, items: &[Item]) -> Vec<DomainId> {
+        let mut ids = Vec::new();
+        for item in items {
+            let Some(id) = self.id(Space::Domain, Some(item)) else { continue };
+            if ids.contains(&DomainId(id)) {
+                self.error(&item.span, "this domain is here twice", "every domain once");
+            } else {
+                ids.push(DomainId(id));
+            }
+        }
+        ids
+    }
+
+    fn buffer(&mut self, word: &Word, item: &Item) -> Buffer {
+        let fields = item.record();
+        let overflow = match fields.and_then(|fields| fields.get("overflow")?.chosen()) {
+            Some(("Refuse", _)) => Overflow::Refuse,
+            Some(("Coalesce", _)) => Overflow::Coalesce,
+            _ => Overflow::Block,
+        };
+        Buffer {
+            name: word.text.clone(),
+            capacity: fields
+                .and_then(|fields| fields.integer("capacity"))
+                .and_then(|capacity| u8::try_from(capacity).ok())
+                .unwrap_or(1),
+            overflow,
+            send: self.domain_list(fields.map(|fields| fields.list("send")).unwrap_or_default()),
+            receive: self.domain_list(fields.map(|fields| fields.list("receive")).unwrap_or_default()),
+        }
+    }
+
+    fn scheduling_context(&mut self, word: &Word, item: &Item) -> SchedulingContext {
+        let fields = item.record();
+        let budget = fields.and_then(|fields| match (fields.key("budget"), fields.key("period")) {
+            (Some(_), Some(_)) => {
+                let (amount, period) = (fields.duration("budget")?, fields.duration("period")?);
+                if amount > period {
+                    let span = fields.get("budget").map_or(&fields.head, |item| &item.span).clone();
+                    self.error(&span, format!("the budget is larger than its period, {period}"), "at most the period");
+                }
+                Some(Budget { amount, period })
+            }
+            (Some(key), None) => {
+                self.error(key, "there is a `budget` and no `period`", "both or none");
+                None
+            }
+            (None, Some(key)) => {
+                self.error(key, "there is a `period` and no `budget`", "both or none");
+                None
+            }
+            (None, None) => None,
+        });
+        let priority = fields.and_then(|fields| fields.integer("priority")).and_then(|p| u32::try_from(p).ok());
+        SchedulingContext { name: word.text.clone(), priority: priority.unwrap_or(0), budget }
+    }
+
+    fn processes(&mut self) -> Vec<Process> {
+        let root = self.root;
+        if let Some(item) = root.get("processes")
+            && matches!(item.shape, Shape::Map(_))
+            && root.map("processes").is_empty()
+        {
+            self.error(&item.span, "there is no process", "at least one");
+        }
+        let mut processes = Vec::new();
+        // A table that was cut short has reported it; the ids of the others stay those of the table.
+        for (id, (word, item)) in (0..=u8::MAX).zip(root.map("processes")).take(MAX_OF_A_KIND) {
+            let fields = item.record();
+            let domain = self.id(Space::Domain, fields.and_then(|fields| fields.get("domain")));
+            let group = self.id(Space::JobGroup, fields.and_then(|fields| fields.get("group")));
+            let contexts = self.contexts(ProcessId(id), fields);
+            processes.push(Process {
+                name: word.text.clone(),
+                domain: DomainId(domain.unwrap_or(0)),
+                group: group.map(GroupId),
+                contexts,
+            });
+        }
+        processes
+    }
+
+    fn contexts(&mut self, process: ProcessId, fields: Option<&Fields>) -> Vec<Context> {
+        let Some(fields) = fields else { return Vec::new() };
+        let declared = fields.map("contexts");
+        if let Some(item) = fields.get("contexts")
+            && matches!(item.shape, Shape::Map(_))
+            && declared.is_empty()
+        {
+            self.error(&item.span, "the process has no execution context", "at least one");
+        }
+        if let Some((word, _)) = declared.get(MAX_OF_A_KIND) {
+            let message = "this execution context is one too many";
+            self.error(&word.span, message, format!("at most {MAX_OF_A_KIND} a process"));
+        }
+        let mut contexts = Vec::new();
+        for (index, (word, item)) in declared.iter().enumerate().take(MAX_OF_A_KIND) {
+            let fields = item.record();
+            let schedule = self.id(Space::SchedulingContext, fields.and_then(|fields| fields.get("schedule")));
+            let task = fields.and_then(|fields| self.task(fields));
+            let kind = if fields.is_some_and(|fields| fields.key("task").is_some()) {
+                program::Runs::OncePerJob
+            } else {
+                program::Runs::Once
+            };
+            let program = match fields.and_then(|fields| fields.get("program")) {
+                Some(item) => self.program(process, index, item, kind),
+                None => Vec::new(),
+            };
+            contexts.push(Context {
+                name: word.text.clone(),
+                schedule: schedule.map(SchedulingContextId),
+                program,
+                task,
+            });
+        }
+        contexts
+    }
+
+    fn task(&mut self, context: &Fields) -> Option<Task> {
+        let fields = context.record("task")?;
+        tasks::release(fields, self.report)
+    }
+
+    fn kernel_bounds(&mut self) -> KernelBounds {
+        let bound = |name| self.root.record("kernel_bounds").and_then(|fields| fields.duration(name));
+        KernelBounds { spawn: bound("spawn").unwrap_or(Nanos(0)), kill_group: bound("kill_group").unwrap_or(Nanos(0)) }
+    }
+
+    fn expect(&mut self) -> Vec<(String, Expectation)> {
+        let mut expect = Vec::new();
+        for (profile, item) in self.root.map("expect") {
+            if !schema::profiles().any(|known| known == profile.text) {
+                let mistake = Mistake::new(&profile.span, format!("no profile is called {}", quote(&profile.text)));
+                let mistake = mistake.expected(schema::list_of(schema::profiles()));
+                self.report.push(mistake.nearest(&profile.text, schema::profiles()));
+            }
+            match item.chosen() {
+                Some(("Holds", _)) => expect.push((profile.text.clone(), Expectation::Holds)),
+                Some((_, Payload::One(list))) => {
+                    let mut ids = Vec::new();
+                    for item in list.list() {
+                        let Shape::Guarantee(id) = item.shape else { continue };
+                        if ids.contains(&id) {
+                            self.error(&item.span, "this guarantee is here twice", "every guarantee once");
+                        } else {
+                            ids.push(id);
+                        }
+                    }
+                    if matches!(&list.shape, Shape::List(items) if items.is_empty()) {
+                        self.error(&list.span, "nothing is expected to fail", "`Holds`, or at least one guarantee");
+                    }
+                    expect.push((profile.text.clone(), Expectation::Fails(ids)));
+                }
+                _ => {}
+            }
+        }
+        expect
+    }
+
+    fn process_table(&mut self, system: &System) -> u8 {
+        let starting = (0..=u8::MAX)
+            .zip(&system.processes)
+            .filter(|(id, _)| self.uses.starts_with_the_system(ProcessId(*id)))
+            .count();
+        if let Some(item) = self.root.get("process_table") {
+            let entries = self.root.integer("process_table").and_then(|entries| u8::try_from(entries).ok());
+            if let Some(entries) = entries
+                && usize::from(entries) < starting
+            {
+                let message = format!("{starting} processes start with the system");
+                self.error(&item.span, message, "an entry for each of them");
+            }
+            return entries.unwrap_or(1);
+        }
+        let limits = system.job_groups.iter().map(|group| u64::from(group.processes.unwrap_or(0)));
+        let wanted = limits.sum::<u64>() + system.processes.len() as u64 + 2;
+        if starting > MAX_PROCESS_TABLE {
+            let span = self.root.key("processes").unwrap_or(&self.root.head).clone();
+            let message = format!("{starting} processes start with the system");
+            self.error(&span, message, format!("at most {MAX_PROCESS_TABLE}"));
+        }
+        u8::try_from(wanted.min(MAX_PROCESS_TABLE as u64)).unwrap_or(u8::MAX)
+    }
+
+    /// The id of the buffer of an item.
+    fn buffer_id(&mut self, item: &Item) -> Option<BufferId> {
+        self.id(Space::Buffer, Some(item)).map(BufferId)
+    }
+}
+
+fn right(item: &Item) -> Option<Right> {
+    Some(match item.chosen()?.0 {
+        "Read" => Right::Read,
+        "Write" => Right::Write,
+        "Create" => Right::Create,
+        _ => Right::Execute,
+    })
+}
+
+fn job_group(word: &Word, item: &Item) -> JobGroup {
+    let fields = item.record();
+    JobGroup {
+        name: word.text.clone(),
+        processes: fields.and_then(|fields| fields.integer("processes")).and_then(|limit| u32::try_from(limit).ok()),
+        memory: fields.and_then(|fields| fields.get("memory")?.size()),
+    }
+}

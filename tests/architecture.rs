@@ -15,14 +15,28 @@ fn documented() -> Edges {
     let lines = page.lines().filter_map(|line| line.split_once("->"));
     lines
         .filter(|(from, _)| ours(from.trim()))
-        .map(|(from, to)| (from.trim().into(), to.split_whitespace().filter(|word| ours(word)).map(Into::into).collect()))
+        .map(|(from, to)| {
+            (from.trim().into(), to.split_whitespace().filter(|word| ours(word)).map(Into::into).collect())
+        })
         .collect()
 }
 
 /// What `cargo tree` says.
 fn actual() -> Edges {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--workspace", "--offline", "--edges", "normal", "--depth", "1", "--prefix", "depth", "--format", " {p}"])
+        .args([
+            "tree",
+            "--workspace",
+            "--offline",
+            "--edges",
+            "normal",
+            "--depth",
+            "1",
+            "--prefix",
+            "depth",
+            "--format",
+            " {p}",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

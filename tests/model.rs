@@ -31,7 +31,10 @@ fn linux_is_refuted_with_a_trace_and_the_others_prove_it() {
                 // An adversary whose steps are bounded proves no more than that.
                 let proved = if scenario == "ci-job" && *id != "G2" { "proved-to-depth" } else { "proved" };
                 let verdict = row["verdict"].as_str().unwrap();
-                assert!(verdict == proved || (scenario == "ci-job" && verdict == "proved-to-depth"), "{scenario} {kernel} {id}: {verdict}");
+                assert!(
+                    verdict == proved || (scenario == "ci-job" && verdict == "proved-to-depth"),
+                    "{scenario} {kernel} {id}: {verdict}"
+                );
             }
         }
     }
@@ -41,12 +44,17 @@ fn linux_is_refuted_with_a_trace_and_the_others_prove_it() {
 fn the_story_of_the_leak_is_the_race_and_nothing_else() {
     let run = lacuna(&["check", "parallel-spawn", "--kernel", "linux", "--guarantee", "G2", "--format", "json"]);
     let row = run.row("guarantees", "G2");
-    let actions: Vec<&str> = row["trace"].as_array().unwrap().iter().map(|event| event["action"].as_str().unwrap()).collect();
+    let trace = row["trace"].as_array().unwrap();
+    let of = |action: &str| trace.iter().filter(|event| event["action"] == action).collect::<Vec<_>>();
     // One context opens; before it sets the flag, the other forks; the child keeps what it was not to have.
-    assert_eq!(actions.iter().filter(|action| **action == "fork").count(), 1, "{actions:?}");
-    assert_eq!(actions.last(), Some(&"exec"), "{actions:?}");
-    let opened = row["trace"].as_array().unwrap().iter().find(|event| event["action"] == "open").unwrap();
-    assert!(row["violation"].as_str().unwrap().contains(opened["target"].as_str().unwrap()), "{row:#}");
+    let forks = of("fork");
+    assert_eq!(forks.len(), 1, "{trace:#?}");
+    assert_eq!(trace.last().unwrap()["action"], "exec");
+    let listed: Vec<&str> = forks[0]["listed"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let leaked = of("open").into_iter().find(|event| !listed.contains(&event["target"].as_str().unwrap())).unwrap();
+    assert_ne!(leaked["who"], forks[0]["who"]);
+    assert!(row["violation"].as_str().unwrap().contains(leaked["target"].as_str().unwrap()), "{row:#}");
+    assert!(of("set-flag").iter().all(|event| event["target"] != leaked["target"]), "it was never flagged");
 }
 
 #[test]
@@ -98,7 +106,16 @@ fn a_missed_deadline_is_exit_1_from_both() {
 fn a_trace_and_a_chart_are_written() {
     let (keep, path) = file("tasks.csv", TASKS);
     let (trace, chart) = (keep.path().join("t.json"), keep.path().join("g.svg"));
-    let run = lacuna(&["simulate", &path, "--for", "36ms", "--trace", trace.to_str().unwrap(), "--gantt", chart.to_str().unwrap()]);
+    let run = lacuna(&[
+        "simulate",
+        &path,
+        "--for",
+        "36ms",
+        "--trace",
+        trace.to_str().unwrap(),
+        "--gantt",
+        chart.to_str().unwrap(),
+    ]);
     assert_eq!(run.code, Some(0), "{}", run.err);
     let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(trace).unwrap()).unwrap();
     assert!(trace["traceEvents"].as_array().unwrap().iter().any(|event| event["ph"] == "X"));
@@ -131,7 +148,8 @@ fn wrong_input_is_exit_2_with_its_place_and_a_hint() {
 #[test]
 fn every_scenario_of_the_library_is_listed_valid_and_as_it_expects() {
     let listed = lacuna(&["scenarios", "--format", "json"]).json();
-    let names: Vec<&str> = listed["scenarios"].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        listed["scenarios"].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
     for name in ["ci-job", "parallel-spawn", "double-fork", "fork-bomb"] {
         assert!(names.contains(&name), "{names:?}");
     }

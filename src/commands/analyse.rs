@@ -49,10 +49,8 @@ pub fn rows(system: &System) -> Result<Vec<Row>, String> {
 pub fn run(scenario: &str, format: Format) -> Result<Exit, Failure> {
     let loaded = load(scenario)?;
     let system = &loaded.scenario.system;
-    let rows = rows(system).map_err(|why| Failure {
-        exit: Exit::Unknown,
-        message: format!("no bound for `{}`: {why}", system.name),
-    })?;
+    let rows = rows(system)
+        .map_err(|why| Failure { exit: Exit::Unknown, message: format!("no bound for `{}`: {why}", system.name) })?;
     if rows.is_empty() {
         return Err(Failure::input(format!(
             "`{}` has no tasks to analyse: no context has a `task: (period: …)`",

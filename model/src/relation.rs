@@ -4,8 +4,8 @@
 //!
 //! **Order of simultaneous events.** In timed instances an earlier class goes first, and ties within a class are the
 //! resolver's choice:
-//! 1. the step of the running context whose execution is complete (a job that ends at the instant at which another is
-//!    released has ended before it);
+//! 1. the step of the running context whose execution is complete, and whatever follows it without taking time (a job
+//!    that ends at the instant at which another is released has ended before it);
 //! 2. replenishments, arrivals, releases, wake-ups and time-outs;
 //! 3. dispatch;
 //! 4. beginning the next step of the running context;

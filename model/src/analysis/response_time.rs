@@ -11,7 +11,8 @@
 //!
 //! and responds J_i + w(q) − q T_i after its arrival; the busy period ends with the first q where w(q) ≤ (q + 1) T_i − J_i.
 //! The worst response is the largest of these. Tasks of equal priority are counted as more urgent: a bound for any order
-//! among them. Offsets are ignored, which is safe.
+//! among them. Offsets are ignored, which is safe. A job that takes no time still waits until the core is free for it,
+//! where the least fixed point would be 0: it is counted as one nanosecond.
 
 use crate::system::{Process, System};
 use crate::units::Nanos;
@@ -91,7 +92,7 @@ fn responses(tasks: &[Demand], index: usize, jobs: &mut Vec<Nanos>) -> Result<Bo
     let mut steps = 0u64;
     let mut window = 0u128;
     for job in 0..MAX_JOBS as u128 {
-        let own_demand = (job + 1) * u128::from(own.wcet.0);
+        let own_demand = (job + 1) * u128::from(own.wcet.0.max(1));
         window = window.max(own_demand);
         loop {
             let interference = urgent.iter().try_fold(0u128, |sum, task| {
@@ -257,6 +258,11 @@ mod tests {
         assert_eq!(worst(&[(2, 10, 3), (4, 20, 0)]), finite(&[5, 6]));
         // A second job of the first falls into the window once the window reaches 10 − 3.
         assert_eq!(worst(&[(2, 10, 3), (6, 20, 0)]), finite(&[5, 10]));
+    }
+
+    #[test]
+    fn a_job_that_takes_no_time_waits_for_the_core() {
+        assert_eq!(worst(&[(2, 10, 0), (0, 20, 0)]), finite(&[2, 3]));
     }
 
     #[test]

@@ -3,11 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-#[derive(Debug, Clone, Copy)]
-pub enum SetUp {
-    Minimal,
-    Tight,
-}
+use lacuna_hosted::SetUp;
 use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::units::Nanos;
 

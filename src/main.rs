@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod exit;
+mod host;
 mod load;
 mod print;
 
@@ -53,6 +54,21 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
         Command::Analyse { scenario } => commands::analyse::run(&scenario, format),
         Command::Scenarios => commands::scenarios::run(format),
         Command::Validate { scenario } => commands::validate::run(&scenario, format),
+        Command::Simulate { scenario, horizon, kernel, seed, execution, trace, gantt } => {
+            let request = commands::simulate::Request {
+                scenario: &scenario,
+                horizon,
+                kernel: &kernel,
+                seed,
+                execution,
+                trace,
+                gantt,
+            };
+            commands::simulate::run(&request, format)
+        }
+        Command::Plan { scenario, host } => commands::plan::run(&scenario, host.setup, format),
+        Command::Exec(options) => commands::exec::run(&options, interrupt, format),
+        Command::Clean => commands::clean::run(format),
         _ => Err(Failure::host("to come")),
     }
 }

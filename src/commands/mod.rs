@@ -2,5 +2,9 @@
 
 pub mod analyse;
 pub mod check;
+pub mod clean;
+pub mod exec;
+pub mod plan;
 pub mod scenarios;
+pub mod simulate;
 pub mod validate;

@@ -1,1 +1,3 @@
 //! Lacuna on a real host: plan, apply, probe, measure.
+
+pub mod measure;

@@ -13,11 +13,23 @@
 pub mod stats;
 
 #[cfg(target_os = "linux")]
+pub(crate) mod account;
+#[cfg(target_os = "linux")]
+pub(crate) mod arena;
+#[cfg(target_os = "linux")]
+pub(crate) mod cgroup;
+#[cfg(target_os = "linux")]
+pub mod fork_bomb;
+#[cfg(target_os = "linux")]
 pub(crate) mod hold;
+#[cfg(target_os = "linux")]
+pub mod kill;
 #[cfg(target_os = "linux")]
 pub(crate) mod raw;
 #[cfg(target_os = "linux")]
 pub mod spawn_leak;
+#[cfg(target_os = "linux")]
+pub mod tree;
 
 /// Why a measurement could not be made. A measurement that was made never ends in one of these.
 #[derive(Debug, thiserror::Error)]

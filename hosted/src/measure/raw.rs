@@ -58,6 +58,36 @@ pub(crate) fn exit_now(status: libc::c_int) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Ranges of descriptors, first and last.
+pub(crate) type Ranges = Vec<(libc::c_uint, libc::c_uint)>;
+
+/// The descriptors from `first` up that are not kept.
+pub(crate) fn gaps(first: libc::c_uint, kept: impl Iterator<Item = RawFd>) -> Ranges {
+    let mut kept: Vec<libc::c_uint> = kept.map(RawFd::cast_unsigned).collect();
+    kept.sort_unstable();
+    let mut next = first;
+    let mut gaps = Vec::new();
+    for fd in kept {
+        if fd > next {
+            gaps.push((next, fd - 1));
+        }
+        next = next.max(fd + 1);
+    }
+    gaps.push((next, libc::c_uint::MAX));
+    gaps
+}
+
+/// Closes them.
+///
+/// # Safety
+/// For a child after fork, whose descriptors nobody else uses; async-signal-safe.
+pub(crate) unsafe fn close_ranges(ranges: &[(libc::c_uint, libc::c_uint)]) {
+    for (first, last) in ranges {
+        // SAFETY: integers; the caller's contract covers the descriptors.
+        unsafe { libc::syscall(libc::SYS_close_range, *first, *last, 0) };
+    }
+}
+
 /// A child that is ours to kill and reap. Dropped, it is killed and reaped.
 pub(crate) struct Child {
     pid: Pid,
@@ -130,4 +160,18 @@ pub(crate) fn read_byte(fd: BorrowedFd<'_>, limit: Duration) -> Option<u8> {
     let mut byte = [0];
     let came = wait_for(fd, PollFlags::IN, limit);
     (came && matches!(rustix::io::read(fd, &mut byte), Ok(1))).then_some(byte[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gaps;
+
+    #[test]
+    fn gaps_leave_out_what_is_kept() {
+        let max = libc::c_uint::MAX;
+        assert_eq!(gaps(3, [7, 100].into_iter()), [(3, 6), (8, 99), (101, max)]);
+        assert_eq!(gaps(3, [3, 4].into_iter()), [(5, max)]);
+        assert_eq!(gaps(5, [100].into_iter()), [(5, 99), (101, max)]);
+        assert_eq!(gaps(3, [].into_iter()), [(3, max)]);
+    }
 }

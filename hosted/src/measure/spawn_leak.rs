@@ -294,7 +294,7 @@ fn spawn_and_look(
         hold: &field.hold,
         ready: tell.as_raw_fd(),
         keep: given.iter().map(|p| p.write.as_raw_fd()).collect(),
-        close: gaps(given.iter().map(|p| p.write.as_raw_fd()).chain([field.hold.raw_fd()])),
+        close: raw::gaps(3, given.iter().map(|p| p.write.as_raw_fd()).chain([field.hold.raw_fd()])),
     };
     let inherit = |flags| {
         let set = |p: &&Pipe| rustix::io::fcntl_setfd(&p.write, flags).map_err(MeasureError::sys("fcntl"));
@@ -325,22 +325,6 @@ fn spawn_and_look(
     strange.retain(|inode| given.iter().all(|p| p.inode != *inode));
     book.strange.push(strange);
     Ok(())
-}
-
-/// The descriptors from 3 up that are not kept, as ranges.
-fn gaps(kept: impl Iterator<Item = RawFd>) -> Vec<(libc::c_uint, libc::c_uint)> {
-    let mut kept: Vec<libc::c_uint> = kept.map(RawFd::cast_unsigned).collect();
-    kept.sort_unstable();
-    let mut next = 3;
-    let mut gaps = Vec::new();
-    for fd in kept {
-        if fd > next {
-            gaps.push((next, fd - 1));
-        }
-        next = next.max(fd + 1);
-    }
-    gaps.push((next, libc::c_uint::MAX));
-    gaps
 }
 
 /// The pipes that a process holds, by inode, as its parent sees them.
@@ -382,9 +366,7 @@ impl ChildPlan<'_> {
             // The number of the ready pipe may lie in a range that is closed below.
             libc::dup2(self.ready, 1);
             if self.mode == Mode::ExplicitList {
-                for (first, last) in &self.close {
-                    libc::syscall(libc::SYS_close_range, *first, *last, 0);
-                }
+                raw::close_ranges(&self.close);
             }
             self.hold.exec(self.hold.raw_fd());
             raw::tell(1, b'x');
@@ -400,14 +382,6 @@ mod tests {
     fn few(mode: Mode, spawns: u64) -> SpawnLeak {
         let effort = Effort { spawns, ..Effort::default() };
         measure(&Script::default(), mode, effort).unwrap()
-    }
-
-    #[test]
-    fn gaps_leave_out_what_is_kept() {
-        let max = libc::c_uint::MAX;
-        assert_eq!(gaps([7, 100].into_iter()), [(3, 6), (8, 99), (101, max)]);
-        assert_eq!(gaps([3, 4].into_iter()), [(5, max)]);
-        assert_eq!(gaps([].into_iter()), [(3, max)]);
     }
 
     #[test]

@@ -1,0 +1,364 @@
+//! The system: what a scenario says, checked and resolved. Names have become indices; everything else is as written.
+//!
+//! Lists are indexed by the ids of this module. Whoever builds a [`System`] (lacuna-scenarios does, and reports every
+//! breach with its place in the file) keeps these invariants:
+//! - every id is in range; instructions are not nested deeper than [`MAX_NESTING`];
+//! - at least one process is created by no other: those start with the system;
+//! - a fork's child has its parent's domain; execution-time intervals are not empty.
+
+use crate::units::{Bytes, Nanos};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident,)*) => { $(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u8);
+        impl $name {
+            /// As an index of its list.
+            pub fn index(self) -> usize { usize::from(self.0) }
+        }
+    )* };
+}
+
+ids! {
+    /// A security domain, of [`System::domains`].
+    DomainId,
+    /// An object, of [`System::objects`].
+    ObjectId,
+    /// A job group, of [`System::job_groups`].
+    GroupId,
+    /// A buffer, of [`System::buffers`].
+    BufferId,
+    /// A process as the scenario declares it (at run time it may have several instances), of [`System::processes`].
+    ProcessId,
+    /// A scheduling context, of [`System::scheduling_contexts`].
+    SchedulingContextId,
+    /// A handle, of [`System::handles`]: the buffers in their order, then whatever programs open.
+    HandleId,
+}
+
+/// How deep lists of instructions may be nested.
+pub const MAX_NESTING: usize = 16;
+/// How many handles a system may name.
+pub const MAX_HANDLES: usize = 32;
+/// How many entries the model's process table may have.
+pub const MAX_PROCESS_TABLE: usize = 64;
+/// How many instructions a program may have when its counted loops are written out.
+pub const MAX_PROGRAM: usize = 4096;
+
+/// A whole scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct System {
+    /// Its name.
+    pub name: String,
+    /// What it shows, and where the problem was met.
+    pub about: String,
+    /// Names of the security domains.
+    pub domains: Vec<String>,
+    /// Files, directories, networks.
+    pub objects: Vec<Object>,
+    /// Job groups.
+    pub job_groups: Vec<JobGroup>,
+    /// Buffers.
+    pub buffers: Vec<Buffer>,
+    /// Names of the handles: first the buffers', then those that programs open.
+    pub handles: Vec<String>,
+    /// Processes.
+    pub processes: Vec<Process>,
+    /// Scheduling contexts.
+    pub scheduling_contexts: Vec<SchedulingContext>,
+    /// Upper bounds of kernel operations.
+    pub kernel_bounds: KernelBounds,
+    /// Entries of the kernel's process table in the model; a fork beyond them is refused.
+    pub process_table: u8,
+    /// What is expected under which profile; without an entry, everything is expected to hold.
+    pub expect: Vec<(String, Expectation)>,
+}
+
+/// What is expected of a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expectation {
+    /// Every guarantee holds.
+    Holds,
+    /// Exactly these do not.
+    Fails(Vec<crate::guarantee::GuaranteeId>),
+}
+
+/// The class of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ObjectClass {
+    /// A regular file.
+    File,
+    /// A directory, and what is in it.
+    Directory,
+    /// Some network endpoint outside the job.
+    Network,
+}
+
+/// A right on an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Right {
+    /// Read its contents; receive.
+    Read,
+    /// Change its contents; send.
+    Write,
+    /// Make something in it.
+    Create,
+    /// Run it.
+    Execute,
+}
+
+impl Right {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Create, Self::Execute];
+
+    /// `"read"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Create => "create",
+            Self::Execute => "execute",
+        }
+    }
+}
+
+impl ObjectClass {
+    /// The rights that make sense for it.
+    pub fn rights(self) -> &'static [Right] {
+        match self {
+            Self::File => &[Right::Read, Right::Write, Right::Execute],
+            Self::Directory => &Right::ALL,
+            Self::Network => &[Right::Read, Right::Write],
+        }
+    }
+}
+
+/// An object and the policy on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its name.
+    pub name: String,
+    /// Its class.
+    pub class: ObjectClass,
+    /// Which domain may do what.
+    pub allow: Vec<(DomainId, Vec<Right>)>,
+}
+
+/// A unit of process tracking, and its limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobGroup {
+    /// Its name.
+    pub name: String,
+    /// At most so many processes at once.
+    pub processes: Option<u32>,
+    /// At most so much memory at once.
+    pub memory: Option<Bytes>,
+}
+
+/// What happens to a message for which there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Overflow {
+    /// The sender waits.
+    Block,
+    /// The send is refused.
+    Refuse,
+    /// The message is merged with one that is there.
+    Coalesce,
+}
+
+/// A kernel object for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buffer {
+    /// Its name.
+    pub name: String,
+    /// How many messages fit; at least 1.
+    pub capacity: u8,
+    /// What happens beyond that.
+    pub overflow: Overflow,
+    /// Whose processes may send.
+    pub send: Vec<DomainId>,
+    /// Whose processes may receive.
+    pub receive: Vec<DomainId>,
+}
+
+/// A process as declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its name.
+    pub name: String,
+    /// Its security domain.
+    pub domain: DomainId,
+    /// The job group it is created in; otherwise its creator's, if any.
+    pub group: Option<GroupId>,
+    /// Its execution contexts; at least one.
+    pub contexts: Vec<Context>,
+}
+
+/// An execution context as declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// Its name.
+    pub name: String,
+    /// What it is scheduled by.
+    pub schedule: Option<SchedulingContextId>,
+    /// What it runs.
+    pub program: Vec<Instruction>,
+    /// If it is a task: when its jobs are released. Its program then is one job.
+    pub task: Option<Task>,
+}
+
+/// The release pattern of a task. The deadline is relative to the arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Task {
+    /// Time between arrivals, above 0.
+    pub period: Nanos,
+    /// Relative deadline, above 0.
+    pub deadline: Nanos,
+    /// First arrival.
+    pub offset: Nanos,
+    /// A job becomes ready at most so long after its arrival.
+    pub jitter: Nanos,
+}
+
+/// One instruction of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instruction {
+    /// Computes for a time in this interval.
+    Compute {
+        /// At least.
+        bcet: Nanos,
+        /// At most.
+        wcet: Nanos,
+    },
+    /// Creates a kernel object (a pipe, say) and a handle to it.
+    Open(HandleId),
+    /// Closes a handle.
+    Close(HandleId),
+    /// Creates a process with a program of its own, handing it these handles.
+    Spawn {
+        /// Which.
+        process: ProcessId,
+        /// The list of handles.
+        pass: Vec<HandleId>,
+    },
+    /// Makes a copy of the calling process that goes on with the program of `process`.
+    Fork(ProcessId),
+    /// Leaves process group and session.
+    Detach,
+    /// Ends the process.
+    Exit,
+    /// Waits until one instance of the process, a child of the caller, has ended, or the time is over.
+    Wait {
+        /// For which.
+        process: ProcessId,
+        /// At most so long.
+        until: Option<Nanos>,
+    },
+    /// Kills a job group.
+    Kill(GroupId),
+    /// Sends a message.
+    Send(BufferId),
+    /// Receives a message, waiting for one.
+    Receive(BufferId),
+    /// Tries to use an object.
+    Access {
+        /// Which.
+        object: ObjectId,
+        /// How.
+        right: Right,
+    },
+    /// Takes memory and keeps it until the process ends.
+    Allocate(Bytes),
+    /// Repeats.
+    Loop {
+        /// How often; forever without.
+        times: Option<u32>,
+        /// What.
+        body: Vec<Instruction>,
+    },
+    /// Does one of these, whichever.
+    Choose(Vec<Vec<Instruction>>),
+    /// Tries anything that the process could try; all adversaries together take at most so many steps.
+    Adversary {
+        /// How many; without, any number.
+        depth: Option<u8>,
+    },
+}
+
+/// What is scheduled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchedulingContext {
+    /// Its name.
+    pub name: String,
+    /// Fixed priority; larger is more urgent.
+    pub priority: u32,
+    /// If bounded: at most `budget` of computing in every `period`.
+    pub budget: Option<Budget>,
+}
+
+/// A budget, refilled to its full amount at every multiple of its period (a deferrable server).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Above 0, at most the period.
+    pub amount: Nanos,
+    /// Above 0.
+    pub period: Nanos,
+}
+
+/// Declared upper bounds of kernel operations; 0 means that the operation takes no time in the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KernelBounds {
+    /// Creating a process, until its program runs.
+    pub spawn: Nanos,
+    /// Killing a job group, until its last member has ended.
+    pub kill_group: Nanos,
+}
+
+impl System {
+    /// The task set of the system, if it has tasks: each with its execution-time interval, in the file's order.
+    pub fn tasks(&self) -> Vec<(ProcessId, usize)> {
+        let mut tasks = Vec::new();
+        for (process, declared) in (0u8..).zip(&self.processes) {
+            for (index, context) in declared.contexts.iter().enumerate() {
+                if context.task.is_some() {
+                    tasks.push((ProcessId(process), index));
+                }
+            }
+        }
+        tasks
+    }
+
+    /// Calls `visit` with every instruction, outermost first.
+    pub fn for_each_instruction(&self, mut visit: impl FnMut(ProcessId, &Instruction)) {
+        fn walk(process: ProcessId, program: &[Instruction], visit: &mut impl FnMut(ProcessId, &Instruction)) {
+            for instruction in program {
+                visit(process, instruction);
+                match instruction {
+                    Instruction::Loop { body, .. } => walk(process, body, visit),
+                    Instruction::Choose(arms) => arms.iter().for_each(|arm| walk(process, arm, visit)),
+                    _ => {}
+                }
+            }
+        }
+        for (process, declared) in (0u8..).zip(&self.processes) {
+            for context in &declared.contexts {
+                walk(ProcessId(process), &context.program, &mut visit);
+            }
+        }
+    }
+
+    /// Does the process start with the system? It does unless another process creates it.
+    pub fn starts_with_the_system(&self, process: ProcessId) -> bool {
+        let mut created = false;
+        self.for_each_instruction(|creator, instruction| {
+            created |= match instruction {
+                Instruction::Spawn { process: child, .. } | Instruction::Fork(child) => {
+                    *child == process && creator != process
+                }
+                _ => false,
+            };
+        });
+        !created
+    }
+}

@@ -40,12 +40,18 @@ pub enum Act {
     Create(Slot),
     /// `fcntl(F_SETFD, FD_CLOEXEC)` on both ends.
     Flag(Slot),
+    /// `close` of both ends.
+    Close(Slot),
     /// `fork`, and in the child `execve`; the write ends of these slots are meant for it.
     Spawn {
         /// What the creation lists.
         pass: Vec<Slot>,
     },
 }
+
+/// How long a role that never spawns rests between two rounds, when it has no pipe open: it would starve the others.
+/// There is no rest inside a round, where the race is.
+const BETWEEN_ROUNDS: Duration = Duration::from_micros(100);
 
 /// What the threads do: thread `i` repeats role `i mod roles.len()`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,7 +224,7 @@ fn judge(mode: Mode, books: Vec<Book>) -> SpawnLeak {
 struct Pipe {
     slot: Slot,
     inode: u64,
-    _read: OwnedFd,
+    read: OwnedFd,
     write: OwnedFd,
 }
 
@@ -232,6 +238,9 @@ fn run_thread(field: &Field, role: &[Act]) -> Result<Book, MeasureError> {
             break;
         }
         run_once(field, role, &mut book, ready.as_fd(), tell.as_fd())?;
+        if !spawner {
+            std::thread::sleep(BETWEEN_ROUNDS);
+        }
     }
     Ok(book)
 }
@@ -254,14 +263,18 @@ fn run_once(
                 let atomic = matches!(field.mode, Mode::AtomicFlag | Mode::ClearedInParent);
                 let flags = if atomic { PipeFlags::CLOEXEC } else { PipeFlags::empty() };
                 let (read, write) = rustix::pipe::pipe_with(flags).map_err(MeasureError::sys("pipe"))?;
-                pipes.push(Pipe { slot: *slot, inode: 0, _read: read, write });
+                pipes.push(Pipe { slot: *slot, inode: 0, read, write });
             }
             Act::Flag(slot) => {
                 for pipe in pipes.iter().filter(|p| p.slot == *slot) {
-                    for end in [&pipe._read, &pipe.write] {
+                    for end in [&pipe.read, &pipe.write] {
                         rustix::io::fcntl_setfd(end, FdFlags::CLOEXEC).map_err(MeasureError::sys("fcntl"))?;
                     }
                 }
+            }
+            Act::Close(slot) => {
+                book_inodes(&mut pipes, book)?;
+                pipes.retain(|pipe| pipe.slot != *slot);
             }
             Act::Spawn { pass } => {
                 book_inodes(&mut pipes, book)?;

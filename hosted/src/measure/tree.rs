@@ -35,6 +35,12 @@ pub enum Step {
     Exec,
     /// `_exit`; nothing follows.
     Exit,
+    /// `fork` again and again, a moment apart, each child starting this role, so that one of the forks falls into
+    /// whatever window there is.
+    ForkOn {
+        /// What each child does.
+        role: RoleIndex,
+    },
     /// For ever: `fork`, the parent exits, the child goes on. No process of it lives longer than a moment.
     Relay,
     /// `fork` until the tree's bound is used up, and so does every child: a fork bomb.
@@ -68,9 +74,9 @@ impl Tree {
         Self { roles: vec![vec![Step::Swarm]], forks }
     }
 
-    /// Does any role keep forking, so that the tree never comes to rest?
+    /// Does any role keep forking, so that the tree does not come to rest by itself?
     pub(crate) fn is_restless(&self) -> bool {
-        self.roles.iter().flatten().any(|step| matches!(step, Step::Relay))
+        self.roles.iter().flatten().any(|step| matches!(step, Step::Relay | Step::ForkOn { .. }))
     }
 }
 
@@ -141,6 +147,13 @@ impl Member<'_> {
                             }
                         }
                     }
+                    Step::ForkOn { role } => loop {
+                        match self.fork() {
+                            0 => self.run(role),
+                            REFUSED_BY_BOUND => break,
+                            _ => pause_a_moment(),
+                        }
+                    },
                     Step::NewSession => {
                         libc::syscall(libc::SYS_setsid);
                     }
@@ -179,23 +192,27 @@ impl Member<'_> {
     }
 
     unsafe fn relay(&self) -> ! {
-        let moment = libc::timespec { tv_sec: 0, tv_nsec: 200_000 };
         loop {
-            // SAFETY: bare system calls; `moment` is a live local.
+            // SAFETY: bare system calls, and the child goes on under the same rules.
             unsafe {
                 match self.fork() {
                     0 => {
                         libc::alarm(raw::LIFE_S);
-                        libc::syscall(libc::SYS_nanosleep, &raw const moment, 0);
+                        pause_a_moment();
                     }
-                    -1 => {
-                        libc::syscall(libc::SYS_nanosleep, &raw const moment, 0);
-                    }
+                    -1 => pause_a_moment(),
                     _ => raw::exit_now(0),
                 }
             }
         }
     }
+}
+
+/// Async-signal-safe, as all that members run.
+fn pause_a_moment() {
+    let moment = libc::timespec { tv_sec: 0, tv_nsec: 200_000 };
+    // SAFETY: a live local; the time left is not asked for.
+    unsafe { libc::syscall(libc::SYS_nanosleep, &raw const moment, 0) };
 }
 
 const REFUSED_BY_BOUND: libc::pid_t = -2;

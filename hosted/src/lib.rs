@@ -27,9 +27,12 @@ mod job;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub mod linux;
+pub mod measure;
 mod plan;
 mod policy;
 pub mod primitive;
+#[cfg(target_os = "linux")]
+pub mod replay;
 
 pub use clean::Cleaned;
 #[cfg(target_os = "linux")]

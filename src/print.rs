@@ -33,3 +33,13 @@ pub fn document(mut value: Value) {
     }
     put(format_args!("{value:#}"));
 }
+
+/// Says what goes on, on a terminal only; the next one overwrites it.
+pub fn progress(text: std::fmt::Arguments<'_>) {
+    let mut error = std::io::stderr();
+    if std::io::IsTerminal::is_terminal(&error) {
+        // Nothing depends on it.
+        let _ = write!(error, "\r\x1b[2K{text}\r");
+        let _ = error.flush();
+    }
+}

@@ -5,6 +5,7 @@ pub mod check;
 pub mod clean;
 pub mod exec;
 pub mod plan;
+pub mod replay;
 pub mod scenarios;
 pub mod simulate;
 pub mod validate;

@@ -7,7 +7,7 @@ mod support;
 
 use std::collections::{HashSet, VecDeque};
 
-use lacuna_model::objects::{Objects, State};
+use lacuna_model::objects::{Objects, Outcome, State};
 use lacuna_model::relation::{Label, Relation};
 use lacuna_model::time::Ns;
 use lacuna_model::units::Nanos;
@@ -15,6 +15,7 @@ use lacuna_sim::policy::FixedPriority;
 use lacuna_sim::resolver::{Draw, Seeded};
 use lacuna_sim::simulation::{Options, Simulation, SimulationError, simulate};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
 const HORIZON: Nanos = Nanos(60);
 const MOST_STATES: usize = 20_000;
@@ -54,7 +55,12 @@ fn is_a_path(objects: &Objects, seed: u64, draw: Draw) -> Result<(), TestCaseErr
     prop_assert_eq!(simulation.state(), &timed.initial());
     loop {
         let before = simulation.state().clone();
-        let Some(record) = simulation.step(&mut resolver).unwrap() else { break };
+        let Some(record) = simulation.step(&mut resolver).unwrap() else {
+            // Whoever stops early has nothing left to do, whatever the time.
+            let stuck = simulation.now() < HORIZON;
+            prop_assert!(!stuck || untimed.offers(&erased).is_empty());
+            break;
+        };
         let mut after = before.clone();
         prop_assert!(timed.is_enabled(&before, record.label), "{:?} is not enabled", record.label);
         prop_assert_eq!(timed.apply(&mut after, record.label), record.outcome);
@@ -88,4 +94,34 @@ proptest! {
         let (one, other): (Result<_, SimulationError>, _) = (run(), run());
         prop_assert_eq!(one.unwrap(), other.unwrap());
     }
+}
+
+/// What the random systems are worth: every kind of step happens, most systems are searched completely.
+#[test]
+fn the_random_systems_do_everything() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let (mut actions, mut refused, mut complete) = (HashSet::new(), 0, 0);
+    const SYSTEMS: u64 = 400;
+    for seed in 0..SYSTEMS {
+        let objects = support::random::objects().new_tree(&mut runner).unwrap().current();
+        complete += u64::from(reached(&objects).is_some());
+        let run = simulate(&objects, policy(&objects), &mut Seeded::new(seed), &Options::new(HORIZON)).unwrap();
+        for record in run.log.records() {
+            if let Label::Object(step) = record.label {
+                actions.insert(step.action.name());
+                refused += u64::from(matches!(record.outcome, Some(Outcome::Refused(_))));
+            }
+        }
+    }
+    let mut missing: Vec<_> =
+        ["compute", "open", "set-flag", "close", "fork", "exec", "spawn", "detach", "exit", "end"]
+            .into_iter()
+            .chain(["wait", "time-out", "kill", "kill-member", "kill-returns", "send", "receive", "access", "allocate"])
+            .chain(["choose", "give-up", "job-done", "wake"])
+            .filter(|name| !actions.contains(name))
+            .collect();
+    missing.sort_unstable();
+    assert_eq!(missing, [""; 0], "steps that never happened");
+    assert!(refused > 100, "{refused} refusals");
+    assert!(complete * 10 > SYSTEMS * 8, "{complete} of {SYSTEMS} systems were searched completely");
 }

@@ -64,9 +64,8 @@ fn context(process: u8, index: u8) -> impl Strategy<Value = Context> {
         jitter: Nanos(jitter),
     });
     let schedule = proptest::option::weighted(0.8, (0u8..3).prop_map(SchedulingContextId));
-    (schedule, program(process), proptest::option::weighted(0.25, task)).prop_map(move |(schedule, program, task)| {
-        Context { name: format!("c{index}"), schedule, program, task }
-    })
+    (schedule, program(process), proptest::option::weighted(0.25, task))
+        .prop_map(move |(schedule, program, task)| Context { name: format!("c{index}"), schedule, program, task })
 }
 
 fn process(index: u8) -> impl Strategy<Value = Process> {
@@ -95,15 +94,17 @@ fn buffer(name: &'static str) -> impl Strategy<Value = Buffer> {
 }
 
 fn scheduling_contexts() -> impl Strategy<Value = Vec<SchedulingContext>> {
-    let budget = (1u64..4, 0u64..6).prop_map(|(amount, more)| Budget {
-        amount: Nanos(amount),
-        period: Nanos(amount + more),
-    });
+    let budget =
+        (1u64..4, 0u64..6).prop_map(|(amount, more)| Budget { amount: Nanos(amount), period: Nanos(amount + more) });
     let one = (0u32..3, proptest::option::of(budget));
     proptest::collection::vec(one, 3).prop_map(|list| {
         let named = (0..).zip(list);
         named
-            .map(|(index, (priority, budget)): (u8, _)| SchedulingContext { name: format!("s{index}"), priority, budget })
+            .map(|(index, (priority, budget)): (u8, _)| SchedulingContext {
+                name: format!("s{index}"),
+                priority,
+                budget,
+            })
             .collect()
     })
 }
@@ -116,7 +117,11 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
         |(buffers, (count, memory), processes, scheduling_contexts, (spawn, kill_group), process_table)| System {
             domains: vec!["one".into(), "other".into()],
             objects: vec![
-                Object { name: "file".into(), class: ObjectClass::File, allow: vec![(DomainId(1), vec![Right::Write])] },
+                Object {
+                    name: "file".into(),
+                    class: ObjectClass::File,
+                    allow: vec![(DomainId(1), vec![Right::Write])],
+                },
                 Object { name: "net".into(), class: ObjectClass::Network, allow: vec![] },
             ],
             job_groups: vec![JobGroup { name: "job".into(), processes: count, memory: memory.map(Bytes) }],

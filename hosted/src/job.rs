@@ -569,10 +569,10 @@ fn descendants_of(keeper: &OwnedFd) -> io::Result<Vec<u32>> {
         let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
         let Some((_, fields)) = stat.rsplit_once(')') else { continue };
         let mut fields = fields.split_ascii_whitespace();
-        if let (Some(state), Some(Ok(parent))) = (fields.next(), fields.next().map(str::parse::<u32>)) {
-            if state != "Z" && state != "X" {
-                parents.push((pid, parent));
-            }
+        if let (Some(state), Some(Ok(parent))) = (fields.next(), fields.next().map(str::parse::<u32>))
+            && !matches!(state, "Z" | "X")
+        {
+            parents.push((pid, parent));
         }
     }
     let mut found = vec![root];

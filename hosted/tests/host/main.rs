@@ -12,6 +12,8 @@ mod attack;
 #[cfg(target_os = "linux")]
 mod confine;
 #[cfg(target_os = "linux")]
+mod fallback;
+#[cfg(target_os = "linux")]
 mod kill;
 #[cfg(target_os = "linux")]
 mod quota;
@@ -34,7 +36,7 @@ fn main() {
 #[cfg(target_os = "linux")]
 fn run(words: &[String]) {
     let filters: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).collect();
-    let tests = [confine::TESTS, kill::TESTS, quota::TESTS, subsets::TESTS, supervisor::TESTS].concat();
+    let tests = [confine::TESTS, fallback::TESTS, kill::TESTS, quota::TESTS, subsets::TESTS, supervisor::TESTS].concat();
     if words.iter().any(|word| word == "--list") {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return;

@@ -36,7 +36,8 @@ fn main() {
 #[cfg(target_os = "linux")]
 fn run(words: &[String]) {
     let filters: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).collect();
-    let tests = [confine::TESTS, fallback::TESTS, kill::TESTS, quota::TESTS, subsets::TESTS, supervisor::TESTS].concat();
+    let tests =
+        [confine::TESTS, fallback::TESTS, kill::TESTS, quota::TESTS, subsets::TESTS, supervisor::TESTS].concat();
     if words.iter().any(|word| word == "--list") {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return;

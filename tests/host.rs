@@ -21,6 +21,15 @@ fn running(word: &str) -> Vec<u32> {
     .collect()
 }
 
+/// As [`running`], but only the job's own: the program has the word among its arguments as well.
+fn running_inside(word: &str) -> Vec<u32> {
+    let inside = |pid: &u32| {
+        let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        !arguments.split('\0').any(|argument| argument == "exec")
+    };
+    running(word).into_iter().filter(inside).collect()
+}
+
 /// Waits until it is so, at most that long.
 fn within(limit: Duration, so: impl Fn() -> bool) -> bool {
     let end = Instant::now() + limit;
@@ -33,17 +42,23 @@ fn within(limit: Duration, so: impl Fn() -> bool) -> bool {
     so()
 }
 
-/// What runs of this program have on the machine: processes, cgroups, mounts, files.
-fn ours() -> BTreeSet<String> {
+/// Set for the program and inherited by whatever it forks.
+const MARK: &str = "LACUNA_TEST_RUN";
+
+/// What a run of this program, by the number of its process, has on the machine: processes, cgroups, files, mounts. Other
+/// runs go on meanwhile.
+fn left_by(pid: u32) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let is_ours = |name: &str| name.starts_with("lacuna-");
+    let mark = format!("{MARK}={}", mark_of(pid));
+    let is_ours = |name: &str| name.starts_with("lacuna-") && name.split('-').nth(2) == Some(&pid.to_string());
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(other) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         let groups = std::fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
-        let executable = std::fs::read_link(entry.path().join("exe")).unwrap_or_default();
-        let executable = executable.to_string_lossy();
-        if groups.contains("/lacuna-") || executable == program() || executable.starts_with("/memfd:lacuna") {
-            found.insert(format!("process {pid} {executable}"));
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        if groups.split(['/', '\n']).any(is_ours)
+            || environment.split(|byte| *byte == 0).any(|one| one == mark.as_bytes())
+        {
+            found.insert(format!("process {other}"));
         }
     }
     let mut directories = vec![std::path::PathBuf::from("/sys/fs/cgroup")];
@@ -63,11 +78,34 @@ fn ours() -> BTreeSet<String> {
         }
     }
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    found.extend(mounts.lines().map(|line| format!("mount {line}")));
+    found.extend(mounts.lines().filter(|line| line.split(['/', ' ']).any(is_ours)).map(|line| format!("mount {line}")));
     found
 }
 
-/// Tests of this file that look at the whole machine go one at a time.
+/// The value of [`MARK`] is chosen before there is a process; the wrapping shell knows the number, and keeps it.
+fn mark_of(pid: u32) -> String {
+    format!("run-{pid}")
+}
+
+/// A command whose process has [`MARK`] set to its own number: a shell sets it and becomes the command.
+fn marked(words: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{MARK}=run-$$; export {MARK}; exec \"$@\""), "sh"]).args(words);
+    command
+}
+
+/// Runs to the end; the number is that of the process.
+fn run_marked(mut command: Command) -> (u32, Run) {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    (child.id(), child.wait_with_output().unwrap().into())
+}
+
+fn assert_nothing_left(pid: u32) {
+    within(Duration::from_secs(2), || left_by(pid).is_empty());
+    assert_eq!(left_by(pid), BTreeSet::new());
+}
+
+/// Tests of this file that load the whole machine go one at a time.
 fn alone() -> std::sync::MutexGuard<'static, ()> {
     static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -83,19 +121,19 @@ fn for_anybody() -> (tempfile::TempDir, String) {
 }
 
 /// As an ordinary user; none, with a line that says so, where we cannot become one.
-fn as_ordinary_user(test: &str, arguments: &[&str]) -> Option<Run> {
+fn as_ordinary_user(test: &str, arguments: &[&str]) -> Option<(u32, Run)> {
     if !rustix::process::geteuid().is_root() {
-        return Some(lacuna(arguments));
+        return Some(run_marked(marked(&[&[program()], arguments].concat())));
+    }
+    if Command::new("setpriv").arg("--version").output().is_err() {
+        println!("skipped: {test}: there is no setpriv, and we are root");
+        return None;
     }
     let (_keep, copy) = for_anybody();
-    let user = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", &copy];
-    match Command::new("setpriv").args(user).args(arguments).current_dir("/").output() {
-        Ok(output) => Some(output.into()),
-        Err(error) => {
-            println!("skipped: {test}: setpriv: {error}");
-            None
-        }
-    }
+    let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", &copy];
+    let mut command = marked(&[&user, arguments].concat());
+    command.current_dir("/");
+    Some(run_marked(command))
 }
 
 fn check_gap(run: &Run, who: &str) {
@@ -128,24 +166,19 @@ fn check_gap(run: &Run, who: &str) {
 #[test]
 fn the_gap_of_ci_job_leaves_nothing_behind() {
     let _alone = alone();
-    let before = ours();
-    check_gap(&lacuna(&["gap", "ci-job", "--format", "json"]), "as we are");
-    let left = within(Duration::from_secs(2), || ours() == before);
-    assert!(left, "{:#?}", ours().symmetric_difference(&before).collect::<Vec<_>>());
+    let (pid, run) = run_marked(marked(&[program(), "gap", "ci-job", "--format", "json"]));
+    check_gap(&run, "as we are");
+    assert_nothing_left(pid);
 }
 
 #[test]
 fn the_gap_of_ci_job_as_an_ordinary_user() {
     let _alone = alone();
-    let before = ours();
-    let Some(run) = as_ordinary_user("the_gap_of_ci_job_as_an_ordinary_user", &["gap", "ci-job", "--format", "json"])
-    else {
-        return;
-    };
+    let test = "the_gap_of_ci_job_as_an_ordinary_user";
+    let Some((pid, run)) = as_ordinary_user(test, &["gap", "ci-job", "--format", "json"]) else { return };
     check_gap(&run, "as an ordinary user");
     assert!(!run.json()["unmet"].as_array().unwrap().is_empty(), "without privilege something is unmet");
-    let left = within(Duration::from_secs(2), || ours() == before);
-    assert!(left, "{:#?}", ours().symmetric_difference(&before).collect::<Vec<_>>());
+    assert_nothing_left(pid);
 }
 
 #[test]
@@ -172,7 +205,8 @@ fn what_the_model_refutes_is_measured_on_this_host() {
         assert_eq!(run.code, Some(0), "{scenario}\n{}{}", run.out, run.err);
         let json = run.json();
         let replays = json["replays"].as_array().unwrap();
-        let of = |replay: &&serde_json::Value| replay["guarantees"].as_array().unwrap().iter().any(|id| id == guarantee);
+        let of =
+            |replay: &&serde_json::Value| replay["guarantees"].as_array().unwrap().iter().any(|id| id == guarantee);
         let modes = replays.iter().find(of).unwrap()["modes"].as_array().unwrap().clone();
         assert!(modes[0]["violations"].as_u64().unwrap() > 0, "{scenario}: {:#}", modes[0]);
         let way = modes.iter().find(|mode| mode["mode"] == prevention).unwrap();
@@ -249,22 +283,20 @@ fn exec_refuses_what_it_cannot_give() {
 
 fn start(word: &str) -> Child {
     let script = "setsid sleep 77 $0 & sleep 78 & while :; do sleep 0.01; done";
-    let mut command = Command::new(program());
-    command.args(["exec", "--", "sh", "-c", script, word]).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().unwrap()
+    let mut command = marked(&[program(), "exec", "--", "sh", "-c", script, word]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 #[test]
 fn an_interrupt_ends_the_job_and_is_exit_130() {
-    let _alone = alone();
-    let before = ours();
     let word = format!("lacuna-test-int-{}", std::process::id());
     let mut child = start(&word);
-    assert!(within(Duration::from_secs(10), || !running(&word).is_empty()), "it started");
+    assert!(within(Duration::from_secs(10), || !running_inside(&word).is_empty()), "it started");
+    assert!(!left_by(child.id()).is_empty(), "the search finds what is there");
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(running(&word), Vec::<u32>::new());
-    assert_eq!(ours(), before);
+    assert_nothing_left(child.id());
 }
 
 #[test]
@@ -272,13 +304,16 @@ fn two_runs_at_once_do_not_disturb_each_other() {
     let words = ["one", "two"].map(|name| format!("lacuna-test-{name}-{}", std::process::id()));
     let mut children = [start(&words[0]), start(&words[1])];
     for word in &words {
-        assert!(within(Duration::from_secs(10), || !running(word).is_empty()), "{word} started");
+        assert!(within(Duration::from_secs(10), || !running_inside(word).is_empty()), "{word} started");
     }
     let pid = rustix::process::Pid::from_child(&children[0]);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert_eq!(children[0].wait().unwrap().code(), Some(130));
     assert_eq!(running(&words[0]), Vec::<u32>::new());
-    assert!(lacuna(&["clean"]).code == Some(0) && !running(&words[1]).is_empty(), "the other goes on, also through a clean");
+    assert!(
+        lacuna(&["clean"]).code == Some(0) && !running_inside(&words[1]).is_empty(),
+        "the other goes on, also through a clean"
+    );
     let pid = rustix::process::Pid::from_child(&children[1]);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert_eq!(children[1].wait().unwrap().code(), Some(130));
@@ -286,20 +321,19 @@ fn two_runs_at_once_do_not_disturb_each_other() {
 
 #[test]
 fn a_killed_supervisor_takes_its_job_along_and_clean_removes_the_rest() {
-    let _alone = alone();
-    let before = ours();
+    let mut killed = Vec::new();
     for moment in 0..10u64 {
         let word = format!("lacuna-test-kill-{moment}-{}", std::process::id());
         let mut child = start(&word);
         std::thread::sleep(Duration::from_millis(moment * 7));
         child.kill().unwrap();
         child.wait().unwrap();
+        killed.push(child.id());
         let gone = within(Duration::from_secs(1), || running(&word).iter().all(|pid| !runs(*pid)));
         assert!(gone, "moment {moment}: {:?}", running(&word));
     }
     assert_eq!(lacuna(&["clean"]).code, Some(0));
-    let left = within(Duration::from_secs(2), || ours() == before);
-    assert!(left, "{:#?}", ours().symmetric_difference(&before).collect::<Vec<_>>());
+    killed.into_iter().for_each(assert_nothing_left);
 }
 
 /// Is the process there, and no zombie?

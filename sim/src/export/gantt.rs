@@ -215,16 +215,22 @@ impl Picture {
             self.bar("run", slice.from, due, base);
             self.bar("late", due, slice.to, base);
         }
+        // Misses last, over whatever falls together with them.
         for job in &row.jobs {
             if self.shows(job.arrival) {
                 self.arrow("arrival", job.arrival, base, Points::Up);
             }
-            let Some(deadline) = job.deadline.filter(|deadline| self.shows(*deadline)) else { continue };
-            if job.missed(until) {
-                self.arrow("miss", deadline, base, Points::Down);
-            } else if !matches!(job.end, JobEnd::Killed(_)) {
-                self.arrow("due", deadline, base, Points::Down);
+        }
+        let mut deadlines = Vec::new();
+        for job in &row.jobs {
+            if let Some(deadline) = job.deadline.filter(|deadline| self.shows(*deadline)) {
+                let killed = matches!(job.end, JobEnd::Killed(_));
+                deadlines.extend((job.missed(until) || !killed).then_some((job.missed(until), deadline)));
             }
+        }
+        deadlines.sort_unstable();
+        for (missed, deadline) in deadlines {
+            self.arrow(if missed { "miss" } else { "due" }, deadline, base, Points::Down);
         }
         for mark in row.marks.iter().take(MAX_BARS) {
             if self.shows(mark.at) {
@@ -309,8 +315,10 @@ impl Picture {
     fn note(&mut self, timeline: &Timeline, rows: usize) {
         let mut parts = Vec::new();
         let Window { from, to } = self.window;
-        if from > Nanos(0) || to < timeline.until {
-            parts.push(format!("cut to {from} – {to} of {}", timeline.until));
+        if from > Nanos(0) {
+            parts.push(format!("cut to the time from {from} to {to}, of {}", timeline.until));
+        } else if to < timeline.until {
+            parts.push(format!("cut to the first {to} of {}", timeline.until));
         }
         if timeline.cut > 0 {
             parts.push(format!("the log ends at {}, {} steps more are not kept", timeline.until, timeline.cut));

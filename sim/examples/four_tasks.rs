@@ -1,4 +1,8 @@
-//! Simulates four tasks for so many seconds (10 without an argument) and prints what was counted, as JSON.
+//! Simulates four tasks for so many seconds (10 without an argument) and prints what was counted, as JSON. With a second
+//! argument, draws the run into that file (SVG); with a third, writes a trace for <https://ui.perfetto.dev> into that.
+
+use std::fs::{self, File};
+use std::io::BufWriter;
 
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
@@ -6,9 +10,11 @@ use lacuna_model::system::{
     Context, DomainId, Instruction, KernelBounds, Process, SchedulingContext, SchedulingContextId, System, Task,
 };
 use lacuna_model::units::Nanos;
+use lacuna_sim::export::{gantt, perfetto};
 use lacuna_sim::policy::FixedPriority;
 use lacuna_sim::resolver::Seeded;
 use lacuna_sim::simulation::{Options, simulate};
+use lacuna_sim::timeline::Timeline;
 
 const MS: u64 = 1_000_000;
 
@@ -54,11 +60,19 @@ fn four_tasks() -> System {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let seconds: u64 = std::env::args().nth(1).map_or(Ok(10), |text| text.parse())?;
+    let mut arguments = std::env::args().skip(1);
+    let seconds: u64 = arguments.next().map_or(Ok(10), |text| text.parse())?;
     let system = four_tasks();
     let objects = Objects::new(&system, &Profile::ideal())?;
     let policy = FixedPriority::new(&system.scheduling_contexts);
     let run = simulate(&objects, policy, &mut Seeded::new(1), &Options::new(Nanos(seconds * 1000 * MS)))?;
+    let timeline = Timeline::new(&objects, &run.log);
+    if let Some(file) = arguments.next() {
+        fs::write(file, gantt::draw(&timeline, &system.name, None))?;
+    }
+    if let Some(file) = arguments.next() {
+        perfetto::write(&timeline, BufWriter::new(File::create(file)?))?;
+    }
     println!("{}", serde_json::to_string_pretty(&run.summary)?);
     Ok(())
 }

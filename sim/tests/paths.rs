@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 const HORIZON: Nanos = Nanos(60);
-const MOST_STATES: usize = 20_000;
+const MOST_STATES: usize = 4_000;
 
 /// Every object state that is reachable; none, if there are too many.
 fn reached(objects: &Objects) -> Option<HashSet<State>> {

@@ -208,7 +208,7 @@ pub(crate) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str
     let lower = written.to_lowercase();
     let distances = known.into_iter().map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name));
     let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= (length / 3).max(1) && name != written).then_some(name)
+    (distance <= (length / 3).max(1) && distance < length && name != written).then_some(name)
 }
 
 #[cfg(test)]
@@ -221,6 +221,7 @@ mod tests {
         assert_eq!(nearest("buidler", known), Some("builder"));
         assert_eq!(nearest("Builder", known), Some("builder"));
         assert_eq!(nearest("other", known), None);
+        assert_eq!(nearest("q", ["p"]), None);
         assert_eq!(nearest(&"b".repeat(100_000), known), None);
     }
 

@@ -251,8 +251,10 @@ impl Shaper<'_, '_> {
                 let mistake = Mistake::new(&node.span, format!("{written} is not {what}"));
                 let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
                 let unit = text.get(number.len()..).unwrap_or_default().trim();
+                let unit = unit.strip_suffix("ec").unwrap_or(unit);
                 let units = units.split(", ").map(|unit| unit.trim_matches('`'));
-                match nearest(unit, units) {
+                let known = units.clone().find(|known| *known == unit);
+                match known.or_else(|| nearest(unit, units)) {
                     Some(near) if !number.is_empty() => {
                         mistake.help(format!("did you mean {}?", quote(&format!("{number}{near}"))))
                     }

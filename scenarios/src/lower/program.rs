@@ -55,13 +55,23 @@ impl Lower<'_, '_> {
     }
 
     fn instructions(&mut self, item: &Item, place: Place, depth: usize) -> Vec<Instruction> {
-        let Shape::List(items) = &item.shape else { return Vec::new() };
+        let Shape::List(items) = &item.shape else {
+            self.uses.is_unclear(place);
+            return Vec::new();
+        };
         if depth > MAX_NESTING {
             let head = item.span.start..item.span.start + 1;
             self.error(&head, "lists of instructions are nested too deep", format!("at most {MAX_NESTING}"));
             return Vec::new();
         }
-        items.iter().filter_map(|item| self.instruction(item, place, depth)).collect()
+        let mut program = Vec::new();
+        for item in items {
+            match self.instruction(item, place, depth) {
+                Some(instruction) => program.push(instruction),
+                None => self.uses.is_unclear(place),
+            }
+        }
+        program
     }
 
     /// A list that must hold something.

@@ -8,8 +8,9 @@ use crate::diagnostic::{Mistake, Report, quote};
 use crate::schema::{TASK_SET, list_of};
 use crate::tree::{Node, Span, Value, Word};
 
-/// The tree of a text. Mistakes of the table are reported, and what they are about is left out.
-pub(crate) fn read(name: &str, text: &str, report: &mut Report<'_>) -> Result<Node, Mistake> {
+/// The tree of a text, if there is a row to make it of. Mistakes of the table are reported, and what they are about is
+/// left out.
+pub(crate) fn read(name: &str, text: &str, report: &mut Report<'_>) -> Result<Option<Node>, Mistake> {
     let mut cursor = Cursor::new(text);
     let columns = || TASK_SET.fields.iter().map(|field| field.name);
     let header = match row(&mut cursor)? {
@@ -51,9 +52,12 @@ pub(crate) fn read(name: &str, text: &str, report: &mut Report<'_>) -> Result<No
             tasks.push(task(&header, cells, span));
         }
     }
-    let end = text.len()..text.len();
-    if tasks.is_empty() && !report.has_errors() {
-        report.push(Mistake::new(&end, "the table has no rows").expected("one for each task"));
+    if tasks.is_empty() {
+        if report.has_errors() {
+            return Ok(None);
+        }
+        let end = text.len()..text.len();
+        return Err(Mistake::new(&end, "the table has no rows").expected("one for each task"));
     }
     let stem = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
@@ -65,7 +69,7 @@ pub(crate) fn read(name: &str, text: &str, report: &mut Report<'_>) -> Result<No
         field("about", 0..0, Value::Text(about)),
         field("tasks", 0..text.len(), Value::List(tasks)),
     ];
-    Ok(Node { span: 0..text.len(), value: Value::Record { tag: None, fields } })
+    Ok(Some(Node { span: 0..text.len(), value: Value::Record { tag: None, fields } }))
 }
 
 fn task(header: &[Word], cells: Vec<Word>, span: Span) -> Node {

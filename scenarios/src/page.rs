@@ -116,7 +116,7 @@ fn choice(page: &mut String, choice: &Choice) {
 pub fn reference() -> String {
     let tables = Tables::all();
     let mut page = String::from(
-        "<!-- Generated from the schema by `UPDATE=1 cargo test -p lacuna-scenarios`; do not edit. -->\n\
+        "<!-- Generated from the schema by `UPDATE=1 cargo test -p lacuna-scenarios --test page`; do not edit. -->\n\
          # The scenario format\n\n\
          A scenario says what the processes of a system do, who may do what, and what is expected. It is RON (`.ron`), \
          JSON (`.json`), or, for a pure task set, CSV (`.csv`).\n\n",

@@ -154,7 +154,8 @@ struct Shaper<'r, 's> {
 
 impl Shaper<'_, '_> {
     fn item(&mut self, node: &Node, kind: &'static Kind) -> Item {
-        Item { span: node.span.clone(), shape: self.shape(node, kind).unwrap_or(Shape::Hole) }
+        let shape = if self.report.is_full() { None } else { self.shape(node, kind) };
+        Item { span: node.span.clone(), shape: shape.unwrap_or(Shape::Hole) }
     }
 
     fn wrong_kind(&mut self, node: &Node, kind: &Kind) {
@@ -323,6 +324,9 @@ impl Shaper<'_, '_> {
         let mut seen: HashMap<&str, usize> = HashMap::new();
         let mut shaped = Vec::new();
         for (word, node) in pairs {
+            if self.report.is_full() {
+                break;
+            }
             let item = self.item(node, value);
             if let Some(first) = seen.get(word.text.as_str()) {
                 let mistake = Mistake::new(&word.span, format!("{} is here twice, first", quote(&word.text)));
@@ -361,6 +365,9 @@ impl Shaper<'_, '_> {
         let mut values: Vec<Option<(Span, Item)>> = record.fields.iter().map(|_| None).collect();
         let mut present = vec![None; values.len()];
         for (name, node) in pairs {
+            if self.report.is_full() {
+                break;
+            }
             let Some(index) = record.fields.iter().position(|field| field.name == name.text) else {
                 self.unknown_field(name, record);
                 continue;

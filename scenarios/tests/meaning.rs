@@ -79,7 +79,7 @@ fn every_instruction() {
             Compute("1ms"), Open("h"), Close("h"), Spawn(process: "p"), Fork("p"), Detach, Wait(process: "p"),
             Kill(group: "g"), Send("b"), Receive("b"), Access(object: "o", right: Execute), Allocate("1KiB"),
             Loop(times: 3, do: [Exit]), Forever([Choose([[], [Exit]])]), Adversary, Adversary(), Adversary(depth: 2),
-        ])})})"#;
+        ])})}"#;
     let system = parse(&format!("{text})")).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
     let p = ProcessId(0);
     let exit = || vec![Instruction::Exit];

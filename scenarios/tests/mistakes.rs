@@ -446,5 +446,5 @@ fn other_formats_and_too_much_of_one() {
         .parse()
         .unwrap_err();
     assert_eq!(many.len(), 201);
-    assert!(many[200].message.ends_with("more mistakes are not shown"), "{}", many[200]);
+    assert!(many[200].message.contains("more mistakes than are shown"), "{}", many[200]);
 }

@@ -10,7 +10,10 @@ fn the_page_is_fresh() {
         std::fs::write(path, &page).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap_or_default().replace("\r\n", "\n");
-    assert!(written == page, "FORMAT.md is stale: `UPDATE=1 cargo test -p lacuna-scenarios` writes it anew");
+    assert!(
+        written == page,
+        "FORMAT.md is stale: `UPDATE=1 cargo test -p lacuna-scenarios --test page` writes it anew"
+    );
 }
 
 #[test]

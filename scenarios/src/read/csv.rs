@@ -23,6 +23,9 @@ pub(crate) fn read(name: &str, text: &str, report: &mut Report<'_>) -> Result<Op
         }
     };
     for (index, cell) in header.iter().enumerate() {
+        if report.is_full() {
+            break;
+        }
         if !columns().any(|known| known == cell.text) {
             let mistake = Mistake::new(&cell.span, format!("no column is called {}", quote(&cell.text)));
             report.push(mistake.expected(list_of(columns())).nearest(&cell.text, columns()));

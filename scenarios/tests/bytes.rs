@@ -110,7 +110,7 @@ fn ron_texts() -> Vec<String> {
 
 fn json_texts() -> Vec<String> {
     let small = r#"{"a": [1, -2, 0], "b": {"k": null, "l": true}, "c": "\n\u00e9\ud83d\ude00\/", "a": {}, "e": []}"#;
-    let mut texts: Vec<_> = library().iter().map(|entry| entry.source.to_json().unwrap()).collect();
+    let mut texts: Vec<_> = library().iter().map(|entry| entry.source.to_json().expect("it is read")).collect();
     texts.extend(vec![small.to_owned(); 4]);
     texts
 }

@@ -15,6 +15,9 @@ fn read(bytes: &[u8]) {
             assert!(!mistakes.is_empty());
             for mistake in mistakes {
                 assert!(mistake.span.start <= mistake.span.end && mistake.span.end <= bytes.len(), "{mistake}");
+                if let Ok(text) = std::str::from_utf8(bytes) {
+                    assert!(text.get(mistake.span.clone()).is_some(), "{mistake} is inside a character");
+                }
                 assert!(mistake.line >= 1 && mistake.column >= 1, "{mistake}");
                 assert!(!mistake.to_string().chars().any(char::is_control), "{mistake}");
                 assert!(mistake.message.len() < 1000, "{mistake}");

@@ -10,7 +10,8 @@ use lacuna_scenarios::{Source, library, parse};
 const MS: u64 = 1_000_000;
 
 fn library_system(name: &str) -> System {
-    library().iter().find(|entry| entry.name == name).unwrap().system().unwrap()
+    let entry = library().iter().find(|entry| entry.name == name);
+    entry.expect("it is in the library").system().expect("it is valid")
 }
 
 /// (bcet, wcet) and release of every task, with its priority, by name.
@@ -20,8 +21,8 @@ fn tasks(system: &System) -> Vec<(String, (u64, u64), Task, u32)> {
         .iter()
         .map(|Context { name, schedule, program, task }| {
             let [Instruction::Compute { bcet, wcet }] = program[..] else { panic!("{program:?}") };
-            let priority = system.scheduling_contexts[schedule.unwrap().index()].priority;
-            (name.clone(), (bcet.0, wcet.0), task.unwrap(), priority)
+            let priority = system.scheduling_contexts[schedule.expect("each has one").index()].priority;
+            (name.clone(), (bcet.0, wcet.0), task.expect("each is one"), priority)
         })
         .collect()
 }

@@ -162,19 +162,19 @@ impl Shaper<'_, '_> {
         let mut mistake = Mistake::new(&node.head(), format!("this is {}", node.kind())).expected(kind.expected());
         match (&node.value, kind) {
             (Value::Name(name), Kind::Text | Kind::Declares(_) | Kind::Refers(_) | Kind::Duration | Kind::Size) => {
-                mistake = mistake.help(format!("write it in quotes: `\"{name}\"`"));
+                mistake = mistake.help(format!("write it in quotes: {}", in_quotes(name, "")));
             }
             (Value::Text(text), Kind::Integer { .. }) if text.parse::<u64>().is_ok() => {
-                mistake = mistake.help(format!("write it without quotes: `{text}`"));
+                mistake = mistake.help(format!("write it without quotes: {}", quote(text)));
             }
             (Value::Text(_), Kind::OneOf(_) | Kind::Guarantee) => {
                 mistake = mistake.help("write it without quotes");
             }
             (Value::Number(number), Kind::Duration | Kind::PositiveDuration) => {
-                mistake = mistake.help(format!("write it with a unit and in quotes: `\"{number}ms\"`"));
+                mistake = mistake.help(format!("write it with a unit and in quotes: {}", in_quotes(number, "ms")));
             }
             (Value::Number(number), Kind::Size) => {
-                mistake = mistake.help(format!("write it with a unit and in quotes: `\"{number}MiB\"`"));
+                mistake = mistake.help(format!("write it with a unit and in quotes: {}", in_quotes(number, "MiB")));
             }
             (Value::Record { .. }, Kind::Map(..)) => {
                 mistake = mistake.help("maps have braces: `{\"name\": …}`");
@@ -476,6 +476,11 @@ impl Shaper<'_, '_> {
         self.report.push(mistake.expected(format!("`{}`", variant.example)));
         None
     }
+}
+
+/// What was written, as the text that it should have been.
+fn in_quotes(written: &str, unit: &str) -> String {
+    quote(&format!("\"{written}{unit}\""))
 }
 
 fn form_with_fields(variant: &Variant) -> Option<&'static Record> {

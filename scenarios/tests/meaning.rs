@@ -59,12 +59,12 @@ fn the_ci_job() {
         [
             Instruction::Compute { bcet: Nanos(100 * MS), wcet: Nanos(400 * MS) },
             Instruction::Send(BufferId(0)),
-            Instruction::Adversary { depth: Some(4) },
+            Instruction::Adversary { depth: Some(3) },
             Instruction::Exit,
         ]
     );
-    let watch = &system.scheduling_contexts[1];
-    assert_eq!(watch.budget, Some(Budget { amount: Nanos(MS), period: Nanos(10 * MS) }));
+    let bulk = &system.scheduling_contexts[2];
+    assert_eq!(bulk.budget, Some(Budget { amount: Nanos(80 * MS), period: Nanos(100 * MS) }));
     assert_eq!((system.kernel_bounds.spawn, system.kernel_bounds.kill_group), (Nanos(2 * MS), Nanos(50 * MS)));
     assert_eq!(system.process_table, 8);
     assert_eq!(system.tasks(), [(ProcessId(0), 2)]);

@@ -3,7 +3,7 @@
 use lacuna_model::system::{GroupId, HandleId, Instruction, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId};
 
 use super::{Lower, right, tasks};
-use crate::diagnostic::Mistake;
+use crate::diagnostic::{Mistake, quote};
 use crate::schema::Space;
 use crate::shape::{Fields, Item, Payload, Shape};
 use crate::tree::Span;
@@ -214,7 +214,7 @@ impl Lower<'_, '_> {
     fn domain_of(&self, process: ProcessId) -> Option<String> {
         let (_, item) = self.root.map("processes").get(process.index())?;
         let name = item.record()?.get("domain")?.text()?;
-        self.domains.get(name).map(|_| format!("`{name}`"))
+        self.domains.get(name).map(|_| quote(name))
     }
 
     fn class_of(&self, object: ObjectId) -> Option<lacuna_model::system::ObjectClass> {

@@ -119,7 +119,7 @@ impl Ron<'_> {
         let mistake = Mistake::new(&span, format!("{} is not a whole number", quote(text)));
         let has_unit = digits.ends_with(|c: char| c.is_ascii_alphabetic());
         Err(if has_unit {
-            mistake.help(format!("durations and sizes are texts: `\"{text}\"`"))
+            mistake.help(format!("durations and sizes are texts: {}", quote(&format!("\"{text}\""))))
         } else {
             mistake.expected("decimal digits")
         })
@@ -283,10 +283,8 @@ impl Ron<'_> {
                 self.cursor.at += length + end.len();
                 Ok(text)
             }
-            None => {
-                Err(Mistake::new(&(start..self.cursor.at), "this text never ends")
-                    .expected(format!("a closing `{end}`")))
-            }
+            None => Err(Mistake::new(&(start..self.cursor.at), "this text never ends")
+                .expected(format!("a closing {}", quote(&end)))),
         }
     }
 }

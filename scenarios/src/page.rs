@@ -10,8 +10,11 @@ use lacuna_model::system::{MAX_HANDLES, MAX_NESTING, MAX_PROGRAM};
 use crate::library::library;
 use crate::lower::MAX_OF_A_KIND;
 use crate::read::MAX_DEPTH;
-use crate::schema::{Choice, Form, Kind, Need, Record, SCENARIO, Variant, list_of};
+use crate::schema::{Choice, Form, Kind, MAX_NAME, Need, Record, SCENARIO, Variant, list_of};
 use crate::source::MAX_SIZE;
+
+/// The scenario of the library that the page shows.
+const EXAMPLE: &str = "fork-bomb";
 
 /// Everything that has a heading, in the order in which it is first met.
 struct Tables {
@@ -123,7 +126,7 @@ pub fn reference() -> String {
     );
     let _ = writeln!(
         page,
-        "- **Names** are texts of letters, digits, `-`, `_` and `.`, of at most 64 characters. Each kind has its own \
+        "- **Names** are texts of letters, digits, `-`, `_` and `.`, of at most {MAX_NAME} characters. Each kind has its own \
          names; a buffer is also a handle of its name.\n\
          - **Durations** are texts with a unit: `\"1.5ms\"`; `min`, `s`, `ms`, `us`, `ns`. **Sizes** too: `\"512MiB\"`; \
          `GiB`, `MiB`, `KiB`, `B`. Nothing is rounded: what is finer than a nanosecond or a byte is a mistake.\n\
@@ -137,9 +140,13 @@ pub fn reference() -> String {
          - In **CSV**, the first row names the columns, which are the fields of a [task of a task \
          set](#task-of-a-task-set), in any order; `wcet` and `period` must be there. An empty cell is as good as a \
          missing column. Lines that begin with `#` are comments. The scenario is named after the file.\n\n\
-         The scenarios of the library ({}) are examples.",
+         The scenarios of the library ({}) are examples; this is `{EXAMPLE}`:",
         list_of(library().iter().map(|entry| entry.name)).replace(" or ", " and ")
     );
+    if let Some(entry) = library().iter().find(|entry| entry.name == EXAMPLE) {
+        let lines = entry.source.text.lines().skip_while(|line| line.starts_with("//"));
+        let _ = writeln!(page, "\n```ron\n{}\n```", lines.collect::<Vec<_>>().join("\n"));
+    }
     for table in tables.records.iter().filter(|table| !tables.is_arguments(table)) {
         record(&mut page, table);
     }

@@ -127,6 +127,9 @@ fn a_csv_task_set() {
     let text = "wcet,period\n1ms,4ms\n1ms,5ms\n3ms,9ms\n3ms,18ms\n";
     let system = Source::new("papers/lehoczky.csv", text).parse().unwrap().system;
     assert_eq!((system.name.as_str(), system.about.as_str()), ("lehoczky", "A task set of 4."));
+    for (file, name) in [("my set (2).csv", "my-set--2-"), (".csv", "tasks"), ("a\\b.c.csv", "b.c")] {
+        assert_eq!(Source::new(file, text).parse().map(|scenario| scenario.system.name).as_deref(), Ok(name));
+    }
     let expected = [("t1", 1, 4, 4), ("t2", 1, 5, 3), ("t3", 3, 9, 2), ("t4", 3, 18, 1)];
     let expected = expected.map(|(name, wcet, period, priority)| {
         let period = Nanos(period * MS);

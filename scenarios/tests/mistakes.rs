@@ -232,7 +232,7 @@ fn names() {
     check(
         "x.ron",
         "(name: ^\"\", about: ^\"\\u{1b}[2J\", tasks: [(wcet: \"1ms\", period: \"1ms\")])",
-        &["`name` is empty", "control character `\\u{1b}`"],
+        &["the name is empty", "control character `\\u{1b}`"],
     );
 }
 

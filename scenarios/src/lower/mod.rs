@@ -51,14 +51,20 @@ fn keys<'f>(root: &'f Fields, field: &str) -> impl Iterator<Item = Word> + 'f {
     root.map(field).iter().map(|(word, _)| word.clone())
 }
 
-/// The text of the scenario's `name` or `about`, free of control characters.
-fn prose(root: &Fields, field: &str, report: &mut Report<'_>) -> String {
-    let Some(item) = root.get(field) else { return String::new() };
-    let Some(text) = item.text() else { return String::new() };
+/// The scenario's `name`.
+fn name(root: &Fields) -> String {
+    root.get("name").and_then(Item::text).unwrap_or_default().to_owned()
+}
+
+/// The scenario's `about`, free of control characters.
+fn about(root: &Fields, report: &mut Report<'_>) -> String {
+    let Some((item, text)) = root.get("about").and_then(|item| Some((item, item.text()?))) else {
+        return String::new();
+    };
     if text.trim().is_empty() {
-        report.push(Mistake::new(&item.span, format!("`{field}` is empty")).expected("a few words"));
+        report.push(Mistake::new(&item.span, "`about` is empty").expected("a few words"));
     } else if let Some(c) = text.chars().find(|c| c.is_control() && *c != '\n') {
-        let message = format!("`{field}` holds the control character {}", quote(c.encode_utf8(&mut [0; 4])));
+        let message = format!("`about` holds the control character {}", quote(c.encode_utf8(&mut [0; 4])));
         report.push(Mistake::new(&item.span, message).expected("plain text"));
     }
     text.to_owned()
@@ -106,15 +112,15 @@ impl<'l, 's> Lower<'l, 's> {
             Space::Handle => &self.handles,
             Space::Process => &self.processes,
             Space::SchedulingContext => &self.scheduling,
-            Space::Context | Space::Profile | Space::Task => return None,
+            Space::Scenario | Space::Context | Space::Profile | Space::Task => return None,
         };
         table.resolve(space, item.text()?, &item.span, self.report)
     }
 
     fn system(mut self) -> System {
         let root = self.root;
-        let name = prose(root, "name", self.report);
-        let about = prose(root, "about", self.report);
+        let name = name(root);
+        let about = about(root, self.report);
         let objects = root.map("objects").iter().map(|(word, item)| self.object(word, item)).collect();
         let job_groups: Vec<_> =
             root.map("job_groups").iter().map(|(word, item)| objects::job_group(word, item)).collect();

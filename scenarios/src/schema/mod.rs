@@ -16,6 +16,7 @@ use crate::diagnostic::quote;
 /// What a name names. Each space has its own names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Space {
+    Scenario,
     Domain,
     Object,
     JobGroup,
@@ -32,6 +33,7 @@ impl Space {
     /// "a domain".
     pub(crate) fn noun(self) -> &'static str {
         match self {
+            Self::Scenario => "scenario",
             Self::Domain => "domain",
             Self::Object => "object",
             Self::JobGroup => "job group",
@@ -44,6 +46,14 @@ impl Space {
             Self::Task => "task",
         }
     }
+}
+
+/// Longest name, in characters.
+pub(crate) const MAX_NAME: usize = 64;
+
+/// May it stand in a name? Names are printed everywhere and typed by people.
+pub(crate) fn is_name_character(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
 /// With its article.
@@ -131,6 +141,7 @@ impl Kind {
     /// In a few words, for a table.
     pub(crate) fn label(&self) -> String {
         match self {
+            Self::Declares(Space::Scenario | Space::Task) => "name".into(),
             Self::Declares(space) => format!("new name of {}", article(space.noun())),
             Self::Refers(Space::Profile) => format!("name of a {}", link("Profile")),
             Self::Refers(space) => format!("name of {}", article(space.noun())),

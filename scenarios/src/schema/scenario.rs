@@ -20,7 +20,7 @@ pub(crate) static SCENARIO: Record = Record {
     tag: Some("Scenario"),
     about: "The whole file. A pure task set has `tasks` in place of domains, processes and all that belongs to them.",
     fields: &[
-        field("name", Kind::Text, Need::Required, "its name"),
+        field("name", Kind::Declares(Space::Scenario), Need::Required, "its name"),
         field("about", Kind::Text, Need::Required, "one line on what it shows, and where the problem was met"),
         field("domains", Kind::List(&NEW_DOMAIN), Need::Unless("tasks"), "the security domains"),
         field(

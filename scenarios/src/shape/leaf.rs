@@ -5,12 +5,9 @@ use lacuna_model::units::{Nanos, UnitError};
 
 use super::{Shape, Shaper};
 use crate::diagnostic::{Mistake, nearest, quote};
-use crate::schema::Kind;
+use crate::schema::{Kind, MAX_NAME, is_name_character};
 use crate::source::Format;
 use crate::tree::{Node, Span, Value};
-
-/// Longest name, in characters.
-const MAX_NAME: usize = 64;
 
 impl Shaper<'_, '_> {
     /// Names are printed everywhere and typed by people.
@@ -19,7 +16,7 @@ impl Shaper<'_, '_> {
             "the name is empty".into()
         } else if name.chars().count() > MAX_NAME {
             format!("the name has more than {MAX_NAME} characters")
-        } else if let Some(c) = name.chars().find(|c| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.')) {
+        } else if let Some(c) = name.chars().find(|c| !is_name_character(*c)) {
             format!("{} cannot stand in a name", quote(c.encode_utf8(&mut [0; 4])))
         } else {
             return true;

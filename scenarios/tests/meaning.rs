@@ -183,3 +183,41 @@ fn expectations_and_bounds_of_a_task_set() {
     let system = parse(text).unwrap();
     assert_eq!((system.kernel_bounds.spawn, system.expect.len()), (Nanos(1000), 1));
 }
+
+#[test]
+fn texts_and_comments_of_ron() {
+    let about = |written: &str| {
+        let text = format!(
+            "/* a /* b */ \" */ (name: // ' \"\n \"x\", about: {written}, /**/ tasks: [(wcet: \"1ms\", period: \"1ms\",),],)//"
+        );
+        parse(&text).map(|system| system.about).unwrap_or_else(|mistakes| mistakes[0].to_string())
+    };
+    assert_eq!(about(r##"r#"a "b" \n c"#"##), r#"a "b" \n c"#);
+    assert_eq!(about(r#"r"a\""#), r"a\");
+    assert_eq!(about(r#""a\"\\\'\n\x41\u{e9}\u{1F600}/""#), "a\"\\'\nAé😀/");
+    for wrong in
+        [r#""\x4""#, r#""\xg0""#, r#""\u{110000}""#, r#""\u{d800}""#, r#""\u41""#, r#""\u{}""#, r#""\u{1234567}""#]
+    {
+        assert!(about(wrong).contains("this escape means nothing"), "{wrong}");
+    }
+    assert!(about("r#x").contains("a raw text"));
+    assert!(about("r#\"x\"").contains("this text never ends (expected a closing `\"#`)"));
+    assert!(about("_name(1)").contains("this is a tagged value (expected a text in quotes)"));
+}
+
+#[test]
+fn texts_of_json() {
+    let about = |written: &str| {
+        let text = format!(
+            "{{\"name\": \"x\", \"about\": {written}, \"tasks\": [{{\"wcet\": \"1ms\", \"period\": \"1ms\"}}]}}\n"
+        );
+        let read = Source::new("x.json", text).parse();
+        read.map(|scenario| scenario.system.about).unwrap_or_else(|mistakes| mistakes[0].to_string())
+    };
+    assert_eq!(about(r#""a\"\\\/\n\u0041\u00e9\ud83d\ude00""#), "a\"\\/\nAé😀");
+    for wrong in [r#""\u41""#, r#""\u00g0""#, r#""\ud83d""#, r#""\ud83d\u0041""#, r#""\ude00""#, r#""\x41""#] {
+        assert!(about(wrong).contains("this escape means nothing"), "{wrong}");
+    }
+    assert!(about("\"a\nb\"").contains("a control character cannot stand in a text"));
+    assert!(about("true").contains("this is a bare name"));
+}

@@ -265,6 +265,11 @@ fn processes_that_create_each_other() {
     check_program("Wait(process: ^\"child\")", &["`child` is never a child of this process"]);
     check_program("Spawn(process: ^\"grandchild\"), Wait(process: \"child\")", &["no process is called `grandchild`"]);
     accepts_program("Fork(\"child\"), Wait(process: \"child\", until: \"1s\"), Kill(group: \"job\")");
+    check_program(
+        "Spawn(process: \"child\"), Wait(process: \"child\", until: ^Any(\"1s\"))",
+        &["this is a tagged value"],
+    );
+    check_program("Spawn(process: \"child\"), Wait(process: \"child\", until: ^Some())", &["`Some` holds one value"]);
     accepts_program("Wait(process: \"child\", until: Some(\"1s\")), Spawn(process: \"child\")");
     let text = r#"(name: "x", about: "x", domains: ["a"], ^processes: {
         "p": (domain: "a", contexts: {"main": (program: [Spawn(process: "q")])}),
@@ -424,6 +429,7 @@ fn json_mistakes_have_places_too() {
     one("{\"name\": \"x\",^}", "expected a key in quotes");
     one("{\"a\": ^01}", "not a whole number");
     one("^// no", "JSON has no comments");
+    one("{\"a\": ^\"x}", "this text never ends");
     one("{\"a\": \"^\\x41\"}", "escape");
     check(
         "x.json",

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod exit;
+mod gap;
 mod host;
 mod load;
 mod print;
@@ -13,10 +14,12 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, HostOptions};
 use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
+    // Nothing before this line: launched as the actor, this program does the actor's work and never returns.
+    lacuna_hosted::actor::enter();
     let cli = Cli::parse();
     let interrupt = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -39,8 +42,12 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
     let format = cli.format;
-    let command = cli.command.unwrap_or(Command::Scenarios);
+    let command =
+        cli.command.unwrap_or_else(|| Command::Gap { scenario: "ci-job".into(), host: HostOptions { setup: None } });
     match command {
+        Command::Gap { scenario, host } => commands::gap::run(&scenario, host.setup, interrupt, format),
+        Command::Run { scenario, host } => commands::run::scenario(&scenario, host.setup, interrupt, format),
+        Command::Probe { ids, host } => commands::run::probes(&ids, host.setup, interrupt, format),
         Command::Check { scenario, kernel, guarantee, max_states, .. } => {
             let request = commands::check::Request {
                 scenario: &scenario,
@@ -70,6 +77,5 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
         Command::Exec(options) => commands::exec::run(&options, interrupt, format),
         Command::Clean => commands::clean::run(format),
         Command::Replay { scenario, times } => commands::replay::run(&scenario, times, format),
-        _ => Err(Failure::host("to come")),
     }
 }

@@ -92,6 +92,8 @@ pub struct End {
     pub survivors: usize,
     /// From the kill of the group to the last death by the kernel's account.
     pub kill_duration: Duration,
+    /// From the kill of the group to the last reaping: the process table holds nothing of the job any more.
+    pub reap_duration: Duration,
     /// From the launch to the last death.
     pub run_duration: Duration,
     /// Whose word it is that nobody is left.
@@ -173,6 +175,7 @@ struct Closed {
     cause: Cause,
     survivors: usize,
     kill_duration: Duration,
+    reap_duration: Duration,
     run_duration: Duration,
 }
 
@@ -414,6 +417,7 @@ impl Job {
             cause: closed.cause,
             survivors: closed.survivors,
             kill_duration: closed.kill_duration,
+            reap_duration: closed.reap_duration,
             run_duration: closed.run_duration,
             account: self.account,
             applied: std::mem::take(&mut self.applied),
@@ -437,8 +441,9 @@ impl Job {
         let kill_duration = begin.elapsed();
         let run_duration = self.started.elapsed();
         self.let_go()?;
+        let reap_duration = begin.elapsed();
         self.groups.remove().map_err(kernel("remove the job's cgroups"))?;
-        let closed = Closed { cause, survivors, kill_duration, run_duration };
+        let closed = Closed { cause, survivors, kill_duration, reap_duration, run_duration };
         self.closed = Some(closed);
         Ok(closed)
     }
@@ -584,10 +589,10 @@ fn descendants_of(keeper: &OwnedFd) -> io::Result<Vec<u32>> {
         let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
         let Some((_, fields)) = stat.rsplit_once(')') else { continue };
         let mut fields = fields.split_ascii_whitespace();
-        if let (Some(state), Some(Ok(parent))) = (fields.next(), fields.next().map(str::parse::<u32>)) {
-            if state != "Z" && state != "X" {
-                parents.push((pid, parent));
-            }
+        if let (Some(state), Some(Ok(parent))) = (fields.next(), fields.next().map(str::parse::<u32>))
+            && !matches!(state, "Z" | "X")
+        {
+            parents.push((pid, parent));
         }
     }
     let mut found = vec![root];

@@ -18,6 +18,8 @@
 //! assert!(plan.is_err(), "a kernel without pidfds cannot launch what it could not end");
 //! ```
 
+#[cfg(target_os = "linux")]
+pub mod actor;
 mod clean;
 #[cfg(target_os = "linux")]
 mod command;
@@ -31,6 +33,8 @@ pub mod measure;
 mod plan;
 mod policy;
 pub mod primitive;
+#[cfg(target_os = "linux")]
+pub mod probe;
 #[cfg(target_os = "linux")]
 pub mod replay;
 

@@ -19,6 +19,8 @@
 //! | [`simulation`] | the run |
 //! | [`statistics`] | what is counted of it |
 //! | [`log`] | its labels, from which everything else is found again |
+//! | [`timeline`] | its course, context by context |
+//! | [`export`] | a trace for a viewer, a picture |
 //!
 //! # Example
 //!
@@ -64,8 +66,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod export;
 pub mod log;
 pub mod policy;
 pub mod resolver;
 pub mod simulation;
 pub mod statistics;
+pub mod timeline;

@@ -81,7 +81,7 @@ pub enum SimulationError {
     },
 }
 
-/// Simulates the objects under a policy.
+/// Simulates the objects under a policy, to the horizon.
 ///
 /// # Errors
 /// See [`SimulationError`].
@@ -91,44 +91,108 @@ pub fn simulate<S: Sched>(
     resolver: &mut (impl Resolver + ?Sized),
     options: &Options,
 ) -> Result<Run, SimulationError> {
-    let relation = Relation::new(objects, policy, Ns);
-    let mut state = relation.initial();
-    let mut collector = Collector::new(objects, &state.objects);
-    let mut log = Log::new(options.kept, options.horizon);
-    let (mut now, mut at_this_instant, mut taken) = (Nanos(0), 0u32, 0u64);
-    let quiescent_at = loop {
-        let offers = relation.offers(&state);
-        if offers.is_empty() {
-            break Some(now);
+    let mut simulation = Simulation::new(objects, policy, *options);
+    while simulation.step(resolver)?.is_some() {}
+    Ok(simulation.finish())
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Simulation<'a, S: Sched> {
+    relation: Relation<'a, S, Ns>,
+    state: StateOf<S, Ns>,
+    options: Options,
+    now: Nanos,
+    taken_now: u32,
+    taken: u64,
+    quiescent_at: Option<Nanos>,
+    collector: Collector<'a>,
+    log: Log,
+}
+
+impl<'a, S: Sched> Simulation<'a, S> {
+    /// About to take its first step.
+    pub fn new(objects: &'a Objects, policy: S, options: Options) -> Self {
+        let relation = Relation::new(objects, policy, Ns);
+        let state = relation.initial();
+        Self {
+            collector: Collector::new(objects, &state.objects),
+            log: Log::new(options.kept, options.horizon),
+            now: Nanos(0),
+            taken_now: 0,
+            taken: 0,
+            quiescent_at: None,
+            relation,
+            state,
+            options,
         }
-        if now >= options.horizon && !offers.iter().all(is_complete) {
-            break None;
+    }
+
+    /// Where it is.
+    pub fn state(&self) -> &StateOf<S, Ns> {
+        &self.state
+    }
+
+    /// How much time has passed.
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// Takes one step; none, if the horizon is reached, or nothing is ever going to happen any more.
+    ///
+    /// # Errors
+    /// See [`SimulationError`].
+    pub fn step(&mut self, resolver: &mut (impl Resolver + ?Sized)) -> Result<Option<Record>, SimulationError> {
+        let offers = self.relation.offers(&self.state);
+        if offers.is_empty() {
+            self.quiescent_at = Some(self.now);
+            return Ok(None);
+        }
+        if self.now >= self.options.horizon && !offers.iter().all(is_complete) {
+            return Ok(None);
         }
         let mut label = resolver.resolve(&offers);
         if !offers.iter().any(|offer| offer.admits(label)) {
-            return Err(SimulationError::NotOffered { at: now });
+            return Err(SimulationError::NotOffered { at: self.now });
         }
-        if taken == options.labels {
-            return Err(SimulationError::TooLong { limit: options.labels, at: now });
+        if self.taken == self.options.labels {
+            return Err(SimulationError::TooLong { limit: self.options.labels, at: self.now });
         }
-        taken += 1;
-        let at = now;
+        self.taken += 1;
+        let at = self.now;
         if let Label::Time(TimeStep::Elapse(duration)) = &mut label {
-            duration.0 = duration.0.min(options.horizon.0 - now.0);
-            now.0 += duration.0;
-            at_this_instant = 0;
-        } else if at_this_instant == options.labels_at_an_instant {
-            return Err(SimulationError::Zeno { context: culprit(&relation, &state, label), at: now });
+            duration.0 = duration.0.min(self.options.horizon.0 - at.0);
+            self.now.0 += duration.0;
+            self.taken_now = 0;
+        } else if self.taken_now == self.options.labels_at_an_instant {
+            return Err(SimulationError::Zeno { context: self.culprit(label), at });
         } else {
-            at_this_instant += 1;
+            self.taken_now += 1;
         }
-        let attack = matches!(label, Label::Object(step) if step.action != Action::GiveUp) && is_attack(&offers);
-        let outcome = relation.apply(&mut state, label);
-        let running = relation.sched().running(&state.sched);
-        log.push(Record { at, label, outcome, running });
-        collector.observe(&state.objects, label, outcome, attack, now);
-    };
-    Ok(Run { summary: collector.finish(options.horizon, quiescent_at), log })
+        let attack = is_attack(&offers);
+        let outcome = self.relation.apply(&mut self.state, label);
+        let running = self.relation.sched().running(&self.state.sched);
+        let record = Record { at, label, outcome, running };
+        self.log.push(record);
+        self.collector.observe(&self.state.objects, label, outcome, attack, self.now);
+        Ok(Some(record))
+    }
+
+    /// Whose label it is that goes on and on.
+    fn culprit(&self, label: Label) -> String {
+        let context = match label {
+            Label::Object(step) => Some(step.context),
+            Label::Time(TimeStep::Arrive { context, .. } | TimeStep::Release(context)) => Some(context),
+            _ => self.relation.sched().running(&self.state.sched),
+        };
+        let name = |context| self.relation.objects().context_name(&self.state.objects, context);
+        context.map_or_else(|| "core 0".into(), name)
+    }
+
+    /// What it has come to.
+    pub fn finish(self) -> Run {
+        Run { summary: self.collector.finish(self.options.horizon, self.quiescent_at), log: self.log }
+    }
 }
 
 /// Is it a step of a running context, whose execution is complete?
@@ -139,14 +203,4 @@ fn is_complete(offer: &Offer) -> bool {
 /// Are these what an adversary may do? It may always give up, and nothing else can be offered together with that.
 fn is_attack(offers: &[Offer]) -> bool {
     offers.iter().any(|offer| matches!(offer, Offer::Object(step) if step.action == Action::GiveUp))
-}
-
-/// Whose step it is that goes on and on.
-fn culprit<S: Sched>(relation: &Relation<'_, S, Ns>, state: &StateOf<S, Ns>, label: Label) -> String {
-    let context = match label {
-        Label::Object(step) => Some(step.context),
-        Label::Time(TimeStep::Arrive { context, .. } | TimeStep::Release(context)) => Some(context),
-        _ => relation.sched().running(&state.sched),
-    };
-    context.map_or_else(|| "core 0".into(), |context| relation.objects().context_name(&state.objects, context))
 }

@@ -185,7 +185,11 @@ fn watch(keeper: &mut Keeper, kept: Kept) -> ! {
         if word {
             let mut bytes = [0u8; 1];
             match sys::read(keeper.control, &mut bytes) {
-                Ok(1) if bytes == [WORD_LET_GO] => sys::exit(0),
+                Ok(1) if bytes == [WORD_LET_GO] => {
+                    // All are dead: nobody is left for the machine's init to reap.
+                    while let Reaped::Child { .. } = sys::reap(0) {}
+                    sys::exit(0)
+                }
                 Ok(1) if bytes == [WORD_END] => end_all(&keeper.means),
                 Err(libc::EINTR | libc::EAGAIN) => {}
                 // The other side is closed: nobody will ever ask.

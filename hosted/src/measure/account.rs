@@ -15,6 +15,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
+use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::MeasureError;
 use super::cgroup::{Cgroup, Hierarchy};
@@ -87,12 +88,13 @@ pub(crate) enum Emptiness {
     Populated,
 }
 
-/// A line of `/proc`: number, parent, and whether it lives; proc_pid_stat(5).
+/// What `/proc` says of a process: its name, state, parent and process group; proc_pid_stat(5).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) name: String,
     pub(crate) state: char,
     pub(crate) parent: i32,
+    pub(crate) group: i32,
 }
 
 impl Stat {
@@ -107,11 +109,29 @@ impl Stat {
             name: head.split_once('(')?.1.into(),
             state: fields.next()?.chars().next()?,
             parent: fields.next()?.parse().ok()?,
+            group: fields.next()?.parse().ok()?,
         })
     }
 
     pub(crate) fn lives(&self) -> bool {
         !matches!(self.state, 'Z' | 'X')
+    }
+}
+
+/// The living processes of this name, by number.
+pub(crate) fn bearers(name: &str) -> Result<Vec<i32>, MeasureError> {
+    let all = processes()?;
+    Ok(all.into_iter().filter(|(_, stat)| stat.lives() && stat.name == name).map(|(pid, _)| pid).collect())
+}
+
+/// Kills who bears this name, each by a descriptor that is checked against the name again: never by a bare number.
+pub(crate) fn kill_bearers(pids: Vec<i32>, name: &str) {
+    for pid in pids.into_iter().filter_map(Pid::from_raw) {
+        let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) else { continue };
+        // Read again now that the descriptor pins it: the number may have passed to somebody else before.
+        if Stat::read(pid.as_raw_nonzero().get()).is_some_and(|stat| stat.name == name) {
+            let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
+        }
     }
 }
 
@@ -146,7 +166,7 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_is_read_whole() {
         let stat = Stat::parse("12 (a) b) (c) S 7 12 12 0").unwrap();
-        assert_eq!(stat, Stat { name: "a) b) (c".into(), state: 'S', parent: 7 });
+        assert_eq!(stat, Stat { name: "a) b) (c".into(), state: 'S', parent: 7, group: 12 });
         assert!(stat.lives());
     }
 }

@@ -58,15 +58,12 @@ const UP: u8 = b'u';
 const DONE: u8 = b'k';
 const GONE: u8 = b'd';
 
-/// The name that every member bears, and nobody else: fifteen bytes and a zero.
-pub(crate) type Name = [u8; 16];
-
 /// A tree that runs.
 pub(crate) struct Arena {
     /// The judge.
     pub(crate) account: Account,
     /// What a walk of `/proc` can know members by.
-    pub(crate) name: Name,
+    pub(crate) name: String,
     supervisor: Child,
     command: OwnedFd,
     reply: OwnedFd,
@@ -102,7 +99,7 @@ impl Arena {
             scratch: vec![0; wanted.len()],
             wanted,
             member: Member { tree, budget: &budget, hold: &hold, ready: READY_FD },
-            name,
+            name: name_bytes(&name),
             around,
             own_namespace: account.group().is_none(),
             privileged: rustix::process::geteuid().is_root(),
@@ -218,15 +215,18 @@ fn raw_fd(fd: &OwnedFd) -> RawFd {
     fd.as_raw_fd()
 }
 
-fn new_name() -> Name {
+/// A name that no other process bears: at most fifteen bytes.
+pub(crate) fn new_name() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let mut name = Name::default();
-    let text = format!("lac{:x}.{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed) & 0xffff);
-    for (to, from) in name.iter_mut().zip(text.bytes().take(15)) {
-        *to = from;
-    }
-    name
+    format!("lac{:x}.{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed) & 0xffff)
+}
+
+/// As the kernel wants it: ended by a zero.
+pub(crate) fn name_bytes(name: &str) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(name.bytes().take(15)).for_each(|(to, from)| *to = from);
+    bytes
 }
 
 const COMMAND_FD: RawFd = 0;
@@ -243,7 +243,7 @@ struct SupervisorPlan<'a> {
     scratch: Vec<RawFd>,
     close: raw::Ranges,
     member: Member<'a>,
-    name: Name,
+    name: [u8; 16],
     around: Surroundings,
     own_namespace: bool,
     privileged: bool,

@@ -12,7 +12,6 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
@@ -36,7 +35,6 @@ pub(crate) struct Cgroup {
 impl Cgroup {
     /// Makes a fresh, empty group below the caller's own.
     pub(crate) fn make(hierarchy: Hierarchy) -> Result<Self, MeasureError> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         let what = match hierarchy {
             Hierarchy::V2 => "cgroup v2",
             Hierarchy::V1("freezer") => "cgroup v1 freezer",
@@ -44,7 +42,7 @@ impl Cgroup {
         };
         let unavailable = |reason: String| MeasureError::Unavailable { what, reason };
         let parent = own_group(hierarchy).ok_or_else(|| unavailable("not mounted".into()))?;
-        let name = format!("lacuna-{}-m{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = crate::clean::fresh_name().map_err(MeasureError::io("/proc/self/stat"))?;
         let dir = parent.join(name);
         fs::create_dir(&dir).map_err(|e| unavailable(format!("{}: {e}", dir.display())))?;
         let group = Self { dir };

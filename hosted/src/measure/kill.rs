@@ -16,11 +16,10 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal};
 use serde::{Deserialize, Serialize};
 
 use super::MeasureError;
-use super::account::{self, Account, Emptiness, Stat};
+use super::account::{self, Account, Emptiness};
 use super::arena::{Arena, Command, PATIENCE, PidNamespace, Surroundings};
 use super::cgroup::{Cgroup, Hierarchy};
 use super::stats::{Durations, Proportion, ns_since};
@@ -192,22 +191,13 @@ fn kill_once(tree: &Tree, mode: Mode) -> Result<Run, MeasureError> {
 
 /// Until a walk of `/proc` finds no living bearer of the name, or patience ends: forkers can outrun it for ever.
 fn walk(arena: &Arena) -> Result<(), MeasureError> {
-    let name = std::str::from_utf8(&arena.name).unwrap_or_default().trim_end_matches('\0');
     let start = Instant::now();
     loop {
-        let all = account::processes()?;
-        let bearers: Vec<i32> =
-            all.into_iter().filter(|(_, stat)| stat.lives() && stat.name == name).map(|(pid, _)| pid).collect();
+        let bearers = account::bearers(&arena.name)?;
         if bearers.is_empty() || start.elapsed() > HIDING {
             return Ok(());
         }
-        for pid in bearers.into_iter().filter_map(Pid::from_raw) {
-            let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) else { continue };
-            // Read again now that the descriptor pins it: the number may have passed to somebody else before.
-            if Stat::read(pid.as_raw_nonzero().get()).is_some_and(|stat| stat.name == name) {
-                let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
-            }
-        }
+        account::kill_bearers(bearers, &arena.name);
     }
 }
 

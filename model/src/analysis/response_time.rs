@@ -14,7 +14,7 @@
 //! among them. Offsets are ignored, which is safe. A job that takes no time still waits until the core is free for it,
 //! where the least fixed point would be 0: it is counted as one nanosecond.
 
-use crate::system::{Process, System};
+use crate::system::{Context, Process, System};
 use crate::units::Nanos;
 
 /// What the analysis must know of one task. Times in nanoseconds.
@@ -160,23 +160,41 @@ pub enum NotAnalysable {
 /// # Errors
 /// If some task or some context beside the tasks does not fit this analysis.
 pub fn task_set(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
+    let tasks = tasks_of(system)?;
+    let least = tasks.iter().map(|task| task.priority).min();
+    for process in &system.processes {
+        for context in process.contexts.iter().filter(|context| context.task.is_none()) {
+            let priority = priority(system, context);
+            if least.is_some_and(|least| priority >= least) {
+                return Err(NotAnalysable::Context {
+                    context: task_name(system, process, &context.name),
+                    why: "it is no task, and not less urgent than every task: nothing bounds how long it runs",
+                });
+            }
+        }
+    }
+    Ok(tasks)
+}
+
+fn priority(system: &System, context: &Context) -> u32 {
+    context.schedule.map_or(0, |id| system.scheduling_contexts[id.index()].priority)
+}
+
+/// The tasks of a system, if each is of the kind that this analysis covers.
+fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
     let mut tasks = Vec::new();
-    let mut others = Vec::new();
-    let fail = |context: &str, why| Err(NotAnalysable::Context { context: context.into(), why });
     for process in &system.processes {
         for context in &process.contexts {
+            let Some(task) = context.task else { continue };
             let name = task_name(system, process, &context.name);
-            let scheduling = context.schedule.map(|id| &system.scheduling_contexts[id.index()]);
-            let priority = scheduling.map_or(0, |scheduling| scheduling.priority);
-            let Some(task) = context.task else {
-                others.push((name, priority));
-                continue;
-            };
-            if scheduling.is_some_and(|scheduling| scheduling.budget.is_some()) {
-                return fail(&name, "it runs on a budget, which this analysis does not cover");
+            let budget = context.schedule.and_then(|id| system.scheduling_contexts[id.index()].budget);
+            if budget.is_some() {
+                let why = "it runs on a budget, which this analysis does not cover";
+                return Err(NotAnalysable::Context { context: name, why });
             }
-            let Some(wcet) = crate::analysis::response_time::computing(&context.program) else {
-                return fail(&name, "a job does more than compute, or computes without end");
+            let Some(wcet) = computing(&context.program) else {
+                let why = "a job does more than compute, or computes without end";
+                return Err(NotAnalysable::Context { context: name, why });
             };
             tasks.push(Demand {
                 name,
@@ -184,15 +202,26 @@ pub fn task_set(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
                 period: task.period,
                 deadline: task.deadline,
                 jitter: task.jitter,
-                priority,
+                priority: priority(system, context),
             });
         }
     }
-    let least = tasks.iter().map(|task| task.priority).min();
-    if let Some((name, _)) = others.iter().find(|(_, priority)| least.is_some_and(|least| *priority >= least)) {
-        return fail(name, "it is no task, and not less urgent than every task: nothing bounds how long it runs");
-    }
     Ok(tasks)
+}
+
+/// The response of an operation that takes at most `cost`, made once by a context of that priority that is no task: its
+/// own time, and every job of the tasks that are not less urgent.
+///
+/// # Errors
+/// If those tasks do not fit this analysis; contexts other than tasks are not counted, so that the bound holds where
+/// none of them is as urgent.
+pub fn operation_response(system: &System, context: &str, priority: u32, cost: Nanos) -> Result<Bound, NotAnalysable> {
+    let mut tasks = tasks_of(system)?;
+    tasks.retain(|task| task.priority >= priority);
+    // A period that no busy period reaches makes it one job.
+    let once = Nanos(u64::MAX);
+    tasks.push(Demand { name: context.into(), wcet: cost, period: once, deadline: once, jitter: Nanos(0), priority });
+    Ok(response_times(&tasks, tasks.len() - 1).worst())
 }
 
 /// The name of a context among all: its own if that is the only one, otherwise with its process's.

@@ -1,5 +1,7 @@
 //! Systems for tests, built by hand.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test uses some of it")]
+
+pub(crate) mod random;
 
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;

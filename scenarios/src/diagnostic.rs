@@ -135,8 +135,9 @@ impl<'s> Report<'s> {
         self.mistakes.len() > MAX_MISTAKES
     }
 
+    /// Is there an error? Where no more was looked for, there may be.
     pub(crate) fn has_errors(&self) -> bool {
-        self.mistakes.iter().any(|mistake| mistake.severity == Severity::Error)
+        self.is_full() || self.mistakes.iter().any(|mistake| mistake.severity == Severity::Error)
     }
 
     /// All of them in the order of the text.

@@ -141,6 +141,13 @@ fn syntax_errors_have_a_place_and_a_hint() {
 fn values_of_the_wrong_kind() {
     check("x.ron", "^[]", &["this is a list (expected a scenario `(name: …)`)"]);
     check("x.ron", "^Scene(name: \"x\", about: \"x\", tasks: ^[])", &["`Scene` cannot stand here", "there is no task"]);
+    check("x.ron", "^^(name: \"x\", about: \"x\", tasks: None)", &["has no `domains`", "has no `processes`"]);
+    check(
+        "x.json",
+        "^^{\"name\": \"x\", \"about\": \"x\", \"tasks\": null}",
+        &["has no `domains`", "has no `processes`"],
+    );
+    check_program("Spawn(process: \"child\"), Wait(process: \"child\", until: ^null)", &["this is a bare name"]);
     check("x.ron", "^^^^()", &["has no `name`", "has no `about`", "has no `domains`", "has no `processes`"]);
     check_fields("objects: ^(home: (class: File))", &["maps have braces"]);
     check_fields("objects: {\"home\": ^{\"class\": File}}", &["records have parentheses"]);
@@ -322,6 +329,8 @@ fn programs_have_limits() {
         "^Loop(do: [Exit]), Loop(times: ^0, do: [Exit]), Loop(times: 2, do: ^[]), Choose(^[]), Forever(^[])",
         &["has no `times`", "out of range", "empty", "nothing to choose from", "empty"],
     );
+    let empty = with_program("").replace("program: [\n            \n        ]", "program: ^[]");
+    check("x.ron", &empty, &["this list is empty"]);
     let long = with_program("Loop(times: 4096, do: [Loop(times: 4096, do: [Exit])])")
         .replace("program: [\n            Loop", "program: ^[\n            Loop");
     check("x.ron", &long, &["the program has 16777216 instructions"]);
@@ -390,7 +399,7 @@ fn task_sets_are_written_alone() {
 
 #[test]
 fn a_kill_that_can_reach_nobody_is_a_warning() {
-    let text = with_program("Kill(group: \"job\")").replace(", group: \"job\"", "");
+    let text = with_program("Kill(group: \"job\"), Kill(group: \"job\")").replace(", group: \"job\"", "");
     let scenario = Source::new("x.ron", text).parse().expect("a warning is no mistake");
     let printed: Vec<_> = scenario.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -558,4 +567,17 @@ fn spans_hold_what_the_mistake_is_about() {
     one("x.ron", &long, "[");
     let task = "(name: \"x\", about: \"x\", domains: [\"a\"], processes: {\"p\": (domain: \"a\", contexts: {\"c\": (task: (period: \"1ms\"), program: [Forever([Exit])])})})";
     one("x.ron", task, "Forever");
+}
+
+#[test]
+fn so_many_warnings_that_errors_may_be_missed_are_an_error() {
+    let many = |count: usize| {
+        let groups: Vec<_> = (0..count).map(|i| format!("\"g{i}\": ()")).collect();
+        let kills: Vec<_> = (0..count).map(|i| format!("Kill(group: \"g{i}\")")).collect();
+        let text = with_program(&kills.join(", "));
+        let text = text.replace("\"job\": (processes: 4)", &format!("\"job\": (), {}", groups.join(", ")));
+        Source::new("x.ron", text).parse()
+    };
+    assert_eq!(many(200).expect("only warnings").warnings.len(), 200);
+    assert_eq!(many(201).expect_err("there may be more").len(), 201);
 }

@@ -177,8 +177,9 @@ impl Lower<'_, '_> {
                 self.error(span, message, "a process that this one creates by `Spawn` or `Fork`");
             }
         }
+        let mut warned = BTreeSet::new();
         for (group, span) in &uses.killed {
-            if !system.processes.iter().any(|process| process.group == Some(*group)) {
+            if warned.insert(group) && !system.processes.iter().any(|process| process.group == Some(*group)) {
                 let message = "no process is created in this job group";
                 self.report.push(Mistake::warning(span, message).expected("a process with this `group`"));
             }

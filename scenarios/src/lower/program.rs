@@ -45,7 +45,7 @@ fn written_out(program: &[Instruction]) -> u64 {
 impl Lower<'_, '_> {
     /// The program of a context.
     pub(super) fn program(&mut self, process: ProcessId, context: usize, item: &Item, runs: Runs) -> Vec<Instruction> {
-        let program = self.instructions(item, Place { process, context, runs }, 1);
+        let program = self.body(item, Place { process, context, runs }, 1);
         let length = written_out(&program);
         if length > MAX_PROGRAM as u64 {
             let message = format!("the program has {length} instructions when its loops are written out");

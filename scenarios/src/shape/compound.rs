@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Fields, Item, Shape, Shaper};
 use crate::diagnostic::{Mistake, quote};
 use crate::schema::{Field, Kind, Need, Record, list_of};
+use crate::source::Format;
 use crate::tree::{Node, Span, Value, Word};
 
 impl Shaper<'_, '_> {
@@ -72,14 +73,14 @@ impl Shaper<'_, '_> {
             }
             present[index] = Some(name.span.start);
             let field = &record.fields[index];
-            if let Some(node) = given(node, field) {
+            if let Some(node) = given(node, field, self.format) {
                 values[index] = Some((name.span.clone(), self.item(node, &field.kind)));
             }
         }
         for (index, field) in record.fields.iter().enumerate() {
             let needed = match field.need {
                 Need::Required => true,
-                Need::Unless(other) => !pairs.iter().any(|(name, _)| name.text == other),
+                Need::Unless(other) => !record.fields.iter().zip(&values).any(|(f, v)| f.name == other && v.is_some()),
                 Need::Absent(_) => false,
             };
             if needed && present[index].is_none() {
@@ -99,13 +100,13 @@ impl Shaper<'_, '_> {
     }
 }
 
-/// The value that a field is given: of an optional one, `None` and `null` are nothing, `Some(x)` is `x`.
-fn given<'n>(node: &'n Node, field: &Field) -> Option<&'n Node> {
+/// The value that a field is given: of an optional one, `None` (in JSON `null`) is nothing, `Some(x)` is `x`.
+fn given<'n>(node: &'n Node, field: &Field, format: Format) -> Option<&'n Node> {
     if !matches!(field.need, Need::Absent(_)) {
         return Some(node);
     }
     match &node.value {
-        Value::Name(name) if name == "None" || name == "null" => None,
+        Value::Name(name) if name == if format == Format::Json { "null" } else { "None" } => None,
         Value::Tuple { tag: Some(tag), items } if tag.text == "Some" && items.len() == 1 => items.first(),
         _ => Some(node),
     }

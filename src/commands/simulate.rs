@@ -126,7 +126,7 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, run: &Run) {
             context.name, context.jobs, context.missed
         ));
     }
-    let mut operation = |kind: &str, summary: &OperationSummary| {
+    let operation = |kind: &str, summary: &OperationSummary| {
         let name = format!("{kind} {}", summary.name);
         line(format_args!("{name:<width$} {:>8} {:>7}   {}", summary.count, "", quantiles_of(summary)));
     };

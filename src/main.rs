@@ -1,4 +1,5 @@
-//! `lacuna`: the command line.
+//! `lacuna`: the command line. It parses what was typed, has the libraries do the work, and prints.
+#![allow(unreachable_pub, reason = "a program exports nothing; `pub` here says: for the other modules")]
 
 mod cli;
 mod commands;

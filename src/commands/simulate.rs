@@ -1,5 +1,7 @@
 //! `lacuna simulate`: one timed run.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use lacuna_model::evidence::SimVerdict;
@@ -7,10 +9,12 @@ use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::System;
 use lacuna_model::units::Nanos;
+use lacuna_sim::export::{gantt, perfetto};
 use lacuna_sim::policy::FixedPriority;
 use lacuna_sim::resolver::{Draw, Seeded};
 use lacuna_sim::simulation::{Options, Run, simulate};
 use lacuna_sim::statistics::{OperationSummary, Quantiles};
+use lacuna_sim::timeline::Timeline;
 use serde_json::json;
 
 use crate::cli::{Execution, Format};
@@ -63,11 +67,14 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     let system = &loaded.scenario.system;
     let profile = super::check::profile(request.kernel)?;
     let (objects, run) = once(system, &profile, request)?;
-    if let Some(path) = &request.trace {
-        let _ = (&objects, path);
-    }
-    if let Some(path) = &request.gantt {
-        let _ = (&objects, path);
+    if request.trace.is_some() || request.gantt.is_some() {
+        let timeline = Timeline::new(&objects, &run.log);
+        if let Some(path) = &request.trace {
+            write(path, |file| perfetto::write(&timeline, file))?;
+        }
+        if let Some(path) = &request.gantt {
+            write(path, |file| file.write_all(gantt::draw(&timeline, &system.name, None).as_bytes()))?;
+        }
     }
     match format {
         Format::Json => {
@@ -83,8 +90,12 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     Ok(if missed { Exit::NotAsExpected } else { Exit::AsExpected })
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| Failure::input(format!("cannot write `{}`: {error}", path.display())))
+fn write(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Failure> {
+    let written = File::create(path).map(BufWriter::new).and_then(|mut file| {
+        content(&mut file)?;
+        file.flush()
+    });
+    written.map_err(|error| Failure::input(format!("cannot write `{}`: {error}", path.display())))
 }
 
 fn print(system: &System, profile: &Profile, request: &Request<'_>, run: &Run) {
@@ -115,7 +126,7 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, run: &Run) {
             context.name, context.jobs, context.missed
         ));
     }
-    let mut operation = |kind: &str, summary: &OperationSummary| {
+    let operation = |kind: &str, summary: &OperationSummary| {
         let name = format!("{kind} {}", summary.name);
         line(format_args!("{name:<width$} {:>8} {:>7}   {}", summary.count, "", quantiles_of(summary)));
     };

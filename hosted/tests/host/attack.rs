@@ -74,6 +74,21 @@ fn attempt(words: &[&str]) -> io::Result<String> {
             relay(number(lanes));
             Ok("ok".into())
         }
+        ["leave", procs] => {
+            // A child in the group that holds the supervisor; then nothing in the job's own is left but the attacker.
+            // SAFETY: this process has one thread.
+            if unsafe { libc::fork() } == 0 {
+                let left = std::fs::write(procs, std::process::id().to_string());
+                println!("{}", if left.is_ok() { "left" } else { "held" });
+                // SAFETY: the streams are not used any more.
+                unsafe { libc::close(1) };
+                // SAFETY: as above.
+                unsafe { libc::close(2) };
+                sleep_for_ever();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            Ok("ok".into())
+        }
         ["sleep"] => {
             println!("asleep");
             io::stdout().flush()?;

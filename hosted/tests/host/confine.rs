@@ -231,7 +231,7 @@ fn surface() {
 
 fn no_privilege() {
     let tight = plan(SetUp::Tight, &policy().dir("/proc", Access::READ));
-    let none = vec!["0000000000000000"; 5].join(" ");
+    let none = ["0000000000000000"; 5].join(" ");
     assert_eq!(attack(&tight, &["capabilities"]).0, none);
     if let Some(dropped) = only(&tight, "no_privilege", &[DropCapabilities]) {
         assert_eq!(attack(&dropped, &["capabilities"]).0, none);

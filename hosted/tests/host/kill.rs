@@ -5,10 +5,14 @@ use std::time::{Duration, Instant};
 
 use lacuna_hosted::{SetUp, Status};
 
-use crate::common::{Test, attacker, plan, policy};
+use crate::common::{Test, attack, attacker, facts, plan, policy, skip};
 
-pub(crate) const TESTS: &[Test] =
-    &[("kill::the_detached", detached), ("kill::relays", relays), ("kill::drop_is_a_kill", dropped)];
+pub(crate) const TESTS: &[Test] = &[
+    ("kill::the_detached", detached),
+    ("kill::relays", relays),
+    ("kill::drop_is_a_kill", dropped),
+    ("kill::who_leaves_its_cgroup_is_ended_all_the_same", leave),
+];
 
 const ALL: [SetUp; 3] = [SetUp::Bare, SetUp::Minimal, SetUp::Tight];
 
@@ -65,6 +69,20 @@ fn dropped() {
         assert!(!is_ours(pid), "{set_up:?}");
         assert!(begin.elapsed() < Duration::from_secs(2));
     }
+}
+
+fn leave() {
+    let Some(v2) = facts().v2_usable().filter(|_| facts().uid == 0) else {
+        return skip("kill::who_leaves", "no cgroup that the job's user could write to");
+    };
+    let procs = v2.own.join("cgroup.procs");
+    let words = ["leave", procs.to_str().unwrap()];
+    let (said, end) = attack(&plan(SetUp::Bare, &policy()), &words);
+    assert!(said.contains("left"), "the control: {said}");
+    assert_eq!((end.survivors, end.escaped), (0, 1), "{end:?}");
+    let (said, end) = attack(&plan(SetUp::Tight, &policy()), &words);
+    assert!(said.contains("held"), "{said}");
+    assert_eq!((end.survivors, end.escaped), (1, 0), "{end:?}");
 }
 
 /// Is there a living attacker of this number?

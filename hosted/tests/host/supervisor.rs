@@ -24,7 +24,7 @@ pub(crate) fn main(words: &[String]) {
     println!("ready");
     loop {
         let fd = image.try_clone().unwrap().into();
-        let words = ["attack", if std::process::id() % 2 == 0 { "relay" } else { "detach" }, "3"];
+        let words = ["attack", if std::process::id().is_multiple_of(2) { "relay" } else { "detach" }, "3"];
         let mut job = plan.command_open(fd, "attacker").args(words).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(3));
         job.kill().unwrap();
@@ -55,12 +55,16 @@ fn killed() {
             supervisor.kill().unwrap();
             supervisor.wait().unwrap();
             let begin = Instant::now();
-            let mut alive = marked(&mark);
-            while !alive.is_empty() && begin.elapsed() < Duration::from_secs(1) {
+            // A look takes its time: what counts is when the one that found nobody was begun.
+            let alive = loop {
+                let look = begin.elapsed();
+                let alive = marked(&mark);
+                if alive.is_empty() || look > Duration::from_secs(1) {
+                    worst = worst.max(look);
+                    break alive;
+                }
                 std::thread::sleep(Duration::from_millis(1));
-                alive = marked(&mark);
-            }
-            worst = worst.max(begin.elapsed());
+            };
             assert!(alive.is_empty(), "{name} round {round}: {alive:?} live after 1 s");
             let groups = groups_of(pid);
             left += usize::from(!groups.is_empty());
@@ -70,7 +74,7 @@ fn killed() {
             }
         }
         println!(
-            "  {name}: {KILLS} supervisors killed, nothing lives, the last death seen after {worst:.2?}; \
+            "  {name}: {KILLS} supervisors killed, nobody lives, at the latest after {worst:.2?}; \
              {left} left empty cgroups for `clean`"
         );
     }

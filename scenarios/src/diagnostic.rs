@@ -3,6 +3,7 @@
 //! Invariants: `span` lies inside the text; text that came from the source is quoted by [`quote`], so that neither its
 //! length nor its control characters reach a terminal.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 
@@ -109,77 +110,81 @@ impl Mistake {
 }
 
 /// How many mistakes of one source are reported.
-pub(crate) const MAX_MISTAKES: usize = 200;
+const MAX_MISTAKES: usize = 200;
 
 /// The mistakes of one source so far.
 pub(crate) struct Report<'s> {
     source: &'s Source,
-    line_starts: Vec<usize>,
-    diagnostics: Vec<Diagnostic>,
-    unreported: usize,
+    mistakes: Vec<Mistake>,
 }
 
 impl<'s> Report<'s> {
     pub(crate) fn new(source: &'s Source) -> Self {
-        let line_starts = std::iter::once(0).chain(source.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { source, line_starts, diagnostics: Vec::new(), unreported: 0 }
+        Self { source, mistakes: Vec::new() }
     }
 
-    /// Line and column, from 1, of a byte; the nearest character's before it, if it is inside one.
-    pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
-        let line = self.line_starts.partition_point(|start| *start <= offset).max(1);
-        let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
-        let before = self.source.text.get(start..).unwrap_or_default().char_indices();
-        let column = before.take_while(|(at, _)| start + at < offset).count() + 1;
-        (line, column)
-    }
-
+    /// Adds a mistake, unless there are enough.
     pub(crate) fn push(&mut self, mistake: Mistake) {
-        if self.diagnostics.len() >= MAX_MISTAKES {
-            self.unreported += 1;
-            return;
+        if !self.is_full() {
+            self.mistakes.push(mistake);
         }
-        let (line, column) = self.position(mistake.span.start);
-        let mut message = mistake.message;
-        if let Some(offset) = mistake.seen_at {
-            let (line, column) = self.position(offset);
-            message = format!("{message} at line {line}, column {column}");
-        }
-        self.diagnostics.push(Diagnostic {
-            file: self.source.name.clone(),
-            severity: mistake.severity,
-            span: mistake.span,
-            line,
-            column,
-            message,
-            expected: mistake.expected,
-            help: mistake.help,
-        });
     }
 
+    /// Are there so many that no more are looked for?
+    pub(crate) fn is_full(&self) -> bool {
+        self.mistakes.len() > MAX_MISTAKES
+    }
+
+    /// Is there an error? Where no more was looked for, there may be.
     pub(crate) fn has_errors(&self) -> bool {
-        self.unreported > 0 || self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.is_full() || self.mistakes.iter().any(|mistake| mistake.severity == Severity::Error)
     }
 
     /// All of them in the order of the text.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
-        if self.unreported > 0 {
+        let more = self.is_full();
+        self.mistakes.truncate(MAX_MISTAKES);
+        if more {
             let end = self.source.text.len();
-            let (line, column) = self.position(end);
-            self.diagnostics.push(Diagnostic {
+            self.mistakes.push(Mistake::new(&(end..end), "there are more mistakes than are shown"));
+        }
+        self.mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
+        let offsets = self.mistakes.iter().flat_map(|mistake| [Some(mistake.span.start), mistake.seen_at]).flatten();
+        let positions = positions(&self.source.text, offsets.collect());
+        let position = |offset| positions.get(&offset).copied().unwrap_or((1, 1));
+        let diagnostic = |mistake: Mistake| {
+            let (line, column) = position(mistake.span.start);
+            let message = match mistake.seen_at.map(position) {
+                Some((line, column)) => format!("{} at line {line}, column {column}", mistake.message),
+                None => mistake.message,
+            };
+            Diagnostic {
                 file: self.source.name.clone(),
-                severity: Severity::Error,
-                span: end..end,
+                severity: mistake.severity,
+                span: mistake.span,
                 line,
                 column,
-                message: format!("{} more mistakes are not shown", self.unreported),
-                expected: None,
-                help: None,
-            });
-        }
-        self.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
-        self.diagnostics
+                message,
+                expected: mistake.expected,
+                help: mistake.help,
+            }
+        };
+        self.mistakes.into_iter().map(diagnostic).collect()
     }
+}
+
+/// Line and column in characters, both from 1, of each of these bytes, in one pass over the text.
+fn positions(text: &str, offsets: BTreeSet<usize>) -> BTreeMap<usize, (usize, usize)> {
+    let mut positions = BTreeMap::new();
+    let (mut line, mut column, mut at) = (1, 1, 0);
+    for offset in offsets {
+        for c in text.get(at..offset).unwrap_or_default().chars() {
+            (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
+        }
+        at = offset;
+        positions.insert(offset, (line, column));
+    }
+    positions
 }
 
 /// Longest piece of the source that a message repeats, in characters.
@@ -208,7 +213,7 @@ pub(crate) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str
     let lower = written.to_lowercase();
     let distances = known.into_iter().map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name));
     let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= (length / 3).max(1) && name != written).then_some(name)
+    (distance <= (length / 3).max(1) && distance < length && name != written).then_some(name)
 }
 
 #[cfg(test)]
@@ -221,6 +226,7 @@ mod tests {
         assert_eq!(nearest("buidler", known), Some("builder"));
         assert_eq!(nearest("Builder", known), Some("builder"));
         assert_eq!(nearest("other", known), None);
+        assert_eq!(nearest("q", ["p"]), None);
         assert_eq!(nearest(&"b".repeat(100_000), known), None);
     }
 
@@ -232,10 +238,9 @@ mod tests {
 
     #[test]
     fn columns_count_characters() {
-        let source = Source::new("x.ron", "é = ü\nöäx");
-        let report = Report::new(&source);
-        assert_eq!(report.position(source.text.find('x').unwrap()), (2, 3));
-        assert_eq!(report.position(source.text.len()), (2, 4));
-        assert_eq!(report.position(0), (1, 1));
+        let text = "é = ü\nöäx";
+        let x = text.find('x').unwrap();
+        let positions = positions(text, [0, x, text.len()].into());
+        assert_eq!(positions.into_values().collect::<Vec<_>>(), [(1, 1), (2, 3), (2, 4)]);
     }
 }

@@ -5,6 +5,7 @@
 use lacuna_model::system::System;
 
 use crate::diagnostic::{Diagnostic, Mistake, Report};
+use crate::tree::Node;
 use crate::{lower, read, schema, shape, write};
 
 /// Largest source that is read, in bytes.
@@ -101,19 +102,31 @@ impl Source {
         }
     }
 
-    fn tree(&self, report: &mut Report<'_>) -> Option<(crate::tree::Node, Format)> {
-        let read = match Format::of(&self.name) {
-            _ if self.text.len() > MAX_SIZE => {
-                let message = format!("the source has {} bytes", self.text.len());
-                Err(Mistake::new(&(0..0), message).expected(format!("at most {MAX_SIZE}")))
+    fn tree(&self, report: &mut Report<'_>) -> Option<(Node, Format)> {
+        match self.read(report) {
+            Ok(read) => read,
+            Err(mistake) => {
+                report.push(mistake);
+                None
             }
-            None => Err(Mistake::new(&(0..0), "the format is unknown")
-                .expected("a name that ends in `.ron`, `.json` or `.csv`")),
-            Some(Format::Ron) => read::ron::read(&self.text).map(|root| (root, Format::Ron)),
-            Some(Format::Json) => read::json::read(&self.text).map(|root| (root, Format::Json)),
-            Some(Format::Csv) => read::csv::read(&self.name, &self.text, report).map(|root| (root, Format::Csv)),
+        }
+    }
+
+    fn read(&self, report: &mut Report<'_>) -> Result<Option<(Node, Format)>, Mistake> {
+        if self.text.len() > MAX_SIZE {
+            let message = format!("the source has {} bytes", self.text.len());
+            return Err(Mistake::new(&(0..0), message).expected(format!("at most {MAX_SIZE}")));
+        }
+        let Some(format) = Format::of(&self.name) else {
+            let mistake = Mistake::new(&(0..0), "the format is unknown");
+            return Err(mistake.expected("a name that ends in `.ron`, `.json` or `.csv`"));
         };
-        read.map_err(|mistake| report.push(mistake)).ok()
+        let root = match format {
+            Format::Ron => Some(read::ron::read(&self.text)?),
+            Format::Json => Some(read::json::read(&self.text)?),
+            Format::Csv => read::csv::read(&self.name, &self.text, report)?,
+        };
+        Ok(root.map(|root| (root, format)))
     }
 
     fn shaped(&self, report: &mut Report<'_>) -> Option<shape::Fields> {

@@ -101,6 +101,7 @@ fn tagged(out: &mut String, tag: &Word, payload: impl Fn(&mut String)) {
 fn value(out: &mut String, node: &Node, depth: usize) {
     match &node.value {
         Value::Name(name) if matches!(name.as_str(), "true" | "false" | "null") => out.push_str(name),
+        Value::Name(name) if name == "None" => out.push_str("null"),
         Value::Text(string) | Value::Name(string) => text(out, string),
         Value::Number(digits) => out.push_str(digits.trim_start_matches('+').replace('_', "").as_str()),
         Value::List(nodes) => list(out, depth, nodes),
@@ -117,6 +118,9 @@ fn value(out: &mut String, node: &Node, depth: usize) {
             tagged(out, tag, |out| fields(out, depth, pairs));
         }
         Value::Record { fields: pairs, .. } | Value::Object(pairs) => fields(out, depth, pairs),
+        Value::Tuple { tag: Some(tag), items } if tag.text == "Some" && items.len() == 1 => {
+            items.iter().for_each(|node| value(out, node, depth));
+        }
         Value::Tuple { tag: Some(tag), items } => tagged(out, tag, |out| match items.as_slice() {
             [node] => value(out, node, depth),
             nodes => list(out, depth, nodes),

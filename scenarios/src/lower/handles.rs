@@ -13,18 +13,23 @@ use super::names::Table;
 use super::program::Place;
 use crate::diagnostic::{Mistake, Report, quote};
 use crate::schema::Space;
-use crate::shape::{Fields, Item, Payload};
+use crate::shape::{Fields, Item, Payload, Shape};
 use crate::tree::{Span, Word};
 
 /// The handles: the buffers, then what programs open, in the order of the text.
 pub(super) fn declare(root: &Fields, buffers: &Table, report: &mut Report<'_>) -> Table {
     let mut opened: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    let mut readable = true;
     let mut words: Vec<Word> = root.map("buffers").iter().map(|(word, _)| word.clone()).collect();
     for (process, (_, item)) in root.map("processes").iter().enumerate() {
         let contexts = item.record().map(|fields| fields.map("contexts")).unwrap_or_default();
         for (context, (_, item)) in contexts.iter().enumerate() {
             let Some(program) = item.record().and_then(|fields| fields.get("program")) else { continue };
-            for_each_open(program, &mut |item, name| {
+            for_each_open(program, &mut |item| {
+                let Some(name) = item.text() else {
+                    readable = false;
+                    return;
+                };
                 if buffers.get(name).is_some() {
                     let message = format!("{} is a buffer, and so a handle already", quote(name));
                     report.push(Mistake::new(&item.span, message).expected("another name"));
@@ -40,17 +45,22 @@ pub(super) fn declare(root: &Fields, buffers: &Table, report: &mut Report<'_>) -
             });
         }
     }
-    Table::declare(Space::Handle, words, report)
+    let mut table = Table::declare(Space::Handle, words, report);
+    if !readable {
+        table.set_incomplete();
+    }
+    table
 }
 
-fn for_each_open(program: &Item, visit: &mut impl FnMut(&Item, &str)) {
+/// Visits the names of what a program opens, and whatever could not be read and may have been such a name.
+fn for_each_open(program: &Item, visit: &mut impl FnMut(&Item)) {
+    if matches!(program.shape, Shape::Hole) {
+        visit(program);
+    }
     for item in program.list() {
         match item.chosen() {
-            Some(("Open", Payload::One(argument))) => {
-                if let Some(name) = argument.text() {
-                    visit(argument, name);
-                }
-            }
+            None => visit(item),
+            Some(("Open", Payload::One(argument))) => visit(argument),
             Some(("Forever", Payload::One(body))) => for_each_open(body, visit),
             Some(("Choose", Payload::One(branches))) => {
                 branches.list().iter().for_each(|branch| for_each_open(branch, visit));
@@ -74,6 +84,8 @@ pub(super) struct Uses {
     used: Vec<Use>,
     /// Creator and created.
     created: BTreeSet<(ProcessId, ProcessId)>,
+    /// Who may create processes that could not be read.
+    unclear: BTreeSet<ProcessId>,
     forked: BTreeSet<(ProcessId, ProcessId)>,
     passed: BTreeSet<(ProcessId, HandleId)>,
     waited: Vec<(ProcessId, ProcessId, Span)>,
@@ -109,6 +121,11 @@ impl Uses {
     pub(super) fn forks(&mut self, place: Place, child: ProcessId) {
         self.created.insert((place.process, child));
         self.forked.insert((place.process, child));
+    }
+
+    /// Some instruction of the process could not be read.
+    pub(super) fn is_unclear(&mut self, place: Place) {
+        self.unclear.insert(place.process);
     }
 
     pub(super) fn waits(&mut self, place: Place, child: ProcessId, span: &Span) {
@@ -149,19 +166,20 @@ impl Lower<'_, '_> {
         let buffers = system.buffers.len();
         let given = uses.given();
         for used in uses.used.iter().filter(|used| used.handle.index() >= buffers) {
-            if !given.contains(&(used.process, used.handle)) {
+            if uses.unclear.is_empty() && !given.contains(&(used.process, used.handle)) {
                 self.check_use(used, uses.opened.get(&used.handle));
             }
         }
         for (process, child, span) in &uses.waited {
-            if !uses.created.contains(&(*process, *child)) {
+            if !uses.unclear.contains(process) && !uses.created.contains(&(*process, *child)) {
                 let name = self.processes.word(child.0).map(|word| quote(&word.text)).unwrap_or_default();
                 let message = format!("{name} is never a child of this process");
                 self.error(span, message, "a process that this one creates by `Spawn` or `Fork`");
             }
         }
+        let mut warned = BTreeSet::new();
         for (group, span) in &uses.killed {
-            if !system.processes.iter().any(|process| process.group == Some(*group)) {
+            if warned.insert(group) && !system.processes.iter().any(|process| process.group == Some(*group)) {
                 let message = "no process is created in this job group";
                 self.report.push(Mistake::warning(span, message).expected("a process with this `group`"));
             }

@@ -5,15 +5,14 @@
 
 mod handles;
 mod names;
+mod objects;
+mod processes;
 mod program;
 mod tasks;
 
 pub use names::MAX_OF_A_KIND;
 
-use lacuna_model::system::{
-    Budget, Buffer, BufferId, Context, DomainId, Expectation, GroupId, JobGroup, KernelBounds, MAX_PROCESS_TABLE,
-    Object, ObjectClass, Overflow, Process, ProcessId, Right, SchedulingContext, SchedulingContextId, System, Task,
-};
+use lacuna_model::system::{Budget, BufferId, Expectation, KernelBounds, SchedulingContext, System};
 use lacuna_model::units::Nanos;
 
 use self::handles::Uses;
@@ -52,14 +51,20 @@ fn keys<'f>(root: &'f Fields, field: &str) -> impl Iterator<Item = Word> + 'f {
     root.map(field).iter().map(|(word, _)| word.clone())
 }
 
-/// The text of the scenario's `name` or `about`, free of control characters.
-fn prose(root: &Fields, field: &str, report: &mut Report<'_>) -> String {
-    let Some(item) = root.get(field) else { return String::new() };
-    let Some(text) = item.text() else { return String::new() };
+/// The scenario's `name`.
+fn name(root: &Fields) -> String {
+    root.get("name").and_then(Item::text).unwrap_or_default().to_owned()
+}
+
+/// The scenario's `about`, free of control characters.
+fn about(root: &Fields, report: &mut Report<'_>) -> String {
+    let Some((item, text)) = root.get("about").and_then(|item| Some((item, item.text()?))) else {
+        return String::new();
+    };
     if text.trim().is_empty() {
-        report.push(Mistake::new(&item.span, format!("`{field}` is empty")).expected("a few words"));
+        report.push(Mistake::new(&item.span, "`about` is empty").expected("a few words"));
     } else if let Some(c) = text.chars().find(|c| c.is_control() && *c != '\n') {
-        let message = format!("`{field}` holds the control character {}", quote(c.encode_utf8(&mut [0; 4])));
+        let message = format!("`about` holds the control character {}", quote(c.encode_utf8(&mut [0; 4])));
         report.push(Mistake::new(&item.span, message).expected("plain text"));
     }
     text.to_owned()
@@ -77,11 +82,8 @@ impl<'l, 's> Lower<'l, 's> {
         let objects = table(Space::Object, "objects");
         let groups = table(Space::JobGroup, "job_groups");
         let buffers = table(Space::Buffer, "buffers");
-        let mut processes = table(Space::Process, "processes");
+        let processes = table(Space::Process, "processes");
         let scheduling = table(Space::SchedulingContext, "scheduling_contexts");
-        if root.key("processes").is_none() {
-            processes.set_incomplete();
-        }
         let named = root
             .list("domains")
             .iter()
@@ -110,17 +112,18 @@ impl<'l, 's> Lower<'l, 's> {
             Space::Handle => &self.handles,
             Space::Process => &self.processes,
             Space::SchedulingContext => &self.scheduling,
-            Space::Context | Space::Profile | Space::Task => return None,
+            Space::Scenario | Space::Context | Space::Profile | Space::Task => return None,
         };
         table.resolve(space, item.text()?, &item.span, self.report)
     }
 
     fn system(mut self) -> System {
         let root = self.root;
-        let name = prose(root, "name", self.report);
-        let about = prose(root, "about", self.report);
+        let name = name(root);
+        let about = about(root, self.report);
         let objects = root.map("objects").iter().map(|(word, item)| self.object(word, item)).collect();
-        let job_groups: Vec<_> = root.map("job_groups").iter().map(|(word, item)| job_group(word, item)).collect();
+        let job_groups: Vec<_> =
+            root.map("job_groups").iter().map(|(word, item)| objects::job_group(word, item)).collect();
         let buffers = root.map("buffers").iter().map(|(word, item)| self.buffer(word, item)).collect();
         let scheduling_contexts =
             root.map("scheduling_contexts").iter().map(|(word, item)| self.scheduling_context(word, item)).collect();
@@ -142,75 +145,6 @@ impl<'l, 's> Lower<'l, 's> {
         self.check_creation(&system);
         let process_table = self.process_table(&system);
         System { process_table, ..system }
-    }
-
-    fn object(&mut self, word: &Word, item: &Item) -> Object {
-        let class = item.record().and_then(|fields| fields.get("class")?.chosen()).map(|(name, _)| match name {
-            "File" => ObjectClass::File,
-            "Directory" => ObjectClass::Directory,
-            _ => ObjectClass::Network,
-        });
-        let mut allow = Vec::new();
-        for (domain, rights) in item.record().map(|fields| fields.map("allow")).unwrap_or_default() {
-            let id = self.domains.resolve(Space::Domain, &domain.text, &domain.span, self.report);
-            let mut granted = Vec::new();
-            for item in rights.list() {
-                let Some(right) = right(item) else { continue };
-                if let Some(class) = class {
-                    self.check_right(&item.span, right, class);
-                }
-                if granted.contains(&right) {
-                    self.error(&item.span, "this right is here twice", "every right once");
-                } else {
-                    granted.push(right);
-                }
-            }
-            if let Some(id) = id {
-                allow.push((DomainId(id), granted));
-            }
-        }
-        Object { name: word.text.clone(), class: class.unwrap_or(ObjectClass::File), allow }
-    }
-
-    fn check_right(&mut self, span: &Span, right: Right, class: ObjectClass) {
-        if !class.rights().contains(&right) {
-            let class_name = format!("{class:?}").to_lowercase();
-            let message = format!("`{right:?}` makes no sense for a {class_name}");
-            let expected = class.rights().iter().map(|right| format!("{right:?}")).collect::<Vec<_>>();
-            self.error(span, message, schema::list_of(expected.iter().map(String::as_str)));
-        }
-    }
-
-    fn domain_list(&mut self, items: &[Item]) -> Vec<DomainId> {
-        let mut ids = Vec::new();
-        for item in items {
-            let Some(id) = self.id(Space::Domain, Some(item)) else { continue };
-            if ids.contains(&DomainId(id)) {
-                self.error(&item.span, "this domain is here twice", "every domain once");
-            } else {
-                ids.push(DomainId(id));
-            }
-        }
-        ids
-    }
-
-    fn buffer(&mut self, word: &Word, item: &Item) -> Buffer {
-        let fields = item.record();
-        let overflow = match fields.and_then(|fields| fields.get("overflow")?.chosen()) {
-            Some(("Refuse", _)) => Overflow::Refuse,
-            Some(("Coalesce", _)) => Overflow::Coalesce,
-            _ => Overflow::Block,
-        };
-        Buffer {
-            name: word.text.clone(),
-            capacity: fields
-                .and_then(|fields| fields.integer("capacity"))
-                .and_then(|capacity| u8::try_from(capacity).ok())
-                .unwrap_or(1),
-            overflow,
-            send: self.domain_list(fields.map(|fields| fields.list("send")).unwrap_or_default()),
-            receive: self.domain_list(fields.map(|fields| fields.list("receive")).unwrap_or_default()),
-        }
     }
 
     fn scheduling_context(&mut self, word: &Word, item: &Item) -> SchedulingContext {
@@ -236,73 +170,6 @@ impl<'l, 's> Lower<'l, 's> {
         });
         let priority = fields.and_then(|fields| fields.integer("priority")).and_then(|p| u32::try_from(p).ok());
         SchedulingContext { name: word.text.clone(), priority: priority.unwrap_or(0), budget }
-    }
-
-    fn processes(&mut self) -> Vec<Process> {
-        let root = self.root;
-        if let Some(item) = root.get("processes")
-            && matches!(item.shape, Shape::Map(_))
-            && root.map("processes").is_empty()
-        {
-            self.error(&item.span, "there is no process", "at least one");
-        }
-        let mut processes = Vec::new();
-        // A table that was cut short has reported it; the ids of the others stay those of the table.
-        for (id, (word, item)) in (0..=u8::MAX).zip(root.map("processes")).take(MAX_OF_A_KIND) {
-            let fields = item.record();
-            let domain = self.id(Space::Domain, fields.and_then(|fields| fields.get("domain")));
-            let group = self.id(Space::JobGroup, fields.and_then(|fields| fields.get("group")));
-            let contexts = self.contexts(ProcessId(id), fields);
-            processes.push(Process {
-                name: word.text.clone(),
-                domain: DomainId(domain.unwrap_or(0)),
-                group: group.map(GroupId),
-                contexts,
-            });
-        }
-        processes
-    }
-
-    fn contexts(&mut self, process: ProcessId, fields: Option<&Fields>) -> Vec<Context> {
-        let Some(fields) = fields else { return Vec::new() };
-        let declared = fields.map("contexts");
-        if let Some(item) = fields.get("contexts")
-            && matches!(item.shape, Shape::Map(_))
-            && declared.is_empty()
-        {
-            self.error(&item.span, "the process has no execution context", "at least one");
-        }
-        if let Some((word, _)) = declared.get(MAX_OF_A_KIND) {
-            let message = "this execution context is one too many";
-            self.error(&word.span, message, format!("at most {MAX_OF_A_KIND} a process"));
-        }
-        let mut contexts = Vec::new();
-        for (index, (word, item)) in declared.iter().enumerate().take(MAX_OF_A_KIND) {
-            let fields = item.record();
-            let schedule = self.id(Space::SchedulingContext, fields.and_then(|fields| fields.get("schedule")));
-            let task = fields.and_then(|fields| self.task(fields));
-            let kind = if fields.is_some_and(|fields| fields.key("task").is_some()) {
-                program::Runs::OncePerJob
-            } else {
-                program::Runs::Once
-            };
-            let program = match fields.and_then(|fields| fields.get("program")) {
-                Some(item) => self.program(process, index, item, kind),
-                None => Vec::new(),
-            };
-            contexts.push(Context {
-                name: word.text.clone(),
-                schedule: schedule.map(SchedulingContextId),
-                program,
-                task,
-            });
-        }
-        contexts
-    }
-
-    fn task(&mut self, context: &Fields) -> Option<Task> {
-        let fields = context.record("task")?;
-        tasks::release(fields, self.report)
     }
 
     fn kernel_bounds(&mut self) -> KernelBounds {
@@ -341,51 +208,8 @@ impl<'l, 's> Lower<'l, 's> {
         expect
     }
 
-    fn process_table(&mut self, system: &System) -> u8 {
-        let starting = (0..=u8::MAX)
-            .zip(&system.processes)
-            .filter(|(id, _)| self.uses.starts_with_the_system(ProcessId(*id)))
-            .count();
-        if let Some(item) = self.root.get("process_table") {
-            let entries = self.root.integer("process_table").and_then(|entries| u8::try_from(entries).ok());
-            if let Some(entries) = entries
-                && usize::from(entries) < starting
-            {
-                let message = format!("{starting} processes start with the system");
-                self.error(&item.span, message, "an entry for each of them");
-            }
-            return entries.unwrap_or(1);
-        }
-        let limits = system.job_groups.iter().map(|group| u64::from(group.processes.unwrap_or(0)));
-        let wanted = limits.sum::<u64>() + system.processes.len() as u64 + 2;
-        if starting > MAX_PROCESS_TABLE {
-            let span = self.root.key("processes").unwrap_or(&self.root.head).clone();
-            let message = format!("{starting} processes start with the system");
-            self.error(&span, message, format!("at most {MAX_PROCESS_TABLE}"));
-        }
-        u8::try_from(wanted.min(MAX_PROCESS_TABLE as u64)).unwrap_or(u8::MAX)
-    }
-
     /// The id of the buffer of an item.
     fn buffer_id(&mut self, item: &Item) -> Option<BufferId> {
         self.id(Space::Buffer, Some(item)).map(BufferId)
-    }
-}
-
-fn right(item: &Item) -> Option<Right> {
-    Some(match item.chosen()?.0 {
-        "Read" => Right::Read,
-        "Write" => Right::Write,
-        "Create" => Right::Create,
-        _ => Right::Execute,
-    })
-}
-
-fn job_group(word: &Word, item: &Item) -> JobGroup {
-    let fields = item.record();
-    JobGroup {
-        name: word.text.clone(),
-        processes: fields.and_then(|fields| fields.integer("processes")).and_then(|limit| u32::try_from(limit).ok()),
-        memory: fields.and_then(|fields| fields.get("memory")?.size()),
     }
 }

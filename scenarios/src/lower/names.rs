@@ -68,7 +68,7 @@ impl Table {
     /// The id of a name, or a mistake.
     pub(crate) fn resolve(&self, space: Space, name: &str, span: &Span, report: &mut Report<'_>) -> Option<u8> {
         let found = self.get(name);
-        if found.is_none() && !self.incomplete {
+        if found.is_none() && !self.incomplete && !report.is_full() {
             let mistake = Mistake::new(span, format!("no {} is called {}", space.noun(), quote(name)));
             let expected = match self.names.len() {
                 0 => format!("the name of {}, of which none is declared", article(space.noun())),

@@ -2,8 +2,9 @@
 
 use lacuna_model::system::{GroupId, HandleId, Instruction, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId};
 
-use super::{Lower, right, tasks};
-use crate::diagnostic::Mistake;
+use super::objects::right;
+use super::{Lower, tasks};
+use crate::diagnostic::{Mistake, quote};
 use crate::schema::Space;
 use crate::shape::{Fields, Item, Payload, Shape};
 use crate::tree::Span;
@@ -44,7 +45,7 @@ fn written_out(program: &[Instruction]) -> u64 {
 impl Lower<'_, '_> {
     /// The program of a context.
     pub(super) fn program(&mut self, process: ProcessId, context: usize, item: &Item, runs: Runs) -> Vec<Instruction> {
-        let program = self.instructions(item, Place { process, context, runs }, 1);
+        let program = self.body(item, Place { process, context, runs }, 1);
         let length = written_out(&program);
         if length > MAX_PROGRAM as u64 {
             let message = format!("the program has {length} instructions when its loops are written out");
@@ -55,13 +56,23 @@ impl Lower<'_, '_> {
     }
 
     fn instructions(&mut self, item: &Item, place: Place, depth: usize) -> Vec<Instruction> {
-        let Shape::List(items) = &item.shape else { return Vec::new() };
+        let Shape::List(items) = &item.shape else {
+            self.uses.is_unclear(place);
+            return Vec::new();
+        };
         if depth > MAX_NESTING {
             let head = item.span.start..item.span.start + 1;
             self.error(&head, "lists of instructions are nested too deep", format!("at most {MAX_NESTING}"));
             return Vec::new();
         }
-        items.iter().filter_map(|item| self.instruction(item, place, depth)).collect()
+        let mut program = Vec::new();
+        for item in items {
+            match self.instruction(item, place, depth) {
+                Some(instruction) => program.push(instruction),
+                None => self.uses.is_unclear(place),
+            }
+        }
+        program
     }
 
     /// A list that must hold something.
@@ -204,7 +215,7 @@ impl Lower<'_, '_> {
     fn domain_of(&self, process: ProcessId) -> Option<String> {
         let (_, item) = self.root.map("processes").get(process.index())?;
         let name = item.record()?.get("domain")?.text()?;
-        self.domains.get(name).map(|_| format!("`{name}`"))
+        self.domains.get(name).map(|_| quote(name))
     }
 
     fn class_of(&self, object: ObjectId) -> Option<lacuna_model::system::ObjectClass> {

@@ -6,7 +6,7 @@ use lacuna_model::system::{
 use lacuna_model::units::Nanos;
 
 use super::names::Table;
-use super::prose;
+use super::{about, name};
 use crate::diagnostic::{Mistake, Report};
 use crate::schema::Space;
 use crate::shape::Fields;
@@ -59,8 +59,8 @@ pub(super) fn system(root: &Fields, report: &mut Report<'_>) -> System {
             report.push(mistake.help("leave it out, or write processes in place of `tasks`"));
         }
     }
-    let name = prose(root, "name", report);
-    let about = prose(root, "about", report);
+    let name = name(root);
+    let about = about(root, report);
     let items = root.list("tasks");
     if let Some(item) = root.get("tasks")
         && matches!(&item.shape, crate::shape::Shape::List(items) if items.is_empty())

@@ -5,11 +5,12 @@
 
 use super::Cursor;
 use crate::diagnostic::{Mistake, Report, quote};
-use crate::schema::{TASK_SET, list_of};
+use crate::schema::{MAX_NAME, TASK_SET, is_name_character, list_of};
 use crate::tree::{Node, Span, Value, Word};
 
-/// The tree of a text. Mistakes of the table are reported, and what they are about is left out.
-pub(crate) fn read(name: &str, text: &str, report: &mut Report<'_>) -> Result<Node, Mistake> {
+/// The tree of a text, if there is a row to make it of. Mistakes of the table are reported, and what they are about is
+/// left out.
+pub(crate) fn read(name: &str, text: &str, report: &mut Report<'_>) -> Result<Option<Node>, Mistake> {
     let mut cursor = Cursor::new(text);
     let columns = || TASK_SET.fields.iter().map(|field| field.name);
     let header = match row(&mut cursor)? {
@@ -22,6 +23,9 @@ pub(crate) fn read(name: &str, text: &str, report: &mut Report<'_>) -> Result<No
         }
     };
     for (index, cell) in header.iter().enumerate() {
+        if report.is_full() {
+            break;
+        }
         if !columns().any(|known| known == cell.text) {
             let mistake = Mistake::new(&cell.span, format!("no column is called {}", quote(&cell.text)));
             report.push(mistake.expected(list_of(columns())).nearest(&cell.text, columns()));
@@ -51,21 +55,30 @@ pub(crate) fn read(name: &str, text: &str, report: &mut Report<'_>) -> Result<No
             tasks.push(task(&header, cells, span));
         }
     }
-    let end = text.len()..text.len();
-    if tasks.is_empty() && !report.has_errors() {
-        report.push(Mistake::new(&end, "the table has no rows").expected("one for each task"));
+    if tasks.is_empty() {
+        if report.has_errors() {
+            return Ok(None);
+        }
+        let end = text.len()..text.len();
+        return Err(Mistake::new(&end, "the table has no rows").expected("one for each task"));
     }
-    let stem = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
     let field =
         |name: &str, span: Span, value| (Word { span: span.clone(), text: name.to_owned() }, Node { span, value });
     let about = format!("A task set of {}.", tasks.len());
     let fields = vec![
-        field("name", 0..0, Value::Text(stem.chars().filter(|c| !c.is_control()).collect())),
+        field("name", 0..0, Value::Text(scenario_name(name))),
         field("about", 0..0, Value::Text(about)),
         field("tasks", 0..text.len(), Value::List(tasks)),
     ];
-    Ok(Node { span: 0..text.len(), value: Value::Record { tag: None, fields } })
+    Ok(Some(Node { span: 0..text.len(), value: Value::Record { tag: None, fields } }))
+}
+
+/// The name of a scenario from that of its file: without folders and extension, and with `-` for what no name holds.
+fn scenario_name(file: &str) -> String {
+    let stem = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
+    let name: String = stem.chars().map(|c| if is_name_character(c) { c } else { '-' }).take(MAX_NAME).collect();
+    if name.is_empty() { "tasks".into() } else { name }
 }
 
 fn task(header: &[Word], cells: Vec<Word>, span: Span) -> Node {

@@ -11,6 +11,9 @@ use crate::tree::{Node, Value, Word};
 
 const A_VALUE: &str = "a value: `\"text\"`, a number, a name, `(…)`, `[…]` or `{…}`";
 
+/// Names that are values of their own, and take nothing.
+const LITERALS: [&str; 5] = ["true", "false", "None", "inf", "NaN"];
+
 /// The tree of a text.
 pub(crate) fn read(text: &str) -> Result<Node, Mistake> {
     let mut reader = Ron { cursor: Cursor::new(text) };
@@ -31,6 +34,11 @@ struct Ron<'t> {
     cursor: Cursor<'t>,
 }
 
+/// White space as RON has it: Unicode's `Pattern_White_Space`.
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t'..='\r' | '\u{85}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
+}
+
 fn begins_name(c: char) -> bool {
     c.is_ascii_alphabetic() || c == '_'
 }
@@ -43,7 +51,7 @@ impl Ron<'_> {
     /// Steps over blanks and comments.
     fn skip(&mut self) -> Result<(), Mistake> {
         loop {
-            self.cursor.eat_while(char::is_whitespace);
+            self.cursor.eat_while(is_blank);
             let start = self.cursor.at;
             if self.cursor.eat("//") {
                 self.cursor.eat_while(|c| c != '\n');
@@ -78,8 +86,10 @@ impl Ron<'_> {
                 let name = self.cursor.eat_while(continues_name).to_owned();
                 let end = self.cursor.at;
                 self.skip()?;
-                if self.cursor.peek() == Some('(') {
+                if self.cursor.peek() == Some('(') && !LITERALS.contains(&name.as_str()) {
                     self.group(Some(Word { span: start..end, text: name }))?
+                } else if name == "Some" {
+                    return Err(self.cursor.unexpected("`Some(…)`"));
                 } else {
                     self.cursor.at = end;
                     Value::Name(name)
@@ -87,7 +97,15 @@ impl Ron<'_> {
             }
             _ => return Err(self.cursor.unexpected(A_VALUE)),
         };
-        Ok(Node { span: start..self.cursor.at, value })
+        match &value {
+            Value::Record { tag: Some(tag), .. } if tag.text == "Some" => {
+                Err(Mistake::new(&tag.span, "`Some` holds one value").expected("`Some(…)`"))
+            }
+            Value::Tuple { tag: Some(tag), items } if tag.text == "Some" && items.len() != 1 => {
+                Err(Mistake::new(&tag.span, "`Some` holds one value").expected("`Some(…)`"))
+            }
+            _ => Ok(Node { span: start..self.cursor.at, value }),
+        }
     }
 
     fn number(&mut self) -> Result<String, Mistake> {
@@ -101,7 +119,7 @@ impl Ron<'_> {
         let mistake = Mistake::new(&span, format!("{} is not a whole number", quote(text)));
         let has_unit = digits.ends_with(|c: char| c.is_ascii_alphabetic());
         Err(if has_unit {
-            mistake.help(format!("durations and sizes are texts: `\"{text}\"`"))
+            mistake.help(format!("durations and sizes are texts: {}", quote(&format!("\"{text}\""))))
         } else {
             mistake.expected("decimal digits")
         })
@@ -265,10 +283,8 @@ impl Ron<'_> {
                 self.cursor.at += length + end.len();
                 Ok(text)
             }
-            None => {
-                Err(Mistake::new(&(start..self.cursor.at), "this text never ends")
-                    .expected(format!("a closing `{end}`")))
-            }
+            None => Err(Mistake::new(&(start..self.cursor.at), "this text never ends")
+                .expected(format!("a closing {}", quote(&end)))),
         }
     }
 }

@@ -29,6 +29,7 @@ fn actual() -> Edges {
         .args([
             "tree",
             "--workspace",
+            "--no-dedupe",
             "--offline",
             "--edges",
             "normal",

@@ -1,4 +1,5 @@
 //! Every choice on every axis changes some verdict, and a stronger one never makes a safety verdict worse.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use lacuna_check::{Limits, check};
 use lacuna_model::evidence::ModelVerdict;

@@ -1,4 +1,5 @@
 //! This host through the command line: exec, replay, interrupts, what is left behind.
+#![allow(clippy::unwrap_used, reason = "a test")]
 #![cfg(target_os = "linux")]
 
 mod support;

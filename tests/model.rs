@@ -1,4 +1,5 @@
 //! The model through the command line: check, analyse, simulate, and what they say of wrong input.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Stateright's opinion of the library: the same number of states, the same guarantees refuted.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use lacuna_check::{End, Limits, SecondOpinion, check, explore};
 use lacuna_model::evidence::ModelVerdict;

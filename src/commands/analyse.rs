@@ -73,7 +73,8 @@ pub fn run(scenario: &str, format: Format) -> Result<Exit, Failure> {
     }))
 }
 
-fn json_of(row: &Row) -> Value {
+/// A row as JSON.
+pub fn json_of(row: &Row) -> Value {
     let mut value = json!(row.verdict);
     value["name"] = json!(row.task.name);
     value["wcrt_ns"] = json!(row.worst);

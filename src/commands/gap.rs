@@ -73,6 +73,10 @@ fn json_of(system: &System, gap: &Gap) -> Value {
         "unmet": gap.plan.unmet(),
         "effective": gap.plan.effective(),
         "model": { "ideal": states(0), "linux": states(1), "plan": states(2) },
+        "analysed": match &gap.analysed {
+            Ok(rows) => json!({ "contexts": rows.iter().map(super::analyse::json_of).collect::<Vec<_>>() }),
+            Err(why) => json!({ "unknown": why }),
+        },
         "simulated": gap.run.summary,
         "rows": rows,
         "probes": gap.probes,

@@ -1,4 +1,5 @@
 //! Running the program as a user does.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::process::{Command, Output};

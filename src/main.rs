@@ -49,7 +49,7 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
         Command::Gap { scenario, host } => commands::gap::run(&scenario, host.setup, interrupt, format),
         Command::Run { scenario, host } => commands::run::scenario(&scenario, host.setup, interrupt, format),
         Command::Probe { ids, host } => commands::run::probes(&ids, host.setup, interrupt, format),
-        Command::Check { scenario, kernel, guarantee, max_states, .. } => {
+        Command::Check { scenario, kernel, guarantee, max_states, explore } => {
             let request = commands::check::Request {
                 scenario: &scenario,
                 kernels: &kernel,
@@ -57,7 +57,10 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
                 max_states,
                 interrupt,
             };
-            commands::check::run(&request, format)
+            match explore {
+                Some(address) => commands::check::serve(&request, &address),
+                None => commands::check::run(&request, format),
+            }
         }
         Command::Analyse { scenario } => commands::analyse::run(&scenario, format),
         Command::Scenarios => commands::scenarios::run(format),

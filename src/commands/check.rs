@@ -68,6 +68,33 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     Ok(judged.iter().fold(Exit::AsExpected, |exit, judged| exit.and(judged.exit)))
 }
 
+/// Serves stateright's Explorer page for the first profile, until the program is ended.
+///
+/// # Errors
+/// If the scenario or the profile is wrong, or the page is not built in.
+pub fn serve(request: &Request<'_>, address: &str) -> Result<Exit, Failure> {
+    let loaded = load(request.scenario)?;
+    let ids = asked(request.guarantees)?;
+    let first = profiles(request.kernels)?.into_iter().next().unwrap_or_else(Profile::ideal);
+    let objects = Objects::new(&loaded.scenario.system, &first).map_err(Failure::input)?;
+    explorer(objects, &ids, address)
+}
+
+#[cfg(feature = "explore")]
+fn explorer(objects: Objects, ids: &[GuaranteeId], address: &str) -> Result<Exit, Failure> {
+    use stateright::Model;
+    let address: std::net::SocketAddr = address
+        .parse()
+        .map_err(|error| Failure::input(format!("`{address}` is no address, such as 127.0.0.1:3000: {error}")))?;
+    lacuna_check::SecondOpinion::new(objects, ids).checker().serve(address);
+    Ok(Exit::AsExpected)
+}
+
+#[cfg(not(feature = "explore"))]
+fn explorer(_: Objects, _: &[GuaranteeId], _: &str) -> Result<Exit, Failure> {
+    Err(Failure::input("the Explorer page is not built in; build with `--features explore`"))
+}
+
 fn asked(ids: &[GuaranteeId]) -> Result<Vec<GuaranteeId>, Failure> {
     let decided: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
     if let Some(other) = ids.iter().find(|id| !decided.contains(id)) {

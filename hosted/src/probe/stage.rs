@@ -10,7 +10,6 @@ use lacuna_model::evidence::HostOutcome;
 use rustix::event::PollFlags;
 use rustix::pipe::PipeFlags;
 
-use super::Side;
 use super::tally::Tally;
 use crate::actor::{self, ActorError, Attack, CLAIMS_FD, Claim, TASK_FD, Task};
 use crate::measure::{MeasureError, raw};
@@ -29,8 +28,6 @@ pub(crate) struct Setting<'a> {
     pub(crate) rounds: u64,
     /// Whose trial it is.
     pub(crate) probe: &'static str,
-    /// Which of the two it is.
-    pub(crate) side: Side,
 }
 
 /// The same plan for another policy; one that was cut down stays so.
@@ -46,9 +43,6 @@ pub(crate) enum Trouble {
     /// A privilege or facility is missing; or the policy grants what would be attacked.
     #[error("{why}; {remedy}")]
     NotHere { why: String, remedy: String },
-    /// What would be attacked does not exist.
-    #[error("{0}")]
-    Absent(String),
     /// The plan could not be launched.
     #[error("the plan could not be launched: {0}")]
     Launch(String),
@@ -68,7 +62,6 @@ impl Trouble {
 
     pub(crate) fn outcome(&self) -> HostOutcome {
         match self {
-            Self::Absent(_) => HostOutcome::SurfaceAbsent,
             Self::NotHere { .. } | Self::Launch(_) => HostOutcome::NotTestableHere,
             Self::Io { .. } => HostOutcome::Inconclusive,
         }
@@ -175,6 +168,11 @@ impl Running {
 }
 
 impl Setting<'_> {
+    /// Is any of these a step of the plan? What the judge uses for itself is not.
+    pub(crate) fn applies(&self, primitives: &[PrimitiveId]) -> bool {
+        primitives.iter().any(|id| self.plan.has(*id))
+    }
+
     /// An attack of this probe, without targets.
     pub(crate) fn attack(&self) -> Attack {
         Attack { probe: self.probe.into(), rounds: self.rounds, ..Attack::default() }

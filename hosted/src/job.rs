@@ -7,130 +7,24 @@
 //! Invariant: a [`Job`] that is dropped, in whatever state, leaves no process and no cgroup behind.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use lacuna_model::profile::Profile;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
-use serde::Serialize;
 
 use crate::LaunchError;
+use crate::end::{Account, Cause, End, Status, WaitError, kernel};
 use crate::linux::cgroup_v1;
+use crate::linux::family::{descendants_of, number_of};
 use crate::linux::launch::{Groups, receive};
 use crate::linux::protocol::{Message, Others, WORD_END, WORD_LET_GO};
 use crate::linux::sys;
+use crate::output::OutputReader;
 use crate::plan::Plan;
 use crate::primitive::{PrimitiveId, strengthen};
-
-/// Whose word it is that nobody of the job is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Account {
-    /// `cgroup.events` of version 2: `populated 0`.
-    CgroupV2,
-    /// `cgroup.procs` of a freezer group of version 1 is empty.
-    CgroupV1Freezer,
-    /// The init of the process namespace is dead: the kernel waits for all others first.
-    PidNamespace,
-    /// The subreaper has no child left.
-    Keeper,
-}
-
-/// How the first process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// By itself, with this code.
-    Exited(i32),
-    /// By this signal.
-    Signaled(i32),
-}
-
-impl Status {
-    fn from_wait(status: i32) -> Self {
-        if libc::WIFSIGNALED(status) {
-            Self::Signaled(libc::WTERMSIG(status))
-        } else {
-            Self::Exited(libc::WEXITSTATUS(status))
-        }
-    }
-
-    /// Did it end by itself with code 0?
-    pub fn success(self) -> bool {
-        self == Self::Exited(0)
-    }
-}
-
-/// Why the job ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Cause {
-    /// Its first process ended.
-    OwnAccord,
-    /// The policy's deadline passed.
-    Deadline,
-    /// It was killed by [`Job::kill`].
-    Asked,
-    /// The keeper ended first: someone outside killed it, or the machine ran out of memory.
-    KeeperLost,
-}
-
-/// What is known when nobody of the job is left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct End {
-    /// How the first process ended; killed, if nobody could say otherwise.
-    pub status: Status,
-    /// Why the job ended.
-    pub cause: Cause,
-    /// Processes that were alive when the first had ended, before the kill of the group; 1 stands for some where the
-    /// host keeps no list. After a deadline or a kill that was asked for: those alive at that moment.
-    pub survivors: usize,
-    /// From the kill of the group to the last death by the kernel's account.
-    pub kill_duration: Duration,
-    /// From the launch to the last death.
-    pub run_duration: Duration,
-    /// Whose word it is that nobody is left.
-    pub account: Account,
-    /// The primitives that were reported as applied, the judge's own left out.
-    pub applied: Vec<PrimitiveId>,
-}
-
-impl End {
-    /// Was it the deadline?
-    pub fn killed_by_deadline(&self) -> bool {
-        self.cause == Cause::Deadline
-    }
-
-    /// The profile that the job really ran on: from what was applied, not from what was planned.
-    pub fn effective(&self) -> Profile {
-        strengthen(&self.applied.iter().copied().collect())
-    }
-}
-
-/// A job could not be brought to its end.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WaitError {
-    /// The kernel refused what it should not.
-    #[error("cannot {what}: {source}")]
-    Kernel {
-        /// What was done.
-        what: &'static str,
-        /// The kernel's word.
-        source: io::Error,
-    },
-    /// The group was killed and is not empty after ten seconds: a member sleeps in the kernel.
-    #[error("killed, and {0} processes are still there after 10 s")]
-    Undead(usize),
-}
-
-fn kernel(what: &'static str) -> impl Fn(io::Error) -> WaitError {
-    move |source| WaitError::Kernel { what, source }
-}
 
 /// What a launch hands over.
 pub(crate) struct Started {
@@ -154,15 +48,16 @@ pub struct Job {
     keeper: OwnedFd,
     first: Option<OwnedFd>,
     started: Instant,
-    deadline: Option<Instant>,
+    pub(crate) deadline: Option<Instant>,
     input: Option<OwnedFd>,
-    output: Option<OwnedFd>,
+    pub(crate) output: Option<OwnedFd>,
     applied: Vec<PrimitiveId>,
     /// What the first process ended with, and whether others lived on.
     ended: Option<(Status, Others)>,
     /// The keeper has no child left, or is dead.
     childless: bool,
     keeper_gone: bool,
+    escaped: usize,
     closed: Option<Closed>,
 }
 
@@ -172,6 +67,7 @@ struct Closed {
     cause: Cause,
     survivors: usize,
     kill_duration: Duration,
+    reap_duration: Duration,
     run_duration: Duration,
 }
 
@@ -196,6 +92,7 @@ impl Job {
             ended: None,
             childless: false,
             keeper_gone: false,
+            escaped: 0,
             closed: None,
         };
         let mut applied: BTreeSet<_> = job.groups.limited().collect();
@@ -221,6 +118,11 @@ impl Job {
         Ok(job)
     }
 
+    /// Has the first process ended, as far as we have heard?
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_some() || self.keeper_gone || self.closed.is_some()
+    }
+
     fn note(&mut self, message: Message) {
         match message {
             Message::Ended { status, others } => {
@@ -228,22 +130,23 @@ impl Job {
                 self.childless |= others == Others::None;
             }
             Message::Empty => self.childless = true,
+            Message::Escaped(count) => self.escaped = usize::try_from(count).unwrap_or(0),
             Message::Applied(_) | Message::Failed(..) | Message::Born | Message::Started => {}
         }
     }
 
     /// Takes in what the keeper says until `until`, or until something other than words happens.
-    fn listen(&mut self, until: Option<Instant>, output: Watch) -> io::Result<Heard> {
+    pub(crate) fn listen(&mut self, until: Option<Instant>, output: Watch) -> io::Result<Heard> {
         let (output_ready, word, gone) = {
             let none = self.keeper.as_fd();
             let watched = match (&self.output, output) {
                 (Some(fd), Watch::Output) => fd.as_fd(),
                 _ => none,
             };
-            let control_flags = if self.keeper_gone { PollFlags::empty() } else { PollFlags::IN };
+            let control = if self.keeper_gone { none } else { self.control.as_fd() };
             let mut fds = [
                 PollFd::new(&self.keeper, PollFlags::IN),
-                PollFd::new(&self.control, control_flags),
+                PollFd::from_borrowed_fd(control, PollFlags::IN),
                 PollFd::from_borrowed_fd(watched, PollFlags::IN),
             ];
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -266,7 +169,8 @@ impl Job {
         }
         if gone {
             self.keeper_gone = true;
-            self.childless = true;
+            // An init is reported dead when all others in its namespace are; a subreaper's death says nothing of them.
+            self.childless |= self.account == Account::PidNamespace;
         }
         Ok(match (output_ready, gone) {
             (true, _) => Heard::Output,
@@ -293,9 +197,7 @@ impl Job {
     /// The number of the first process in our own namespace, for people. It may be another's by the time it is read;
     /// 0 if it is gone.
     pub fn id(&self) -> u32 {
-        let Some(pidfd) = &self.first else { return 0 };
-        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).unwrap_or_default();
-        info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok()).unwrap_or(0)
+        self.first.as_ref().and_then(number_of).unwrap_or(0)
     }
 
     /// Sends a signal to the first process alone.
@@ -315,7 +217,7 @@ impl Job {
     /// What the job writes to its captured streams. Reading ends when they are closed, when the first process has ended
     /// and what it left is read, or at the deadline: then [`Job::wait`] ends the job.
     pub fn output(&mut self) -> OutputReader<'_> {
-        OutputReader { job: self, left_after_end: None }
+        OutputReader::new(self)
     }
 
     /// Whose word [`Job::is_empty`] is.
@@ -354,6 +256,9 @@ impl Job {
             }
             Account::PidNamespace | Account::Keeper => {
                 while self.listen(Some(Instant::now()), Watch::KeeperOnly)? == Heard::Word {}
+                if self.keeper_gone && !self.childless {
+                    return Err(io::Error::other(WaitError::KeeperLost));
+                }
                 Ok(self.childless)
             }
         }
@@ -398,7 +303,9 @@ impl Job {
             status: self.ended.map_or(killed, |(status, _)| status),
             cause: closed.cause,
             survivors: closed.survivors,
+            escaped: self.escaped,
             kill_duration: closed.kill_duration,
+            reap_duration: closed.reap_duration,
             run_duration: closed.run_duration,
             account: self.account,
             applied: std::mem::take(&mut self.applied),
@@ -412,20 +319,32 @@ impl Job {
         }
         // The last words before the kill: the first process may have ended by itself at this very moment.
         while self.listen(Some(Instant::now()), Watch::KeeperOnly).map_err(kernel("hear the keeper"))? == Heard::Word {}
-        let listed = self.members().unwrap_or_default().len();
-        let survivors = match (listed, self.ended) {
-            (0, Some((_, Others::Some))) if !self.childless => 1,
-            (listed, _) => listed,
-        };
+        let survivors = self.survivors();
         let begin = Instant::now();
         self.end_everyone(begin + PATIENCE)?;
         let kill_duration = begin.elapsed();
         let run_duration = self.started.elapsed();
         self.let_go()?;
+        let reap_duration = begin.elapsed();
         self.groups.remove().map_err(kernel("remove the job's cgroups"))?;
-        let closed = Closed { cause, survivors, kill_duration, run_duration };
+        let closed = Closed { cause, survivors, kill_duration, reap_duration, run_duration };
         self.closed = Some(closed);
         Ok(closed)
+    }
+
+    /// How many are alive, before the kill. A walk of `/proc` is too slow to hold up a deadline with.
+    fn survivors(&self) -> usize {
+        let others = match self.ended {
+            _ if self.childless => return 0,
+            Some((_, others)) => others,
+            None => Others::Some,
+        };
+        let listed = self.groups.v2.is_some() || self.groups.freezer.is_some();
+        match (listed || self.ended.is_some(), others) {
+            (_, Others::None) => 0,
+            (true, Others::Some) => self.members().map_or(1, |members| members.len()),
+            (false, Others::Some) => 1,
+        }
     }
 
     /// Kills whoever is left and returns when nobody is.
@@ -449,8 +368,10 @@ impl Job {
             }
             Account::Keeper => true,
         };
-        // Nobody is in the list, and yet a subreaper may have children: the list's assumption did not hold.
         while self.account == Account::Keeper && !self.childless {
+            if self.keeper_gone {
+                return Err(WaitError::KeeperLost);
+            }
             if Instant::now() >= until {
                 empty = false;
                 break;
@@ -499,13 +420,13 @@ impl Drop for Job {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Watch {
+pub(crate) enum Watch {
     Output,
     KeeperOnly,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Heard {
+pub(crate) enum Heard {
     /// A word of the keeper, taken in.
     Word,
     /// The output is readable or closed.
@@ -514,73 +435,4 @@ enum Heard {
     Gone,
     /// The time is over, or a signal came.
     Nothing,
-}
-
-/// Reads a job's captured output, see [`Job::output`].
-#[derive(Debug)]
-pub struct OutputReader<'job> {
-    job: &'job mut Job,
-    /// Once the first process has ended: the bytes that were in the pipe then.
-    left_after_end: Option<u64>,
-}
-
-impl Read for OutputReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let job = &mut *self.job;
-            let Some(output) = &job.output else { return Ok(0) };
-            if job.ended.is_some() || job.keeper_gone {
-                // Survivors may hold the pipe and write for ever: only what is there now is read.
-                let left = match self.left_after_end {
-                    Some(left) => left,
-                    None => rustix::io::ioctl_fionread(output)?,
-                };
-                let size = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                if size == 0 {
-                    return Ok(0);
-                }
-                let read = rustix::io::read(output, &mut buffer[..size])?;
-                self.left_after_end = Some(left - read as u64);
-                return Ok(read);
-            }
-            if job.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Ok(0);
-            }
-            if job.listen(job.deadline, Watch::Output)? == Heard::Output {
-                let read = job.output.as_ref().map_or(Ok(0), |output| rustix::io::read(output, &mut *buffer))?;
-                if read == 0 {
-                    job.output = None;
-                }
-                return Ok(read);
-            }
-        }
-    }
-}
-
-/// Descendants of the keeper, by the parents that `/proc` shows.
-fn descendants_of(keeper: &OwnedFd) -> io::Result<Vec<u32>> {
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", keeper.as_raw_fd()))?;
-    let Some(root) = info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse::<u32>().ok()) else {
-        return Ok(Vec::new());
-    };
-    let mut parents = Vec::new();
-    for entry in std::fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
-        let Some((_, fields)) = stat.rsplit_once(')') else { continue };
-        let mut fields = fields.split_ascii_whitespace();
-        if let (Some(state), Some(Ok(parent))) = (fields.next(), fields.next().map(str::parse::<u32>)) {
-            if state != "Z" && state != "X" {
-                parents.push((pid, parent));
-            }
-        }
-    }
-    let mut found = vec![root];
-    let mut next = 0;
-    while let Some(&parent) = found.get(next) {
-        found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
-        next += 1;
-    }
-    found.remove(0);
-    Ok(found)
 }

@@ -23,6 +23,8 @@ pub mod actor;
 mod clean;
 #[cfg(target_os = "linux")]
 mod command;
+#[cfg(target_os = "linux")]
+mod end;
 mod facts;
 #[cfg(target_os = "linux")]
 mod job;
@@ -30,6 +32,8 @@ mod job;
 #[allow(unsafe_code)]
 pub mod linux;
 pub mod measure;
+#[cfg(target_os = "linux")]
+mod output;
 mod plan;
 mod policy;
 pub mod primitive;
@@ -43,11 +47,15 @@ pub use clean::Cleaned;
 pub use clean::clean;
 #[cfg(target_os = "linux")]
 pub use command::{Input, JobCommand, Output};
+#[cfg(target_os = "linux")]
+pub use end::{Account, Cause, End, Status, WaitError};
 pub use facts::{CgroupV1, CgroupV2, Facts, FactsError, Namespaces, Support};
 #[cfg(target_os = "linux")]
-pub use job::{Account, Cause, End, Job, OutputReader, Status, WaitError};
+pub use job::Job;
 #[cfg(target_os = "linux")]
 pub use linux::{landlock::LandlockError, launch::LaunchError, protocol::Stage};
+#[cfg(target_os = "linux")]
+pub use output::OutputReader;
 pub use plan::{Plan, PlanError, RequireError, SetUp, Step, Unmet};
 pub use policy::{Access, Network, PathRule, Policy};
 pub use primitive::PrimitiveId;

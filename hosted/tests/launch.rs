@@ -1,5 +1,6 @@
 //! A command really runs, confined, and its end is told: status, output, deadline, survivors.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
 
 use std::io::Read;
 use std::time::{Duration, Instant};

@@ -13,6 +13,7 @@ fn main() {
 }
 
 #[cfg(target_os = "linux")]
+#[allow(clippy::unwrap_used, reason = "clippy knows a test by its harness")]
 mod linux {
     use lacuna_hosted::PrimitiveId::{self, *};
     use lacuna_hosted::probe::{self, Row};

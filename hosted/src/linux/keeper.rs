@@ -57,6 +57,8 @@ pub(crate) struct Keeper {
     pub(crate) namespaces: Vec<PrimitiveId>,
     /// A directory of cgroup v2 for the first process to be born in.
     pub(crate) born_in: Option<RawFd>,
+    /// Is it init of a process namespace? Numbers that `/proc` shows are then not those it may kill by.
+    pub(crate) is_init: bool,
     pub(crate) means: Means,
     /// When to end the job if the supervisor has not, on the monotonic clock.
     pub(crate) backstop_ns: Option<u64>,
@@ -165,8 +167,10 @@ fn watch(keeper: &mut Keeper, kept: Kept) -> ! {
     let mut fds = [readable(keeper.supervisor), readable(keeper.control), readable(signals), readable(exec_watch)];
     let mut told_empty = false;
     let mut first_ended = false;
+    let mut more = false;
     loop {
         let timeout_ms = match keeper.backstop_ns {
+            _ if more => 0,
             None => -1,
             Some(at) => i32::try_from(at.saturating_sub(sys::monotonic_ns()).div_ceil(1_000_000)).unwrap_or(i32::MAX),
         };
@@ -185,7 +189,7 @@ fn watch(keeper: &mut Keeper, kept: Kept) -> ! {
         if word {
             let mut bytes = [0u8; 1];
             match sys::read(keeper.control, &mut bytes) {
-                Ok(1) if bytes == [WORD_LET_GO] => sys::exit(0),
+                Ok(1) if bytes == [WORD_LET_GO] => let_go(keeper),
                 Ok(1) if bytes == [WORD_END] => end_all(&keeper.means),
                 Err(libc::EINTR | libc::EAGAIN) => {}
                 // The other side is closed: nobody will ever ask.
@@ -200,16 +204,10 @@ fn watch(keeper: &mut Keeper, kept: Kept) -> ! {
             // What the signalfd says is not needed, only that it is read.
             while sys::read(signals, &mut [0u8; 128]).is_ok_and(|read| read > 0) {}
         }
-        let mut first_status = None;
-        let none_left = loop {
-            match sys::reap(libc::WNOHANG) {
-                Reaped::Child { pid, status } if pid == first => first_status = Some(status),
-                Reaped::Child { .. } => {}
-                Reaped::StillRunning => break false,
-                Reaped::NoChildren => break true,
-            }
-        };
-        if let Some(status) = first_status {
+        let reaped = reap_some(first);
+        let none_left = reaped.left == Left::None;
+        more = reaped.left == Left::MaybeDead;
+        if let Some(status) = reaped.first_status {
             first_ended = true;
             let others = if none_left { Others::None } else { Others::Some };
             send(keeper.control, Message::Ended { status, others });
@@ -226,17 +224,12 @@ fn abandon(keeper: &Keeper) -> ! {
     let until = sys::monotonic_ns() + 10_000_000_000;
     loop {
         end_all(&keeper.means);
-        let none_left = loop {
-            match sys::reap(libc::WNOHANG) {
-                Reaped::Child { .. } => {}
-                Reaped::StillRunning => break false,
-                Reaped::NoChildren => break true,
-            }
-        };
-        if none_left || sys::monotonic_ns() > until {
+        end_children(keeper);
+        let left = reap_some(0).left;
+        if left == Left::None || sys::monotonic_ns() > until {
             break;
         }
-        let _ = sys::poll(&mut [], 1);
+        pause_for(left);
     }
     for path in &keeper.remove {
         for _ in 0..1000 {
@@ -248,6 +241,87 @@ fn abandon(keeper: &Keeper) -> ! {
         }
     }
     sys::exit(0)
+}
+
+/// The supervisor has read that nobody is left: reaps the dead, so that the machine's init need not. Whoever is alive
+/// all the same has left the group that was to hold it; it is ended too, and told.
+fn let_go(keeper: &Keeper) -> ! {
+    // Between the last death by the account and the last one to be reaped lies a moment, not more.
+    let moment = sys::monotonic_ns() + 200_000_000;
+    let until = moment + 5_000_000_000;
+    let mut escaped = 0;
+    loop {
+        let late = sys::monotonic_ns() > moment;
+        if late {
+            end_children(keeper);
+        }
+        let reaped = reap_some(0);
+        if late {
+            escaped += reaped.count;
+        }
+        if reaped.left == Left::None || sys::monotonic_ns() > until {
+            break;
+        }
+        pause_for(reaped.left);
+    }
+    if escaped > 0 {
+        send(keeper.control, Message::Escaped(escaped));
+    }
+    sys::exit(0)
+}
+
+/// Who is left of the keeper's children.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    None,
+    /// Some, and none of them dead.
+    Living,
+    /// As many as one turn reaps were dead, so there may be more.
+    MaybeDead,
+}
+
+struct ReapedSome {
+    count: i32,
+    /// The status of the first process, if it is among them.
+    first_status: Option<i32>,
+    left: Left,
+}
+
+/// Reaps some of the dead. Not all: a job whose processes fork and exit for ever makes orphans as fast as they can be
+/// reaped, and the keeper must look up between.
+fn reap_some(first: libc::pid_t) -> ReapedSome {
+    let mut some = ReapedSome { count: 0, first_status: None, left: Left::MaybeDead };
+    while some.count < 32 {
+        match sys::reap(libc::WNOHANG) {
+            Reaped::Child { pid, status } => {
+                some.count += 1;
+                if pid == first {
+                    some.first_status = Some(status);
+                }
+            }
+            Reaped::StillRunning => {
+                some.left = Left::Living;
+                break;
+            }
+            Reaped::NoChildren => {
+                some.left = Left::None;
+                break;
+            }
+        }
+    }
+    some
+}
+
+/// Waits a little, if it is for the living that one waits.
+fn pause_for(left: Left) {
+    if left == Left::Living {
+        let _ = sys::poll(&mut [], 1);
+    }
+}
+
+/// SIGKILL to whoever has this process as its parent, or as its init.
+fn end_children(keeper: &Keeper) {
+    end_all(if keeper.is_init { &Means::Namespace } else { &Means::Children });
 }
 
 /// One blow to every process of the job.

@@ -31,7 +31,8 @@ use super::protocol::{self, Message, Stage};
 use super::sys::{self, CloneCall, NewProcess, Side};
 use super::{cgroup_v1, cgroup_v2, landlock, private_root, rlimits, seccomp};
 use crate::command::{Input, JobCommand, Output, Program};
-use crate::job::{Account, Job, Started};
+use crate::end::Account;
+use crate::job::{Job, Started};
 use crate::plan::Plan;
 use crate::policy::Network;
 use crate::primitive::PrimitiveId;
@@ -283,6 +284,7 @@ pub(crate) fn spawn(command: JobCommand) -> Result<Job, LaunchError> {
             (Some(v2), CloneCall::Clone3) => Some(v2.group.fd()),
             _ => None,
         },
+        is_init: plan.uses(PidNamespace),
         means,
         backstop_ns: backstop.and_then(|after| sys::monotonic_ns().checked_add(u64::try_from(after.as_nanos()).ok()?)),
         remove: groups.all().map(Group::c_path).collect::<Result<_, _>>().map_err(prepare("a path"))?,

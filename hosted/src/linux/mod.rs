@@ -11,6 +11,7 @@ pub(crate) mod cgroup_v2;
 pub(crate) mod child;
 pub(crate) mod descriptors;
 pub(crate) mod facts;
+pub(crate) mod family;
 pub mod filter;
 pub(crate) mod keeper;
 pub(crate) mod landlock;

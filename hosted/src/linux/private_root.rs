@@ -54,7 +54,8 @@ pub(crate) fn prepare(plan: &Plan) -> io::Result<Option<Root>> {
     let mut acts = Acts::default();
     let mut granted: Vec<(PathBuf, &Path, bool)> = Vec::new();
     for rule in plan.policy().paths() {
-        granted.push((rule.path.canonicalize()?, &rule.path, rule.access.changes()));
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", rule.path.display()));
+        granted.push((rule.path.canonicalize().map_err(named)?, &rule.path, rule.access.changes()));
     }
     granted.sort();
     for (real, _, _) in &granted {

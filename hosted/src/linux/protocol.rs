@@ -82,6 +82,8 @@ pub(crate) enum Message {
     Ended { status: i32, others: Others },
     /// The keeper has no child left.
     Empty,
+    /// After the account said that nobody is left, so many children of the keeper were alive, and were killed.
+    Escaped(i32),
 }
 
 /// Is anyone left of the job when its first process has ended?
@@ -107,6 +109,7 @@ impl Message {
             Self::Started => (4, 0, 0),
             Self::Ended { status, others } => (5, u8::from(others == Others::Some), status),
             Self::Empty => (6, 0, 0),
+            Self::Escaped(count) => (7, 0, count),
         };
         let [a, b, c, d] = number.to_ne_bytes();
         [kind, subject, 0, 0, a, b, c, d]
@@ -125,6 +128,7 @@ impl Message {
                 Some(Self::Ended { status: number, others })
             }
             6 => Some(Self::Empty),
+            7 => Some(Self::Escaped(number)),
             _ => None,
         }
     }
@@ -167,7 +171,7 @@ mod tests {
     #[test]
     fn every_message_comes_back() {
         let stages = [Stage::Fork, Stage::Descriptors, Stage::WorkingDirectory, Stage::Exec, Stage::Keeper];
-        let mut messages = vec![Message::Born, Message::Started, Message::Empty];
+        let mut messages = vec![Message::Born, Message::Started, Message::Empty, Message::Escaped(3)];
         messages.extend(PrimitiveId::ALL.iter().map(|id| Message::Applied(*id)));
         messages.extend(PrimitiveId::ALL.iter().map(|id| Message::Failed(Stage::Primitive(*id), 1)));
         messages.extend(stages.map(|stage| Message::Failed(stage, 13)));

@@ -21,6 +21,8 @@ pub(crate) struct Rlimit {
     value: u64,
 }
 
+// The C library's type of a resource differs between libraries.
+#[allow(clippy::unnecessary_cast)]
 /// The limits of a plan. A limit that we are under already is not raised.
 pub(crate) fn prepare(plan: &Plan) -> Vec<Rlimit> {
     use PrimitiveId::*;

@@ -140,7 +140,7 @@ fn living(job: &TreeJob) -> Result<u64, Trouble> {
 
 fn deadline(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     let policy = setting.plan.policy().clone().deadline(DEADLINE);
-    let plan = replan(setting.plan, &policy)?;
+    let plan = replan(setting.plan, &policy, setting.plan.facts())?;
     let setting = Setting { plan: &plan, ..*setting };
     let grouped = setting.applies(TRACKING);
     let runs = if grouped { 3 } else { 1 };

@@ -133,7 +133,7 @@ fn processes(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     if policy.processes_limit().is_none() {
         return Err(no_limit("processes"));
     }
-    let plan = replan(setting.plan, &policy.clone().processes(PROCESSES))?;
+    let plan = replan(setting.plan, &policy.clone().processes(PROCESSES), setting.plan.facts())?;
     let setting = Setting { plan: &plan, ..*setting };
     let mut tally = Tally { effect: "passed the limit", ..Tally::default() };
     let mut peak = 0;
@@ -158,7 +158,7 @@ fn memory(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     if policy.memory_limit_bytes().is_none() {
         return Err(no_limit("memory"));
     }
-    let plan = replan(setting.plan, &policy.clone().memory_bytes(MEMORY_BYTES))?;
+    let plan = replan(setting.plan, &policy.clone().memory_bytes(MEMORY_BYTES), setting.plan.facts())?;
     let setting = Setting { plan: &plan, rounds: 1, ..*setting };
     let mut tally = Tally { effect: "passed the limit", ..Tally::default() };
     let mut peak = 0;

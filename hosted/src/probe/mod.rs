@@ -166,21 +166,21 @@ fn try_under(plan: &Plan, probe: &'static Probe, side: Side, rounds: u64) -> Res
     let policy = place.grant(plan.policy());
     let plan = match side {
         Side::Control => {
-            let facts = control_facts(plan.facts(), probe);
-            SetUp::Bare.plan(&policy, &facts).map_err(|e| Trouble::Launch(e.to_string()))?
+            SetUp::Bare.plan(&policy, &seen_facts(plan, probe)).map_err(|e| Trouble::Launch(e.to_string()))?
         }
-        Side::Planned => stage::replan(plan, &policy)?,
+        Side::Planned if plan.has(PrimitiveId::PidNamespace) => stage::replan(plan, &policy, plan.facts())?,
+        Side::Planned => stage::replan(plan, &policy, &seen_facts(plan, probe))?,
     };
     (probe.trial)(&Setting { plan: &plan, place: &place, rounds, probe: probe.id })
 }
 
-/// The host, as a control is to use it. Where no cgroup may be made, the judge of a bare launch keeps its account by a
-/// pid namespace. That would hide other processes from the very attacks that look for them; so those, which start
-/// nothing that lives on, do without.
-fn control_facts(facts: &Facts, probe: &Probe) -> Facts {
-    let mut facts = facts.clone();
+/// The host, as it is to be used where a pid namespace is no step. Where no cgroup may be made, the judge of a launch
+/// keeps its account by such a namespace all the same. That would hide other processes from the very attacks that look
+/// for them, and be taken for the plan's merit; so those, which start nothing that lives on, do without.
+fn seen_facts(plan: &Plan, probe: &Probe) -> Facts {
+    let mut facts = plan.facts().clone();
     if matches!(probe.guarantee, GuaranteeId::G2 | GuaranteeId::G7) {
-        facts.namespaces.pid = Support::Fails("left out, so that the control sees other processes".into());
+        facts.namespaces.pid = Support::Fails("left out, so that the attack sees other processes".into());
     }
     facts
 }

@@ -13,7 +13,7 @@ use rustix::pipe::PipeFlags;
 use super::tally::Tally;
 use crate::actor::{self, ActorError, Attack, CLAIMS_FD, Claim, TASK_FD, Task};
 use crate::measure::{MeasureError, raw};
-use crate::{Access, Job, LaunchError, Output, Plan, Policy, PrimitiveId};
+use crate::{Access, Facts, Job, LaunchError, Output, Plan, Policy, PrimitiveId};
 
 /// How long an actor may take for all its rounds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,9 +31,9 @@ pub(crate) struct Setting<'a> {
 }
 
 /// The same plan for another policy; one that was cut down stays so.
-pub(crate) fn replan(plan: &Plan, policy: &Policy) -> Result<Plan, Trouble> {
+pub(crate) fn replan(plan: &Plan, policy: &Policy, facts: &Facts) -> Result<Plan, Trouble> {
     let steps: Vec<PrimitiveId> = plan.steps().iter().map(|step| step.primitive).collect();
-    let whole = plan.set_up().plan(policy, plan.facts());
+    let whole = plan.set_up().plan(policy, facts);
     whole.and_then(|whole| whole.only(&steps)).map_err(|e| Trouble::Launch(e.to_string()))
 }
 

@@ -13,6 +13,10 @@ use super::MeasureError;
 use super::hold::Hold;
 use super::raw;
 
+/// Forks of all lanes of [`Tree::relays`] together. Even if nobody found the time to wait for a single one, as many
+/// zombies are far from filling a process table.
+const RELAY_FORKS: u32 = 4_000;
+
 /// A role, by its place in [`Tree::roles`].
 pub type RoleIndex = usize;
 
@@ -66,7 +70,7 @@ impl Tree {
     /// A root with this many lanes, in each of which a process lives only until it has forked the next.
     pub fn relays(lanes: u32) -> Self {
         let lane = vec![Step::NewSession, Step::Relay];
-        Self { roles: vec![vec![Step::Fork { role: 1, times: lanes }], lane], forks: 200_000 }
+        Self { roles: vec![vec![Step::Fork { role: 1, times: lanes }], lane], forks: RELAY_FORKS }
     }
 
     /// A fork bomb that tries this many forks.

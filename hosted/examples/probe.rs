@@ -19,6 +19,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for row in probe::run_some(&plan, &probes, 20) {
         println!("{:20} {:22} {}", row.id, row.outcome.name(), row.evidence);
         println!("{:43} control {}", "", row.control);
+        if !words.is_empty() {
+            println!("{:43} {:?}", "", row.numbers);
+        }
     }
     println!("{} probes in {} ms", probes.len(), start.elapsed().as_millis());
     Ok(())

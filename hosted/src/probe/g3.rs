@@ -1,7 +1,8 @@
 //! G3: every descendant stays in the job's account.
 //!
 //! Escape is attempted by what leaves a process group and a session (setsid, double fork), and by what leaves a cgroup (a
-//! write into another one). The control tracks as is done without a job group: by the process group.
+//! write into another one). Where the plan has no job group, and so in the control, a job is tracked as is done then: by
+//! its process group. (That our judge knows better is not the plan's merit.)
 //!
 //! Source: setsid(2), daemon(7), cgroups(7) on migration.
 
@@ -10,16 +11,17 @@ use std::time::Duration;
 
 use lacuna_model::guarantee::GuaranteeId::G3;
 
+use super::Probe;
 use super::stage::{Setting, Trouble};
 use super::tally::Tally;
 use super::trees::TreeJob;
-use super::{Probe, Side};
-use crate::PrimitiveId::*;
+use crate::PrimitiveId::{self, *};
 use crate::actor::Task;
 use crate::measure::account::{self, Stat};
 use crate::measure::arena::{name_bytes, new_name};
 use crate::measure::tree::Tree;
 
+pub(super) const TRACKING: &[PrimitiveId] = &[CgroupV2, PidNamespace, CgroupV1Freezer];
 const ESCAPEES: u32 = 6;
 const RUNS: u64 = 3;
 
@@ -28,7 +30,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G3.detach",
         guarantee: G3,
         about: "leaves session, process group and parent by setsid and a second fork",
-        deciders: &[CgroupV2, PidNamespace, CgroupV1Freezer],
+        deciders: TRACKING,
         fix: "a cgroup or a pid namespace from birth",
         trial: detach,
         attack: |_, _| {},
@@ -57,15 +59,12 @@ pub(super) const PROBES: &[Probe] = &[
 /// Those of the living that the tracking knows nothing of.
 fn lost(setting: &Setting<'_>, tree: &TreeJob, alive: &[i32]) -> Result<u64, Trouble> {
     let job = &tree.running.job;
-    let known: HashSet<i32> = match setting.side {
-        Side::Control => {
-            let leader = job.id().cast_signed();
-            alive.iter().copied().filter(|pid| Stat::read(*pid).is_some_and(|stat| stat.group == leader)).collect()
-        }
-        Side::Planned => {
-            let members = job.members().map_err(Trouble::io("the account of the job"))?;
-            members.into_iter().map(u32::cast_signed).collect()
-        }
+    let known: HashSet<i32> = if setting.applies(TRACKING) {
+        let members = job.members().map_err(Trouble::io("the account of the job"))?;
+        members.into_iter().map(u32::cast_signed).collect()
+    } else {
+        let leader = job.id().cast_signed();
+        alive.iter().copied().filter(|pid| Stat::read(*pid).is_some_and(|stat| stat.group == leader)).collect()
     };
     Ok(alive.iter().filter(|pid| !known.contains(pid)).count() as u64)
 }

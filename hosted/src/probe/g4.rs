@@ -1,32 +1,31 @@
 //! G4: after a kill of the job has returned, nobody of it runs; and how long that takes.
 //!
 //! The trees are those of the kill meter: members that left session, group and parent, and lanes in which no process
-//! lives longer than it takes to fork the next. The control kills as is done without a job group: the process group.
+//! lives longer than it takes to fork the next. Where the plan has no job group, and so in the control, the kill is that
+//! of a process group, and nobody looks at the clock.
 //!
 //! Whether anybody is left is asked of the job's account, and of `/proc` besides: a member that escaped the account
 //! would be missed by the first, a member that keeps forking by the second.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use lacuna_model::guarantee::GuaranteeId::G4;
 use rustix::process::{Pid, Signal};
 
+use super::Probe;
+use super::g3::TRACKING;
 use super::stage::{Running, Setting, Trouble, replan};
 use super::tally::Tally;
 use super::trees::TreeJob;
-use super::{Probe, Side};
 use crate::Cause;
-use crate::PrimitiveId::{self, *};
 use crate::measure::kill::GRACE;
 use crate::measure::stats::Durations;
 use crate::measure::tree::Tree;
 
-const KILLS: &[PrimitiveId] = &[CgroupV2, PidNamespace, CgroupV1Freezer];
 const FIX: &str = "cgroup.kill or the death of a pid namespace's init";
-/// Under the plan, where a run costs milliseconds; the control takes a few.
-const RUNS: u64 = 10;
-const CONTROL_RUNS: u64 = 2;
+/// A kill of a job group costs milliseconds; to be sure that one of a process group is over takes longer.
+const RUNS: u64 = 6;
+const UNGROUPED_RUNS: u64 = 2;
 const DEADLINE: Duration = Duration::from_millis(120);
 
 pub(super) const PROBES: &[Probe] = &[
@@ -34,7 +33,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G4.escape",
         guarantee: G4,
         about: "members that left session, process group and parent survive a kill",
-        deciders: KILLS,
+        deciders: TRACKING,
         fix: FIX,
         trial: |setting| kills(setting, &Tree::escapees(12), Shape::AtRest),
         attack: |_, _| {},
@@ -43,7 +42,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G4.relay",
         guarantee: G4,
         about: "lanes of processes that fork the next and exit survive a kill",
-        deciders: KILLS,
+        deciders: TRACKING,
         fix: FIX,
         trial: |setting| kills(setting, &Tree::relays(6), Shape::Forking),
         attack: |_, _| {},
@@ -52,7 +51,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G4.deadline",
         guarantee: G4,
         about: "a tree that escapes runs on after its deadline",
-        deciders: KILLS,
+        deciders: TRACKING,
         fix: FIX,
         trial: deadline,
         attack: |_, _| {},
@@ -66,7 +65,8 @@ enum Shape {
 }
 
 fn kills(setting: &Setting<'_>, tree: &Tree, shape: Shape) -> Result<Tally, Trouble> {
-    let runs = if setting.side == Side::Control { CONTROL_RUNS } else { RUNS };
+    let grouped = setting.applies(TRACKING);
+    let runs = if grouped { RUNS } else { UNGROUPED_RUNS };
     let mut tally = Tally { effect: "runs had survivors", ..Tally::default() };
     let mut times = Vec::new();
     let mut most = 0;
@@ -79,16 +79,13 @@ fn kills(setting: &Setting<'_>, tree: &Tree, shape: Shape) -> Result<Tally, Trou
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
-        let survivors = match setting.side {
-            Side::Control => {
-                kill_group(&job.running)?;
-                survivors(&job)?
-            }
-            Side::Planned => {
-                let killed = job.running.job.kill().map_err(|e| Trouble::Launch(e.to_string()))?;
-                times.push(u64::try_from(killed.as_nanos()).unwrap_or(u64::MAX));
-                living(&job)?
-            }
+        let survivors = if grouped {
+            let killed = job.running.job.kill().map_err(|e| Trouble::Launch(e.to_string()))?;
+            times.push(u64::try_from(killed.as_nanos()).unwrap_or(u64::MAX));
+            living(&job)?
+        } else {
+            kill_group(&job.running)?;
+            survivors(&mut job)?
         };
         most = most.max(survivors);
         tally.n += 1;
@@ -114,21 +111,24 @@ fn kill_group(running: &Running) -> Result<(), Trouble> {
     rustix::process::kill_process_group(leader.ok_or_else(gone)?, Signal::KILL).map_err(Trouble::sys("killpg"))
 }
 
-/// After a kill that returns before the deaths: who lives when their number has not changed for a while, or was born
-/// since.
-fn survivors(job: &TreeJob) -> Result<u64, Trouble> {
-    let present: HashSet<i32> = job.bearers()?.into_iter().collect();
-    let (mut count, mut since) = (present.len(), Instant::now());
+/// After a kill that returns before the deaths: who lives when the account's number has not changed for a while. Members
+/// that keep forking may be missing from every list, but not from the kernel's word that somebody is left.
+fn survivors(job: &mut TreeJob) -> Result<u64, Trouble> {
+    let unknown = || Trouble::io("the account of the job");
+    let (mut count, mut since, start) = (usize::MAX, Instant::now(), Instant::now());
     loop {
-        let alive = job.bearers()?;
-        let born_after = alive.iter().any(|pid| !present.contains(pid));
-        if alive.len() != count {
-            (count, since) = (alive.len(), Instant::now());
+        let job = &mut job.running.job;
+        if job.is_empty().map_err(unknown())? {
+            return Ok(0);
         }
-        if born_after || since.elapsed() > GRACE {
-            return Ok(alive.len() as u64);
+        let alive = job.members().map_err(unknown())?.len();
+        if alive != count {
+            (count, since) = (alive, Instant::now());
         }
-        std::thread::sleep(Duration::from_millis(2));
+        if since.elapsed() > GRACE || start.elapsed() > 3 * GRACE {
+            return Ok(alive.max(1) as u64);
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -140,15 +140,16 @@ fn living(job: &TreeJob) -> Result<u64, Trouble> {
 
 fn deadline(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     let policy = setting.plan.policy().clone().deadline(DEADLINE);
-    let plan = replan(setting.plan, &policy)?;
+    let plan = replan(setting.plan, &policy, setting.plan.facts())?;
     let setting = Setting { plan: &plan, ..*setting };
-    let runs = if setting.side == Side::Control { 1 } else { 3 };
+    let grouped = setting.applies(TRACKING);
+    let runs = if grouped { 3 } else { 1 };
     let mut tally = Tally { effect: "ran on after the deadline", ..Tally::default() };
     let mut late = Vec::new();
     for _ in 0..runs {
         let tree = TreeJob::start(&setting, Tree::escapees(6))?;
         tally.n += 1;
-        if setting.side == Side::Control {
+        if !grouped {
             // Nobody waits for it, so nothing is done at the deadline but what a program does by itself.
             std::thread::sleep(DEADLINE + GRACE);
             tally.through += u64::from(living(&tree)? > 0);

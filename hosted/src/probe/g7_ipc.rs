@@ -44,8 +44,7 @@ pub(super) const PROBES: &[Probe] = &[
         FIX,
         read,
         |a, c| {
-            let text = std::fs::read(format!("/proc/{}/environ", victim(a, c)));
-            c.saw("open", text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+            c.saw("open", canary_of(victim(a, c)));
         },
     ),
     probe(
@@ -72,6 +71,7 @@ const fn probe(
     Probe { id, guarantee: G7, about, deciders, fix, trial, attack }
 }
 
+const CANARY: &str = "LACUNA_CANARY";
 const NICE: libc::c_int = 7;
 const FILES: libc::rlim_t = 77;
 
@@ -87,6 +87,13 @@ fn victim(attack: &Attack, claims: &Claims) -> libc::pid_t {
         pid @ 2.. => pid,
         _ => libc::pid_t::MAX,
     }
+}
+
+/// The variable that holds the canary, among others that are nobody's business.
+fn canary_of(pid: libc::pid_t) -> io::Result<String> {
+    let all = std::fs::read(format!("/proc/{pid}/environ"))?;
+    let canary = all.split(|byte| *byte == 0).find(|word| word.starts_with(CANARY.as_bytes()));
+    Ok(String::from_utf8_lossy(canary.unwrap_or_default()).into_owned())
 }
 
 fn attach(segment: libc::c_int) -> io::Result<String> {
@@ -115,7 +122,7 @@ struct Victim(Child);
 impl Victim {
     fn start(secret: &str) -> Result<Self, Trouble> {
         let mut command = Command::new("sleep");
-        command.arg("20").env("LACUNA_CANARY", secret).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg("20").env(CANARY, secret).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Self(command.spawn().map_err(Trouble::io("start a victim"))?))
     }
 

@@ -51,7 +51,10 @@ pub(super) const PROBES: &[Probe] = &[
             "unshare",
             &in_a_child(|| {
                 // SAFETY: takes integers; the child ends after it.
-                unsafe { libc::unshare(libc::CLONE_NEWUSER) }
+                match unsafe { libc::unshare(libc::CLONE_NEWUSER) } {
+                    0 => Ok(()),
+                    _ => Err(io::Error::last_os_error()),
+                }
             }),
         );
     }),
@@ -92,8 +95,8 @@ pub(super) const PROBES: &[Probe] = &[
                     std::arch::asm!("int 0x80", inlateout("eax") 20 => answer,
                     out("r8") _, out("r9") _, out("r10") _, out("r11") _, options(nostack));
                 }
-                // SAFETY: takes nothing.
-                if answer == unsafe { libc::getpid() } { 0 } else { -1 }
+                // An error comes back negated; this entry knows no errno.
+                if answer > 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(-answer)) }
             }),
         );
     }),
@@ -120,14 +123,13 @@ fn call(make: impl FnOnce() -> libc::c_long) -> io::Result<()> {
 }
 
 /// Tries it where it may kill: in a child, whose end says what came of it. The actor has one thread.
-fn in_a_child(attempt: impl FnOnce() -> libc::c_int) -> io::Result<()> {
+fn in_a_child(attempt: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     // SAFETY: the actor has one thread; the child makes one attempt and ends.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
-        let done = attempt() == 0;
-        let errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
+        let errno = attempt().err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
         // SAFETY: ends the child.
-        unsafe { libc::_exit(if done { 0 } else { errno }) }
+        unsafe { libc::_exit(errno) }
     }
     let mut status = 0;
     // SAFETY: our own child, and a live local.

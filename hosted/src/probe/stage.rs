@@ -10,11 +10,10 @@ use lacuna_model::evidence::HostOutcome;
 use rustix::event::PollFlags;
 use rustix::pipe::PipeFlags;
 
-use super::Side;
 use super::tally::Tally;
 use crate::actor::{self, ActorError, Attack, CLAIMS_FD, Claim, TASK_FD, Task};
 use crate::measure::{MeasureError, raw};
-use crate::{Access, Job, LaunchError, Output, Plan, Policy, PrimitiveId};
+use crate::{Access, Facts, Job, LaunchError, Output, Plan, Policy, PrimitiveId};
 
 /// How long an actor may take for all its rounds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,14 +28,12 @@ pub(crate) struct Setting<'a> {
     pub(crate) rounds: u64,
     /// Whose trial it is.
     pub(crate) probe: &'static str,
-    /// Which of the two it is.
-    pub(crate) side: Side,
 }
 
 /// The same plan for another policy; one that was cut down stays so.
-pub(crate) fn replan(plan: &Plan, policy: &Policy) -> Result<Plan, Trouble> {
+pub(crate) fn replan(plan: &Plan, policy: &Policy, facts: &Facts) -> Result<Plan, Trouble> {
     let steps: Vec<PrimitiveId> = plan.steps().iter().map(|step| step.primitive).collect();
-    let whole = plan.set_up().plan(policy, plan.facts());
+    let whole = plan.set_up().plan(policy, facts);
     whole.and_then(|whole| whole.only(&steps)).map_err(|e| Trouble::Launch(e.to_string()))
 }
 
@@ -46,9 +43,6 @@ pub(crate) enum Trouble {
     /// A privilege or facility is missing; or the policy grants what would be attacked.
     #[error("{why}; {remedy}")]
     NotHere { why: String, remedy: String },
-    /// What would be attacked does not exist.
-    #[error("{0}")]
-    Absent(String),
     /// The plan could not be launched.
     #[error("the plan could not be launched: {0}")]
     Launch(String),
@@ -68,7 +62,6 @@ impl Trouble {
 
     pub(crate) fn outcome(&self) -> HostOutcome {
         match self {
-            Self::Absent(_) => HostOutcome::SurfaceAbsent,
             Self::NotHere { .. } | Self::Launch(_) => HostOutcome::NotTestableHere,
             Self::Io { .. } => HostOutcome::Inconclusive,
         }
@@ -175,6 +168,11 @@ impl Running {
 }
 
 impl Setting<'_> {
+    /// Is any of these a step of the plan? What the judge uses for itself is not.
+    pub(crate) fn applies(&self, primitives: &[PrimitiveId]) -> bool {
+        primitives.iter().any(|id| self.plan.has(*id))
+    }
+
     /// An attack of this probe, without targets.
     pub(crate) fn attack(&self) -> Attack {
         Attack { probe: self.probe.into(), rounds: self.rounds, ..Attack::default() }

@@ -50,17 +50,19 @@ impl TreeJob {
     pub(super) fn settle(&mut self) -> Result<Vec<i32>, Trouble> {
         let start = Instant::now();
         loop {
-            while raw::wait_for(self.running.claims.as_fd(), PollFlags::IN, Duration::from_millis(1)) {
+            while raw::wait_for(self.running.claims.as_fd(), PollFlags::IN, Duration::from_millis(2)) {
                 let mut bytes = [0; 256];
                 match rustix::io::read(&self.running.claims, &mut bytes) {
                     Ok(n @ 1..) => self.ready += n,
                     _ => break,
                 }
             }
-            let alive = self.bearers()?;
-            if alive.len() == self.ready && self.ready > 0 {
-                return Ok(alive);
+            let members = self.running.job.members().map_err(Trouble::io("the account of the job"))?.len();
+            if members == self.ready && self.ready > 0 {
+                return self.bearers();
             }
+            // Where nobody can say anything any more, the wait above returns at once.
+            std::thread::sleep(Duration::from_millis(1));
             if start.elapsed() > PATIENCE {
                 let source = std::io::ErrorKind::TimedOut.into();
                 return Err(Trouble::Io { what: "a tree in the sandbox did not come to rest", source });

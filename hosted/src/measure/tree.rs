@@ -15,7 +15,7 @@ use super::raw;
 
 /// Forks of all lanes of [`Tree::relays`] together. Even if nobody found the time to wait for a single one, as many
 /// zombies are far from filling a process table.
-const RELAY_FORKS: u32 = 4_000;
+const RELAY_FORKS: u32 = 2_000;
 
 /// A role, by its place in [`Tree::roles`].
 pub type RoleIndex = usize;
@@ -45,7 +45,8 @@ pub enum Step {
         /// What each child does.
         role: RoleIndex,
     },
-    /// For ever: `fork`, the parent exits, the child goes on. No process of it lives longer than a moment.
+    /// `fork`, the parent exits, the child goes on: no process of it lives longer than a moment, until the tree's bound is
+    /// used up; the last one goes on with the steps that follow.
     Relay,
     /// `fork` until the tree's bound is used up, and so does every child: a fork bomb.
     Swarm,
@@ -195,7 +196,7 @@ impl Member<'_> {
         unsafe { raw::clone_process(0) }
     }
 
-    unsafe fn relay(&self) -> ! {
+    unsafe fn relay(&self) {
         loop {
             // SAFETY: bare system calls, and the child goes on under the same rules.
             unsafe {
@@ -205,6 +206,7 @@ impl Member<'_> {
                         pause_a_moment();
                     }
                     -1 => pause_a_moment(),
+                    REFUSED_BY_BOUND => return,
                     _ => raw::exit_now(0),
                 }
             }
@@ -214,7 +216,7 @@ impl Member<'_> {
 
 /// Async-signal-safe, as all that members run.
 fn pause_a_moment() {
-    let moment = libc::timespec { tv_sec: 0, tv_nsec: 200_000 };
+    let moment = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
     // SAFETY: a live local; the time left is not asked for.
     unsafe { libc::syscall(libc::SYS_nanosleep, &raw const moment, 0) };
 }

@@ -141,6 +141,9 @@ fn instants_are_the_jobs() {
     assert_eq!((count("deadline"), count("deadline missed")), (10, 10));
     let first = of_kind(&events, "i").find(|event| event["name"] == "deadline missed").unwrap();
     assert_eq!((ns(&first["ts"]), first["args"]["job"].as_u64()), (6, Some(0)));
+    let names: Vec<_> = of_kind(&events, "X").map(|event| event["name"].as_str().unwrap().to_owned()).collect();
+    let jobs: Vec<_> = (0..10).map(|job| format!("job {job}")).collect();
+    assert_eq!(names, [jobs.clone(), jobs].concat(), "a slice for each job");
     let responses: Vec<_> = of_kind(&events, "i").filter_map(|event| event["args"]["response_ns"].as_u64()).collect();
     assert_eq!(responses, [[4; 10], [7; 10]].concat());
 }

@@ -4,6 +4,7 @@
 mod support;
 
 use lacuna_model::evidence::SimVerdict;
+use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::profile::{Kill, Profile};
 use lacuna_model::relation::{Label, Offer};
 use lacuna_model::sched::SchedStep;
@@ -15,6 +16,7 @@ use lacuna_model::time::TimeStep;
 use lacuna_model::units::Nanos;
 use lacuna_sim::policy::FixedPriority;
 use lacuna_sim::resolver::{Draw, Resolver, Seeded};
+use lacuna_sim::safety::observe;
 use lacuna_sim::simulation::{Options, Run, SimulationError, simulate};
 use lacuna_sim::statistics::{OperationSummary, Quantiles};
 use support::{T, rate_monotonic, task};
@@ -150,6 +152,23 @@ fn kills_and_creations_are_timed() {
         // Created at 3, waited for until 23, killed at 30: nothing is left to happen.
         assert_eq!(run.summary.quiescent_at_ns, Some(30), "{}", profile.name);
     }
+}
+
+/// The builder leaves its process group before the group is killed, and is killed on no kernel that tracks by that.
+#[test]
+fn a_violation_is_seen_at_its_step() {
+    let mut system = supervised();
+    system.processes[1].contexts[0].program.insert(0, Instruction::Detach);
+    let observed = |profile: &Profile| {
+        let run = run(&system, profile, 100);
+        let all = observe(&support::objects(&system, profile), &run.log);
+        all.into_iter().find(|observed| observed.id == GuaranteeId::G4).unwrap()
+    };
+    let ideal = observed(&Profile::ideal());
+    assert_eq!((ideal.triggered, ideal.violation), (1, None));
+    let seen = observed(&Profile::linux()).violation.unwrap();
+    // Killed at 30, it goes on: its computation ends at 31.
+    assert_eq!((seen.at_ns, seen.step.as_str()), (31, "builder/main computes"));
 }
 
 #[test]

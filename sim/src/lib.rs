@@ -19,6 +19,7 @@
 //! | [`simulation`] | the run |
 //! | [`statistics`] | what is counted of it |
 //! | [`safety`] | the safety guarantees along it |
+//! | [`durations`] | exact quantiles |
 //! | [`log`] | its labels, from which everything else is found again |
 //! | [`timeline`] | its course, context by context |
 //! | [`export`] | a trace for a viewer, a picture |
@@ -67,6 +68,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod durations;
 pub mod export;
 pub mod log;
 pub mod policy;

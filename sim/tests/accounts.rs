@@ -14,11 +14,12 @@ use lacuna_model::system::{
 };
 use lacuna_model::time::TimeStep;
 use lacuna_model::units::Nanos;
+use lacuna_sim::durations::Quantiles;
 use lacuna_sim::policy::FixedPriority;
 use lacuna_sim::resolver::{Draw, Resolver, Seeded};
 use lacuna_sim::safety::observe;
 use lacuna_sim::simulation::{Options, Run, SimulationError, simulate};
-use lacuna_sim::statistics::{OperationSummary, Quantiles};
+use lacuna_sim::statistics::OperationSummary;
 use support::{T, rate_monotonic, task};
 
 fn compute(time: u64) -> Instruction {

@@ -4,8 +4,8 @@
 //!
 //! **Order of simultaneous events.** In timed instances an earlier class goes first, and ties within a class are the
 //! resolver's choice:
-//! 1. the step of the running context whose execution is complete (a job that ends at the instant at which another is
-//!    released has ended before it);
+//! 1. the step of the running context whose execution is complete, and whatever follows it without taking time (a job
+//!    that ends at the instant at which another is released has ended before it);
 //! 2. replenishments, arrivals, releases, wake-ups and time-outs;
 //! 3. dispatch;
 //! 4. beginning the next step of the running context;
@@ -127,55 +127,42 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
 
     /// Everything that is possible now.
     pub fn offers(&self, state: &StateOf<S, T>) -> Vec<Offer> {
-        let mut steps = Vec::new();
-        self.objects.enabled(&state.objects, &mut steps);
-        steps.retain(|step| self.time.permits(&state.time, *step));
-        let by_kernel = steps.iter().filter(|step| step.action.is_by_the_kernel()).copied();
-        let by_running = steps
-            .iter()
-            .filter(|step| !step.action.is_by_the_kernel() && self.sched.runs(&state.sched, step.context))
-            .copied();
-
-        let Some(running) = self.sched.running(&state.sched) else {
-            // No core to have: either the scheduler is demonic, or the core is idle.
-            let mut offers: Vec<Offer> = by_running.chain(by_kernel).map(Offer::Object).collect();
-            offers.extend(self.due(state));
-            if offers.is_empty() {
-                offers.extend(self.dispatches(state));
+        let (mut offers, mut by_kernel) = (Vec::new(), Vec::new());
+        self.objects.for_each_enabled(&state.objects, |step| {
+            if !self.time.permits(&state.time, step) {
+                return;
             }
-            if offers.is_empty() {
-                offers.extend(self.elapse(state, None));
+            if step.action.is_by_the_kernel() {
+                by_kernel.push(Offer::Object(step));
+            } else if self.sched.runs(&state.sched, step.context) {
+                offers.push(Offer::Object(step));
             }
+        });
+        // Without a running context there is no core to have: either the scheduler is demonic, or the core is idle.
+        let running = self.sched.running(&state.sched);
+        if running.is_some() && !offers.is_empty() {
             return offers;
-        };
-        let finished: Vec<Offer> = by_running.map(Offer::Object).collect();
-        if !finished.is_empty() {
-            return finished;
         }
-        let mut offers: Vec<Offer> = by_kernel.map(Offer::Object).collect();
-        offers.extend(self.due(state));
+        offers.append(&mut by_kernel);
+        let mut dispatches = self.sched.steps(&state.sched);
+        dispatches.retain(|step| match step {
+            SchedStep::Replenish(_) => {
+                offers.push(Offer::Sched(*step));
+                false
+            }
+            SchedStep::Dispatch(_) | SchedStep::Idle => true,
+        });
+        offers.extend(self.time.due(self.objects, &state.objects, &state.time).into_iter().map(Offer::Time));
         if offers.is_empty() {
-            offers.extend(self.dispatches(state));
+            offers.extend(dispatches.into_iter().map(Offer::Sched));
         }
-        if offers.is_empty() {
+        if let (true, Some(running)) = (offers.is_empty(), running) {
             offers.extend(self.time.begin(self.objects, &state.objects, &state.time, running).map(Offer::Time));
         }
         if offers.is_empty() {
-            offers.extend(self.elapse(state, Some(running)));
+            offers.extend(self.elapse(state, running));
         }
         offers
-    }
-
-    /// Arrivals, releases and replenishments of this moment.
-    fn due(&self, state: &StateOf<S, T>) -> Vec<Offer> {
-        let refills = self.sched.steps(&state.sched).into_iter();
-        let refills = refills.filter(|step| matches!(step, SchedStep::Replenish(_))).map(Offer::Sched);
-        refills.chain(self.time.due(self.objects, &state.objects, &state.time).into_iter().map(Offer::Time)).collect()
-    }
-
-    fn dispatches(&self, state: &StateOf<S, T>) -> impl Iterator<Item = Offer> + use<S, T> {
-        let steps = self.sched.steps(&state.sched).into_iter();
-        steps.filter(|step| !matches!(step, SchedStep::Replenish(_))).map(Offer::Sched)
     }
 
     fn elapse(&self, state: &StateOf<S, T>, running: Option<ContextSlot>) -> Option<Offer> {

@@ -1,5 +1,8 @@
 //! Time: relative counters, never a clock. [`Erased`] has none: whatever waits for time may go on at any moment.
 //! [`Ns`] counts nanoseconds: executions take what the resolver chose for them, tasks arrive when their period is over.
+//!
+//! A step that takes no time by declaration is complete as soon as it is reached, and needs no [`TimeStep::Begin`]: so
+//! the end of a job belongs to the instant at which its last computation ends, whatever else happens at that instant.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -123,8 +126,9 @@ pub struct Counters {
     pub limit: Option<Nanos>,
     /// Until the next job arrives.
     pub arrival: Option<Nanos>,
-    /// Until the last job that arrived is released.
-    pub release: Option<Nanos>,
+    /// Until each job that has arrived and is not yet released will be, least first. Several, where the jitter is
+    /// longer than the period.
+    pub releases: Vec<Nanos>,
     /// Jobs released and not yet started, besides the one in progress. Saturates.
     pub backlog: u32,
 }
@@ -139,7 +143,8 @@ impl Ns {
 
     /// Sets the counters of a context that has come to a new instruction.
     fn reset(objects: &Objects, state: &State, context: ContextSlot, counters: &mut Counters) {
-        counters.execution = None;
+        let (_, most) = objects.execution_time(state, context);
+        counters.execution = (most == Nanos(0)).then_some(most);
         counters.limit = objects.time_limit(state, context);
     }
 }
@@ -171,7 +176,7 @@ impl Time for Ns {
     fn due(&self, objects: &Objects, state: &State, time: &NsState) -> Vec<TimeOffer> {
         let mut due = Vec::new();
         for (context, counters) in (0..).zip(time) {
-            if counters.release == Some(Nanos(0)) {
+            if counters.releases.first() == Some(&Nanos(0)) {
                 due.push(TimeOffer::Release(context));
             } else if counters.arrival == Some(Nanos(0)) {
                 let jitter = Self::task(objects, state, context).map_or(Nanos(0), |task| task.jitter);
@@ -191,7 +196,8 @@ impl Time for Ns {
 
     fn until_due(&self, time: &NsState, running: Option<ContextSlot>) -> Option<Nanos> {
         let execution = running.and_then(|context| time[usize::from(context)].execution);
-        let timers = time.iter().flat_map(|counters| [counters.limit, counters.arrival, counters.release]);
+        let timers =
+            time.iter().flat_map(|counters| [counters.limit, counters.arrival, counters.releases.first().copied()]);
         timers.chain([execution]).flatten().filter(|left| left.0 > 0).min()
     }
 
@@ -207,18 +213,21 @@ impl Time for Ns {
             TimeStep::Arrive { context, jitter } => {
                 let counters = &mut time[usize::from(context)];
                 counters.arrival = Self::task(objects, state, context).map(|task| task.period);
-                counters.release = Some(jitter);
+                let place = counters.releases.partition_point(|left| *left <= jitter);
+                counters.releases.insert(place, jitter);
             }
             TimeStep::Release(context) => {
                 let counters = &mut time[usize::from(context)];
-                counters.release = None;
+                if !counters.releases.is_empty() {
+                    counters.releases.remove(0);
+                }
                 counters.backlog = counters.backlog.saturating_add(1);
             }
             TimeStep::Begin { context, execution } => time[usize::from(context)].execution = Some(execution),
             TimeStep::Elapse(duration) => {
                 for (context, counters) in (0..).zip(time.iter_mut()) {
-                    let timers = [&mut counters.limit, &mut counters.arrival, &mut counters.release];
-                    timers.into_iter().flatten().for_each(|left| left.0 = left.0.saturating_sub(duration.0));
+                    let timers = [&mut counters.limit, &mut counters.arrival].into_iter().flatten();
+                    timers.chain(&mut counters.releases).for_each(|left| left.0 = left.0.saturating_sub(duration.0));
                     if running == Some(context)
                         && let Some(left) = &mut counters.execution
                     {
@@ -247,5 +256,75 @@ impl Time for Ns {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objects::Phase;
+    use crate::profile::Profile;
+    use crate::system::{Context, DomainId, Instruction, KernelBounds, Process, System, Task};
+
+    /// One task of period 10, deadline 10 and that jitter, whose jobs run `program`.
+    fn one_task(program: Vec<Instruction>, jitter: u64) -> Objects {
+        let task = Task { period: Nanos(10), deadline: Nanos(10), offset: Nanos(0), jitter: Nanos(jitter) };
+        let context = Context { name: "task".into(), schedule: None, program, task: Some(task) };
+        let process = Process { name: "p".into(), domain: DomainId(0), group: None, contexts: vec![context] };
+        let system = System {
+            name: "one".into(),
+            about: String::new(),
+            domains: vec!["d".into()],
+            objects: vec![],
+            job_groups: vec![],
+            buffers: vec![],
+            handles: vec![],
+            processes: vec![process],
+            scheduling_contexts: vec![],
+            kernel_bounds: KernelBounds::default(),
+            process_table: 1,
+            expect: vec![],
+        };
+        Objects::new(&system, &Profile::ideal()).unwrap()
+    }
+
+    #[test]
+    fn a_job_ends_at_the_instant_at_which_its_last_computation_ends() {
+        let objects = one_task(vec![Instruction::Compute { bcet: Nanos(3), wcet: Nanos(3) }], 0);
+        let mut state = objects.initial();
+        let mut time = Ns.initial(&objects, &state);
+        let mut take = |action, time: &mut NsState| {
+            let step = Step { context: 0, action };
+            assert!(Ns.permits(time, step), "{action:?}");
+            let after = objects.apply(&state, step).0;
+            Ns.follow(&objects, &state, &after, step, time);
+            state = after;
+        };
+        let idle = objects.initial();
+        for step in [TimeStep::Arrive { context: 0, jitter: Nanos(0) }, TimeStep::Release(0)] {
+            Ns.apply(&objects, &idle, &mut time, step, None);
+        }
+        take(Action::Wake, &mut time);
+        assert!(!Ns.permits(&time, Step { context: 0, action: Action::Compute }), "it has not begun");
+        Ns.apply(&objects, &idle, &mut time, TimeStep::Begin { context: 0, execution: Nanos(3) }, Some(0));
+        Ns.apply(&objects, &idle, &mut time, TimeStep::Elapse(Nanos(3)), Some(0));
+        take(Action::Compute, &mut time);
+        take(Action::JobDone, &mut time);
+        assert_eq!(state.contexts[0].phase, Phase::Sleeping);
+    }
+
+    #[test]
+    fn no_job_is_lost_when_the_jitter_is_longer_than_the_period() {
+        let objects = one_task(vec![], 25);
+        let state = objects.initial();
+        let mut time = Ns.initial(&objects, &state);
+        for jitter in [25, 3] {
+            Ns.apply(&objects, &state, &mut time, TimeStep::Arrive { context: 0, jitter: Nanos(jitter) }, None);
+            Ns.apply(&objects, &state, &mut time, TimeStep::Elapse(Nanos(10)), None);
+        }
+        assert_eq!(time[0].releases, [Nanos(0), Nanos(5)], "the second job is released before the first");
+        Ns.apply(&objects, &state, &mut time, TimeStep::Release(0), None);
+        Ns.apply(&objects, &state, &mut time, TimeStep::Elapse(Nanos(5)), None);
+        assert!(Ns.due(&objects, &state, &time).contains(&TimeOffer::Release(0)));
     }
 }

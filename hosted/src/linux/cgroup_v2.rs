@@ -117,7 +117,15 @@ pub(crate) fn enable(own: &Path, controller: &str) -> io::Result<()> {
     if own.join("cgroup.type").exists() && !members(own)?.is_empty() {
         let leaf = own.join(crate::clean::fresh_name()? + SUPERVISOR);
         fs::create_dir(&leaf)?;
-        fs::write(leaf.join("cgroup.procs"), std::process::id().to_string())?;
+        // Us, and the keepers and other children that are beside us.
+        let this = std::process::id();
+        for pid in members(own)?.into_iter().filter(|pid| *pid == this || super::family::parent_of(*pid) == Some(this))
+        {
+            match fs::write(leaf.join("cgroup.procs"), pid.to_string()) {
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                result => result?,
+            }
+        }
     }
     fs::write(own.join("cgroup.subtree_control"), format!("+{controller}"))
 }

@@ -12,6 +12,12 @@ pub(crate) fn number_of(pidfd: &OwnedFd) -> Option<u32> {
     info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())
 }
 
+/// The parent of a process.
+pub(crate) fn parent_of(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// Living descendants of a pidfd's process.
 pub(crate) fn descendants_of(ancestor: &OwnedFd) -> io::Result<Vec<u32>> {
     let Some(root) = number_of(ancestor) else { return Ok(Vec::new()) };

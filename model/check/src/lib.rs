@@ -31,4 +31,4 @@ mod second_opinion;
 pub use explore::{Edge, End, Exploration, Limits, TransitionSystem, explore};
 pub use guarantees::{Checked, Report, check};
 #[cfg(feature = "stateright")]
-pub use second_opinion::SecondOpinion;
+pub use second_opinion::{SecondOpinion, Watched};

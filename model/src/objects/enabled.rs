@@ -9,14 +9,19 @@ use crate::system::{ObjectId, Overflow};
 impl Objects {
     /// Appends every step that is possible in `state`, in a fixed order.
     pub fn enabled(&self, state: &State, steps: &mut Vec<Step>) {
+        self.for_each_enabled(state, |step| steps.push(step));
+    }
+
+    /// Calls `visit` with every step that is possible in `state`, in the same order.
+    pub fn for_each_enabled(&self, state: &State, mut visit: impl FnMut(Step)) {
         for context in 0..state.contexts.len() {
-            self.steps_of(state, context, steps);
+            self.steps_of(state, context, &mut visit);
         }
     }
 
-    /// Appends every step of one context.
-    pub(super) fn steps_of(&self, state: &State, context: usize, steps: &mut Vec<Step>) {
-        let mut push = |action| steps.push(Step { context: context as ContextSlot, action });
+    /// Calls `visit` with every step of one context.
+    pub(super) fn steps_of(&self, state: &State, context: usize, visit: &mut impl FnMut(Step)) {
+        let mut push = |action| visit(Step { context: context as ContextSlot, action });
         let slot = context / self.contexts_per_process;
         let process = &state.processes[slot];
         match state.contexts[context].phase {

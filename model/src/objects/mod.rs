@@ -231,8 +231,8 @@ impl Objects {
 
     /// May the context run now, without the kernel waking it first?
     pub fn is_ready(&self, state: &State, context: ContextSlot) -> bool {
-        let mut steps = Vec::new();
-        self.steps_of(state, usize::from(context), &mut steps);
-        steps.iter().any(|step| !step.action.is_by_the_kernel())
+        let mut ready = false;
+        self.steps_of(state, usize::from(context), &mut |step| ready |= !step.action.is_by_the_kernel());
+        ready
     }
 }

@@ -203,7 +203,8 @@ fn safety_row(
     }
 }
 
-/// What all probes of a guarantee come to: the worst of them; but what could not be tested hides nothing that was.
+/// What all probes of a guarantee that were decided come to: the worst of them. Those that were not are listed by
+/// themselves, and hide nothing that was.
 fn measured(probes: &[ProbeRow], id: GuaranteeId) -> Option<HostOutcome> {
     use HostOutcome::{
         AcceptedNotEnforced, Enforced, Inconclusive, NotEnforced, NotTestableHere, Partial, SurfaceAbsent,
@@ -214,7 +215,7 @@ fn measured(probes: &[ProbeRow], id: GuaranteeId) -> Option<HostOutcome> {
     if got_out && (has(Enforced) || has(Partial)) {
         return Some(Partial);
     }
-    let order = [AcceptedNotEnforced, NotEnforced, Inconclusive, Enforced, NotTestableHere, SurfaceAbsent];
+    let order = [AcceptedNotEnforced, NotEnforced, Enforced, Inconclusive, NotTestableHere, SurfaceAbsent];
     order.into_iter().find(|outcome| has(*outcome))
 }
 

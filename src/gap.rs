@@ -121,6 +121,9 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
     };
     let judged = [check(Profile::ideal())?, check(bare.effective())?, check(plan.effective())?];
 
+    if interrupt.load(Ordering::Relaxed) {
+        return Err(Failure::interrupted());
+    }
     progress(format_args!("simulating"));
     let request = simulate::Request {
         scenario: &system.name,
@@ -155,7 +158,7 @@ pub fn attack(plan: &Plan, probes: &[&'static probe::Probe], interrupt: &AtomicB
     let mut rows = Vec::new();
     for some in probes.chunks(PROBES_AT_ONCE) {
         if interrupt.load(Ordering::Relaxed) {
-            return Err(Failure { exit: Exit::Interrupted, message: "interrupted".into() });
+            return Err(Failure::interrupted());
         }
         progress(format_args!("attacking: {}", some.iter().map(|probe| probe.id).collect::<Vec<_>>().join(", ")));
         rows.extend(probe::run_some(plan, some, ROUNDS));

@@ -14,7 +14,7 @@
 //! among them. Offsets are ignored, which is safe. A job that takes no time still waits until the core is free for it,
 //! where the least fixed point would be 0: it is counted as one nanosecond.
 
-use crate::system::{Process, System};
+use crate::system::{Context, Instruction, Process, System};
 use crate::units::Nanos;
 
 /// What the analysis must know of one task. Times in nanoseconds.
@@ -160,28 +160,47 @@ pub enum NotAnalysable {
 /// # Errors
 /// If some task or some context beside the tasks does not fit this analysis.
 pub fn task_set(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
+    let tasks = tasks_of(system)?;
+    let contexts = system.processes.iter().flat_map(|process| &process.contexts);
+    let least = contexts.filter(|context| context.task.is_some()).map(|context| priority(system, context)).min();
+    for process in &system.processes {
+        for context in process.contexts.iter().filter(|context| context.task.is_none()) {
+            let priority = priority(system, context);
+            if least.is_some_and(|least| priority >= least) {
+                return Err(NotAnalysable::Context {
+                    context: task_name(system, process, &context.name),
+                    why: "it is no task, and not less urgent than every task: nothing bounds how long it runs",
+                });
+            }
+        }
+    }
+    Ok(tasks)
+}
+
+/// Whoever has no scheduling context is below all others.
+fn priority(system: &System, context: &Context) -> Option<u32> {
+    context.schedule.map(|id| system.scheduling_contexts[id.index()].priority)
+}
+
+/// The tasks of a system, if each is of the kind that this analysis covers.
+fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
     let mut tasks = Vec::new();
-    let mut others = Vec::new();
-    // Whoever has no scheduling context is below all others.
-    let mut least: Option<Option<u32>> = None;
-    let fail = |context: &str, why| Err(NotAnalysable::Context { context: context.into(), why });
     for process in &system.processes {
         for context in &process.contexts {
+            let Some(task) = context.task else { continue };
             let name = task_name(system, process, &context.name);
-            let scheduling = context.schedule.map(|id| &system.scheduling_contexts[id.index()]);
-            let priority = scheduling.map(|scheduling| scheduling.priority);
-            let Some(task) = context.task else {
-                others.push((name, priority));
-                continue;
-            };
             if !exists_at_most_once(system, process) {
-                return fail(&name, "its process may have several instances, each with a demand of its own");
+                let why = "its process may have several instances, each with a demand of its own";
+                return Err(NotAnalysable::Context { context: name, why });
             }
-            if scheduling.is_some_and(|scheduling| scheduling.budget.is_some()) {
-                return fail(&name, "it runs on a budget, which this analysis does not cover");
+            let budget = context.schedule.and_then(|id| system.scheduling_contexts[id.index()].budget);
+            if budget.is_some() {
+                let why = "it runs on a budget, which this analysis does not cover";
+                return Err(NotAnalysable::Context { context: name, why });
             }
-            let Some(wcet) = crate::analysis::response_time::computing(&context.program) else {
-                return fail(&name, "a job does more than compute, or computes without end");
+            let Some(wcet) = computing(&context.program) else {
+                let why = "a job does more than compute, or computes without end";
+                return Err(NotAnalysable::Context { context: name, why });
             };
             tasks.push(Demand {
                 name,
@@ -189,19 +208,30 @@ pub fn task_set(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
                 period: task.period,
                 deadline: task.deadline,
                 jitter: task.jitter,
-                priority: priority.unwrap_or(0),
+                priority: priority(system, context).unwrap_or(0),
             });
-            least = least.map_or(Some(priority), |least| Some(least.min(priority)));
         }
-    }
-    if let Some((name, _)) = others.iter().find(|(_, priority)| least.is_some_and(|least| *priority >= least)) {
-        return fail(name, "it is no task, and not less urgent than every task: nothing bounds how long it runs");
     }
     Ok(tasks)
 }
 
+/// The response of an operation that takes at most `cost`, made once by a context of that priority that is no task: its
+/// own time, and every job of the tasks that are not less urgent.
+///
+/// # Errors
+/// If those tasks do not fit this analysis; contexts other than tasks are not counted, so that the bound holds where
+/// none of them is as urgent.
+pub fn operation_response(system: &System, context: &str, priority: u32, cost: Nanos) -> Result<Bound, NotAnalysable> {
+    let mut tasks = tasks_of(system)?;
+    tasks.retain(|task| task.priority >= priority);
+    // A period that no busy period reaches makes it one job.
+    let once = Nanos(u64::MAX);
+    tasks.push(Demand { name: context.into(), wcet: cost, period: once, deadline: once, jitter: Nanos(0), priority });
+    Ok(response_times(&tasks, tasks.len() - 1).worst())
+}
+
 /// Is there at most one instance of the process? So it is if nobody creates it, or one instruction that is run at most
-/// once does, in a process that nobody creates.
+/// once does, in a process that nobody creates and in which no adversary can make a copy that runs it too.
 fn exists_at_most_once(system: &System, process: &Process) -> bool {
     let of = |creator: &Process, created: &Process| {
         let programs = creator.contexts.iter().map(|context| creations(system, &context.program, created));
@@ -216,16 +246,26 @@ fn exists_at_most_once(system: &System, process: &Process) -> bool {
             !std::ptr::eq(creator, process)
                 && of(creator, process) == 1
                 && all(creator) == 0
-                && creator.contexts.iter().all(|context| context.task.is_none())
+                && creator.contexts.iter().all(|context| context.task.is_none() && !attacks(&context.program))
         }),
         _ => false,
     }
 }
 
+/// Is there an adversary in a list of instructions?
+fn attacks(program: &[Instruction]) -> bool {
+    program.iter().any(|instruction| match instruction {
+        Instruction::Adversary { .. } => true,
+        Instruction::Loop { body, .. } => attacks(body),
+        Instruction::Choose(arms) => arms.iter().any(|arm| attacks(arm)),
+        _ => false,
+    })
+}
+
 /// How often a list of instructions creates the process, at most; the largest number there is, if without end.
-fn creations(system: &System, program: &[crate::system::Instruction], created: &Process) -> u64 {
-    use crate::system::Instruction::{Choose, Fork, Loop, Spawn};
-    let one = |instruction: &crate::system::Instruction| match instruction {
+fn creations(system: &System, program: &[Instruction], created: &Process) -> u64 {
+    use Instruction::{Choose, Fork, Loop, Spawn};
+    let one = |instruction: &Instruction| match instruction {
         Spawn { process, .. } | Fork(process) => {
             u64::from(system.processes.get(process.index()).is_some_and(|named| std::ptr::eq(named, created)))
         }
@@ -350,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_task_of_several_instances_is_not_one_demand() {
-        use crate::system::{Instruction, ProcessId};
+        use crate::system::ProcessId;
         let spawn = Instruction::Spawn { process: ProcessId(1), pass: vec![] };
         let again = |times| Instruction::Loop { times, body: vec![spawn.clone()] };
         let analysable = |program| task_set(&supervised(program)).is_ok();
@@ -360,6 +400,8 @@ mod tests {
         assert!(!analysable(vec![spawn.clone(), spawn.clone()]));
         assert!(!analysable(vec![again(Some(2))]));
         assert!(!analysable(vec![again(None)]));
+        // An adversary's copy would go on with the same program.
+        assert!(!analysable(vec![Instruction::Adversary { depth: Some(1) }, spawn.clone()]));
         // A worker that copies itself.
         let mut twice = supervised(vec![]);
         twice.processes[1].contexts[0].program.push(Instruction::Fork(ProcessId(1)));

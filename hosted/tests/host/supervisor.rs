@@ -1,0 +1,105 @@
+//! `kill -9` of the supervisor at any moment leaves nothing of the sandbox one second later.
+//!
+//! The supervisor is this executable in another role; the judge is outside of it. Whoever of the job lives is found by
+//! a mark in its environment, which every descendant inherits, and by the cgroups named after the supervisor.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lacuna_hosted::SetUp;
+
+use crate::common::{Test, facts, image, plan, policy};
+
+pub(crate) const TESTS: &[Test] = &[("supervisor::killed_at_any_moment", killed)];
+
+/// How often each set-up's supervisor is killed.
+const KILLS: u32 = 50;
+
+/// The supervisor: launches attackers that detach and relay, one after the other, until it is killed.
+pub(crate) fn main(words: &[String]) {
+    let set_up = set_up(&words[0]);
+    let plan = plan(set_up, &policy().processes(40));
+    let image = std::fs::File::from(image());
+    println!("ready");
+    loop {
+        let fd = image.try_clone().unwrap().into();
+        let words = ["attack", if std::process::id().is_multiple_of(2) { "relay" } else { "detach" }, "3"];
+        let mut job = plan.command_open(fd, "attacker").args(words).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(3));
+        job.kill().unwrap();
+    }
+}
+
+fn set_up(name: &str) -> SetUp {
+    [SetUp::Bare, SetUp::Minimal, SetUp::Tight].into_iter().find(|set_up| format!("{set_up:?}") == name).unwrap()
+}
+
+fn killed() {
+    for name in ["Minimal", "Tight", "Bare"] {
+        let mut worst = Duration::ZERO;
+        let mut left = 0;
+        for round in 0..KILLS {
+            let mark = format!("{}-{name}-{round}", std::process::id());
+            let mut supervisor = Command::new("/proc/self/exe")
+                .args(["supervise", name])
+                .env("LACUNA_TEST_MARK", &mark)
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut ready = [0; 6];
+            supervisor.stdout.take().unwrap().read_exact(&mut ready).unwrap();
+            // Moments spread over several launches, each about 10 ms long.
+            std::thread::sleep(Duration::from_micros(u64::from(round) * 7919 % 40_000));
+            let pid = supervisor.id();
+            supervisor.kill().unwrap();
+            supervisor.wait().unwrap();
+            let begin = Instant::now();
+            // A look takes its time: what counts is when the one that found nobody was begun.
+            let alive = loop {
+                let look = begin.elapsed();
+                let alive = marked(&mark);
+                if alive.is_empty() || look > Duration::from_secs(1) {
+                    worst = worst.max(look);
+                    break alive;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            };
+            assert!(alive.is_empty(), "{name} round {round}: {alive:?} live after 1 s");
+            let groups = groups_of(pid);
+            left += usize::from(!groups.is_empty());
+            for group in groups {
+                let members = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+                assert_eq!(members, "", "{group:?}");
+            }
+        }
+        println!(
+            "  {name}: {KILLS} supervisors killed, nobody lives, at the latest after {worst:.2?}; \
+             {left} left empty cgroups for `clean`"
+        );
+    }
+}
+
+/// Processes that live and carry the mark, the supervisor's keepers among them.
+fn marked(mark: &str) -> Vec<u32> {
+    let wanted = format!("LACUNA_TEST_MARK={mark}\0");
+    let numbers = std::fs::read_dir("/proc").unwrap().flatten();
+    numbers
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.windows(wanted.len()).any(|window| window == wanted.as_bytes())
+        })
+        .collect()
+}
+
+/// Cgroups that a supervisor of this number has made and that still exist.
+fn groups_of(pid: u32) -> Vec<std::path::PathBuf> {
+    let v1 = facts().cgroup_v1.iter().map(|v1| &v1.own);
+    let all = v1.chain(facts().cgroup_v2.iter().map(|v2| &v2.own));
+    let named = |name: &str| name.starts_with("lacuna-") && name.split('-').nth(2) == Some(&pid.to_string());
+    all.flat_map(|own| std::fs::read_dir(own).into_iter().flatten().flatten())
+        .filter(|entry| entry.file_name().to_str().is_some_and(named))
+        .map(|entry| entry.path())
+        .collect()
+}

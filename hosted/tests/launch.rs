@@ -1,0 +1,61 @@
+//! A command really runs, confined, and its end is told: status, output, deadline, survivors.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use lacuna_hosted::{Cause, End, Facts, Plan, Policy, SetUp, Status};
+
+const ALL: [SetUp; 3] = [SetUp::Bare, SetUp::Minimal, SetUp::Tight];
+
+fn plan(set_up: SetUp, policy: &Policy) -> Plan {
+    set_up.plan(policy, &Facts::detect().unwrap()).unwrap()
+}
+
+fn shell(plan: &Plan, script: &str) -> (String, End) {
+    let mut job = plan.command("/bin/sh").args(["-c", script]).cwd("/").spawn().unwrap();
+    let mut text = String::new();
+    job.output().read_to_string(&mut text).unwrap();
+    (text, job.wait().unwrap())
+}
+
+#[test]
+fn a_command_runs_and_its_status_comes_back() {
+    for set_up in ALL {
+        let plan = plan(set_up, &Policy::new().system());
+        let (text, end) = shell(&plan, "echo out; echo err >&2; exit 7");
+        assert_eq!(
+            (text.as_str(), end.status, end.cause),
+            ("out\nerr\n", Status::Exited(7), Cause::OwnAccord),
+            "{set_up:?}"
+        );
+        assert_eq!(end.survivors, 0, "{set_up:?}");
+        let planned: Vec<_> = plan.steps().iter().map(|step| step.primitive).collect();
+        assert_eq!(end.applied, planned, "{set_up:?}");
+        let (_, end) = shell(&plan, "kill -TERM $$");
+        assert_eq!(end.status, Status::Signaled(15), "{set_up:?}");
+    }
+}
+
+#[test]
+fn who_detached_is_counted_and_killed() {
+    for set_up in ALL {
+        let plan = plan(set_up, &Policy::new().system());
+        let (_, end) = shell(&plan, "for i in 1 2 3; do (setsid sleep 1000 >/dev/null 2>&1 &) ; done; sleep 0.1");
+        assert!(end.survivors >= 1, "{set_up:?} {end:?}");
+        assert!(end.kill_duration < Duration::from_secs(2), "{set_up:?} {end:?}");
+    }
+}
+
+#[test]
+fn the_deadline_ends_it() {
+    for set_up in ALL {
+        let plan = plan(set_up, &Policy::new().system().deadline(Duration::from_millis(300)));
+        let begin = Instant::now();
+        let (text, end) = shell(&plan, "echo begun; sleep 1000");
+        assert_eq!(text, "begun\n");
+        assert!(end.killed_by_deadline(), "{set_up:?} {end:?}");
+        assert!(begin.elapsed() < Duration::from_secs(5), "{set_up:?} {end:?}");
+    }
+}

@@ -9,12 +9,11 @@ use lacuna_hosted::probe::{self, Row as ProbeRow};
 use lacuna_hosted::{Facts, Plan, SetUp};
 use lacuna_model::analysis::response_time::{Bound, operation_response};
 use lacuna_model::evidence::{AnalysisVerdict, HostOutcome, ModelVerdict, SimVerdict};
-use lacuna_model::guarantee::{GuaranteeId, Transition, safety};
-use lacuna_model::objects::Objects;
+use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::profile::Profile;
-use lacuna_model::relation::Label;
 use lacuna_model::system::{Instruction, System};
 use lacuna_model::units::Nanos;
+use lacuna_sim::safety::{Observed, observe};
 use lacuna_sim::simulation::Run;
 
 use crate::cli::Execution;
@@ -135,6 +134,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         gantt: None,
     };
     let (objects, run) = simulate::once(system, &plan.effective(), &request)?;
+    let observed = observe(&objects, &run.log);
 
     let asked: Vec<_> = probe::all().into_iter().filter(|probe| speaks_of(&judged, probe.guarantee)).collect();
     let probes = attack(&plan, &asked, interrupt)?;
@@ -143,7 +143,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
     let mut rows: Vec<Row> = ids
         .iter()
         .filter(|id| speaks_of(&judged, **id))
-        .map(|id| safety_row(system, *id, &judged, &objects, &run, &probes))
+        .map(|id| safety_row(system, *id, &judged, &observed, &run, &probes))
         .collect();
     rows.extend(deadline_row(&analysed, &run));
     let exit = exit(&judged, &rows, &probes);
@@ -181,7 +181,7 @@ fn safety_row(
     system: &System,
     id: GuaranteeId,
     judged: &[Judged; 3],
-    objects: &Objects,
+    observed: &[Observed],
     run: &Run,
     probes: &[ProbeRow],
 ) -> Row {
@@ -199,7 +199,7 @@ fn safety_row(
     Row {
         id,
         model,
-        sim: simulated(id, objects, run).into(),
+        sim: simulated(id, observed).into(),
         measured: outcome.map_or("-", HostOutcome::name).into(),
         agree,
         bound: (id == GuaranteeId::G4).then(|| kill_bound(system, run, probes)).flatten(),
@@ -253,20 +253,11 @@ fn agreement(id: GuaranteeId, verdict: &ModelVerdict, outcome: HostOutcome, prob
 }
 
 /// Did a step of the simulated run violate the guarantee?
-fn simulated(id: GuaranteeId, objects: &Objects, run: &Run) -> &'static str {
-    let Some(guarantee) = safety().iter().find(|guarantee| guarantee.id() == id) else { return "-" };
-    let (mut triggered, mut violated) = (false, false);
-    run.log.replay(objects, |before, record, after| {
-        if let (Label::Object(step), Some(outcome)) = (record.label, record.outcome) {
-            let transition = Transition { before, step, outcome, after };
-            triggered |= guarantee.triggered(objects, &transition);
-            violated |= guarantee.violation(objects, &transition).is_some();
-        }
-    });
-    match (violated, triggered) {
-        (true, _) => "violated",
-        (false, true) => "held",
-        (false, false) => "-",
+fn simulated(id: GuaranteeId, observed: &[Observed]) -> &'static str {
+    match observed.iter().find(|observed| observed.id == id) {
+        Some(Observed { violation: Some(_), .. }) => "violated",
+        Some(Observed { triggered: 1.., .. }) => "held",
+        _ => "-",
     }
 }
 

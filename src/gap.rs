@@ -132,6 +132,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         execution: Execution::Random,
         trace: None,
         gantt: None,
+        responses: None,
     };
     let (objects, run) = simulate::once(system, &plan.effective(), &request)?;
     let observed = observe(&objects, &run.log);

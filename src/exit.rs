@@ -72,6 +72,11 @@ impl Failure {
         Self { exit: Exit::WrongInput, message: format!("error: {message}") }
     }
 
+    /// Somebody asked to stop.
+    pub fn interrupted() -> Self {
+        Self { exit: Exit::Interrupted, message: "interrupted".into() }
+    }
+
     /// The host cannot.
     pub fn host(message: impl fmt::Display) -> Self {
         Self { exit: Exit::HostCannot, message: format!("error: {message}") }

@@ -9,12 +9,11 @@ use lacuna_hosted::probe::{self, Row as ProbeRow};
 use lacuna_hosted::{Facts, Plan, SetUp};
 use lacuna_model::analysis::response_time::{Bound, operation_response};
 use lacuna_model::evidence::{AnalysisVerdict, HostOutcome, ModelVerdict, SimVerdict};
-use lacuna_model::guarantee::{GuaranteeId, Transition, safety};
-use lacuna_model::objects::Objects;
+use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::profile::Profile;
-use lacuna_model::relation::Label;
 use lacuna_model::system::{Instruction, System};
 use lacuna_model::units::Nanos;
+use lacuna_sim::safety::{Observed, observe};
 use lacuna_sim::simulation::Run;
 
 use crate::cli::Execution;
@@ -121,6 +120,9 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
     };
     let judged = [check(Profile::ideal())?, check(bare.effective())?, check(plan.effective())?];
 
+    if interrupt.load(Ordering::Relaxed) {
+        return Err(Failure::interrupted());
+    }
     progress(format_args!("simulating"));
     let request = simulate::Request {
         scenario: &system.name,
@@ -132,6 +134,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         gantt: None,
     };
     let (objects, run) = simulate::once(system, &plan.effective(), &request)?;
+    let observed = observe(&objects, &run.log);
 
     let asked: Vec<_> = probe::all().into_iter().filter(|probe| speaks_of(&judged, probe.guarantee)).collect();
     let probes = attack(&plan, &asked, interrupt)?;
@@ -140,7 +143,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
     let mut rows: Vec<Row> = ids
         .iter()
         .filter(|id| speaks_of(&judged, **id))
-        .map(|id| safety_row(system, *id, &judged, &objects, &run, &probes))
+        .map(|id| safety_row(system, *id, &judged, &observed, &run, &probes))
         .collect();
     rows.extend(deadline_row(&analysed, &run));
     let exit = exit(&judged, &rows, &probes);
@@ -155,7 +158,7 @@ pub fn attack(plan: &Plan, probes: &[&'static probe::Probe], interrupt: &AtomicB
     let mut rows = Vec::new();
     for some in probes.chunks(PROBES_AT_ONCE) {
         if interrupt.load(Ordering::Relaxed) {
-            return Err(Failure { exit: Exit::Interrupted, message: "interrupted".into() });
+            return Err(Failure::interrupted());
         }
         progress(format_args!("attacking: {}", some.iter().map(|probe| probe.id).collect::<Vec<_>>().join(", ")));
         rows.extend(probe::run_some(plan, some, ROUNDS));
@@ -178,7 +181,7 @@ fn safety_row(
     system: &System,
     id: GuaranteeId,
     judged: &[Judged; 3],
-    objects: &Objects,
+    observed: &[Observed],
     run: &Run,
     probes: &[ProbeRow],
 ) -> Row {
@@ -196,14 +199,15 @@ fn safety_row(
     Row {
         id,
         model,
-        sim: simulated(id, objects, run).into(),
+        sim: simulated(id, observed).into(),
         measured: outcome.map_or("-", HostOutcome::name).into(),
         agree,
         bound: (id == GuaranteeId::G4).then(|| kill_bound(system, run, probes)).flatten(),
     }
 }
 
-/// What all probes of a guarantee come to: the worst of them; but what could not be tested hides nothing that was.
+/// What all probes of a guarantee that were decided come to: the worst of them. Those that were not are listed by
+/// themselves, and hide nothing that was.
 fn measured(probes: &[ProbeRow], id: GuaranteeId) -> Option<HostOutcome> {
     use HostOutcome::{
         AcceptedNotEnforced, Enforced, Inconclusive, NotEnforced, NotTestableHere, Partial, SurfaceAbsent,
@@ -214,7 +218,7 @@ fn measured(probes: &[ProbeRow], id: GuaranteeId) -> Option<HostOutcome> {
     if got_out && (has(Enforced) || has(Partial)) {
         return Some(Partial);
     }
-    let order = [AcceptedNotEnforced, NotEnforced, Inconclusive, Enforced, NotTestableHere, SurfaceAbsent];
+    let order = [AcceptedNotEnforced, NotEnforced, Enforced, Inconclusive, NotTestableHere, SurfaceAbsent];
     order.into_iter().find(|outcome| has(*outcome))
 }
 
@@ -249,20 +253,11 @@ fn agreement(id: GuaranteeId, verdict: &ModelVerdict, outcome: HostOutcome, prob
 }
 
 /// Did a step of the simulated run violate the guarantee?
-fn simulated(id: GuaranteeId, objects: &Objects, run: &Run) -> &'static str {
-    let Some(guarantee) = safety().iter().find(|guarantee| guarantee.id() == id) else { return "-" };
-    let (mut triggered, mut violated) = (false, false);
-    run.log.replay(objects, |before, record, after| {
-        if let (Label::Object(step), Some(outcome)) = (record.label, record.outcome) {
-            let transition = Transition { before, step, outcome, after };
-            triggered |= guarantee.triggered(objects, &transition);
-            violated |= guarantee.violation(objects, &transition).is_some();
-        }
-    });
-    match (violated, triggered) {
-        (true, _) => "violated",
-        (false, true) => "held",
-        (false, false) => "-",
+fn simulated(id: GuaranteeId, observed: &[Observed]) -> &'static str {
+    match observed.iter().find(|observed| observed.id == id) {
+        Some(Observed { violation: Some(_), .. }) => "violated",
+        Some(Observed { triggered: 1.., .. }) => "held",
+        _ => "-",
     }
 }
 

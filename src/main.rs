@@ -80,6 +80,6 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
         Command::Plan { scenario, host } => commands::plan::run(&scenario, host.setup, format),
         Command::Exec(options) => commands::exec::run(&options, interrupt, format),
         Command::Clean => commands::clean::run(format),
-        Command::Replay { scenario, times } => commands::replay::run(&scenario, times, format),
+        Command::Replay { scenario, times } => commands::replay::run(&scenario, times, interrupt, format),
     }
 }

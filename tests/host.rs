@@ -301,6 +301,17 @@ fn an_interrupt_ends_the_job_and_is_exit_130() {
 }
 
 #[test]
+fn an_interrupted_gap_cleans_up_too() {
+    let _alone = alone();
+    let mut child = marked(&[program(), "gap"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let attacking = || left_by(child.id()).iter().any(|one| one.starts_with("file") || one.starts_with("cgroup"));
+    assert!(within(Duration::from_secs(20), attacking), "it began to attack");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_nothing_left(child.id());
+}
+
+#[test]
 fn two_runs_at_once_do_not_disturb_each_other() {
     let words = ["one", "two"].map(|name| format!("lacuna-test-{name}-{}", std::process::id()));
     let mut children = [start(&words[0]), start(&words[1])];

@@ -39,6 +39,8 @@ ids! {
 
 /// How deep lists of instructions may be nested.
 pub const MAX_NESTING: usize = 16;
+/// How many processes, contexts, objects, groups, buffers, domains or scheduling contexts a system may have.
+pub const MAX_OF_A_KIND: usize = 250;
 /// How many handles a system may name.
 pub const MAX_HANDLES: usize = 32;
 /// How many entries the model's process table may have.

@@ -398,6 +398,24 @@ fn task_sets_are_written_alone() {
 }
 
 #[test]
+fn a_ring_of_processes_that_nobody_starts_is_a_warning_for_each() {
+    let process = |name: &str, does: &str| {
+        format!("\"{name}\": (domain: \"d\", contexts: {{ \"main\": (program: [{does}, Exit]) }}),\n")
+    };
+    let ring = [
+        process("root", "Spawn(process: \"c\")"),
+        process("a", "Spawn(process: \"b\")"),
+        process("b", "Spawn(process: \"a\")"),
+        process("c", "Fork(\"c\")"),
+    ]
+    .concat();
+    let text = format!("Scenario(name: \"x\", about: \"y\", domains: [\"d\"], processes: {{\n{ring}}})");
+    let scenario = Source::new("x.ron", text).parse().expect("a warning is no mistake");
+    let printed: Vec<_> = scenario.warnings.iter().map(|warning| (warning.line, warning.message.as_str())).collect();
+    assert_eq!(printed, [(3, "`a` never comes into being"), (4, "`b` never comes into being")]);
+}
+
+#[test]
 fn a_kill_that_can_reach_nobody_is_a_warning() {
     let text = with_program("Kill(group: \"job\"), Kill(group: \"job\")").replace(", group: \"job\"", "");
     let scenario = Source::new("x.ron", text).parse().expect("a warning is no mistake");

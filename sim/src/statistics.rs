@@ -13,7 +13,8 @@ use lacuna_model::time::TimeStep;
 use lacuna_model::units::Nanos;
 use serde::Serialize;
 
-use crate::durations::{Durations, Quantiles};
+use crate::durations::Durations;
+pub use crate::durations::Quantiles;
 
 /// What a run says, as it is printed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

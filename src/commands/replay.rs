@@ -1,6 +1,8 @@
 //! `lacuna replay`: the traces by which the model of this host, unprotected, refutes guarantees, made into real calls and
 //! run many times; beside each workaround.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use lacuna_check::Limits;
 use lacuna_hosted::SetUp;
 use lacuna_hosted::measure::MeasureError;
@@ -54,13 +56,13 @@ impl Replayed {
 ///
 /// # Errors
 /// If the scenario is wrong, or this host cannot be measured at all.
-pub fn run(scenario: &str, times: u32, format: Format) -> Result<Exit, Failure> {
+pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
     let loaded = load(scenario)?;
     let system = &loaded.scenario.system;
     let facts = host::facts()?;
     let bare = host::plan(SetUp::Bare, &host::policy(system, &[]), &facts)?;
     let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
-    let judged = judge(system, bare.effective(), &ids, &Limits::default())?;
+    let judged = judge(system, bare.effective(), &ids, &Limits { interrupt: Some(interrupt), ..Limits::default() })?;
 
     let mut replays: Vec<Replayed> = Vec::new();
     for checked in &judged.report.guarantees {
@@ -83,6 +85,9 @@ pub fn run(scenario: &str, times: u32, format: Format) -> Result<Exit, Failure> 
             Calls::Multiplied { .. } => (times / 400).max(1),
         };
         for mode in script.modes() {
+            if interrupt.load(Ordering::Relaxed) {
+                return Err(Failure::interrupted());
+            }
             progress(format_args!("{} {}", replay.ids[0], mode.name()));
             let ran = match script.run(mode, n) {
                 Ok(measured) => Ran::Measured(measured),
@@ -94,6 +99,7 @@ pub fn run(scenario: &str, times: u32, format: Format) -> Result<Exit, Failure> 
             replay.ran.push((mode.name(), ran));
         }
     }
+    progress(format_args!(""));
     let exit = replays.iter().fold(Exit::AsExpected, |exit, replay| exit.and(replay.exit()));
     match format {
         Format::Json => document(json!({

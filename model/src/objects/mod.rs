@@ -13,7 +13,7 @@ pub use state::{Context, ContextSlot, Fate, Membership, Phase, Process, ProcessS
 pub use step::{Action, Outcome, Refusal, Step};
 
 use crate::profile::Profile;
-use crate::system::{Instruction, MAX_HANDLES, MAX_PROCESS_TABLE, ObjectId, ProcessId, Right, System};
+use crate::system::{Instruction, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ObjectId, ProcessId, Right, System};
 use crate::units::Nanos;
 
 /// The object part of the relation, for one system under one profile.
@@ -49,6 +49,9 @@ pub enum ObjectsError {
         /// How many start with the system.
         least: usize,
     },
+    /// More of a kind than numbers for them.
+    #[error("{0} declarations of a kind; at most {MAX_OF_A_KIND} are modelled")]
+    TooMany(usize),
     /// Too many handles.
     #[error("{0} handles are named; at most {MAX_HANDLES} are modelled")]
     Handles(usize),
@@ -60,6 +63,19 @@ impl Objects {
     /// # Errors
     /// See [`ObjectsError`].
     pub fn new(system: &System, profile: &Profile) -> Result<Self, ObjectsError> {
+        let contexts: usize = system.processes.iter().map(|process| process.contexts.len()).sum();
+        let kinds = [
+            system.processes.len(),
+            system.objects.len(),
+            system.job_groups.len(),
+            system.buffers.len(),
+            system.domains.len(),
+            system.scheduling_contexts.len(),
+            contexts,
+        ];
+        if let Some(many) = kinds.into_iter().find(|many| *many > MAX_OF_A_KIND) {
+            return Err(ObjectsError::TooMany(many));
+        }
         let mut programs = Vec::with_capacity(system.processes.len());
         for process in &system.processes {
             let mut of_process = Vec::with_capacity(process.contexts.len());

@@ -1,7 +1,7 @@
 //! Axis *kill*: what one kill of a group reaches.
 //!
 //! `OneProcess · Walk < Atomic`. A walk takes a snapshot of the members, then kills them one by one: whoever is born
-//! in between is missed. An atomic kill reaches every process that is tracked at that moment, and no fork passes it.
+//! in between is missed, and whoever has got the number of a member that ended meanwhile is hit. An atomic kill reaches every process that is tracked at that moment, and no fork passes it.
 //!
 //! Sources: Linux `kill(2)` for process groups (atomic against fork: `copy_process` in `kernel/fork.c` returns
 //! -ERESTARTNOINTR while a signal is pending), cgroup v2 documentation, `cgroup.kill` ("deals with concurrent forks
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kill {
-    /// Only the process that was spawned into the group first.
+    /// Only one of the members: the one with the lowest entry in the process table, mostly the first.
     OneProcess,
     /// A snapshot of the members, killed one action each.
     Walk,

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lacuna_model::system::{GroupId, HandleId, ProcessId, System};
+use petgraph::graphmap::DiGraphMap;
+use petgraph::visit::Dfs;
 
 use super::Lower;
 use super::names::Table;
@@ -141,6 +143,24 @@ impl Uses {
         !self.created.iter().any(|(creator, child)| *child == process && *creator != process)
     }
 
+    /// Of `count` processes, those that nobody creates who starts with the system or is created in turn: a ring of
+    /// processes that create each other.
+    fn never_created(&self, count: u8) -> Vec<ProcessId> {
+        let creations =
+            DiGraphMap::<u8, ()>::from_edges(self.created.iter().map(|(creator, child)| (creator.0, child.0)));
+        let mut reached = BTreeSet::new();
+        for start in (0..count).filter(|id| self.starts_with_the_system(ProcessId(*id))) {
+            reached.insert(start);
+            if creations.contains_node(start) {
+                let mut search = Dfs::new(&creations, start);
+                while let Some(process) = search.next(&creations) {
+                    reached.insert(process);
+                }
+            }
+        }
+        (0..count).filter(|id| !reached.contains(id)).map(ProcessId).collect()
+    }
+
     /// Who may hold which handle by being given it: passed at a spawn, or held by a process that forks it.
     fn given(&self) -> BTreeSet<(ProcessId, HandleId)> {
         let mut held = self.passed.clone();
@@ -189,6 +209,13 @@ impl Lower<'_, '_> {
         if count > 0 && !(0..count).any(|id| self.uses.starts_with_the_system(ProcessId(id))) {
             let span = self.root.key("processes").unwrap_or(&self.root.head).clone();
             self.error(&span, "every process is created by another", "at least one that starts with the system");
+            return;
+        }
+        for process in self.uses.never_created(count) {
+            let Some(word) = self.processes.word(process.0) else { continue };
+            let message = format!("{} never comes into being", quote(&word.text));
+            let warning = Mistake::warning(&word.span, message);
+            self.report.push(warning.help("only processes that never come into being themselves create it"));
         }
     }
 

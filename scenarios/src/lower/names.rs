@@ -9,7 +9,7 @@ use crate::schema::{Space, article};
 use crate::tree::{Span, Word};
 
 /// How many of a kind there may be: ids are one byte, with a few to spare.
-pub const MAX_OF_A_KIND: usize = 250;
+pub use lacuna_model::system::MAX_OF_A_KIND;
 
 /// The names of one space, in order; their places are their ids.
 #[derive(Debug, Default)]

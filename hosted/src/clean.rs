@@ -8,7 +8,7 @@
 //! Assumptions: the trees looked at (our own place in each hierarchy of cgroups, the directory for temporary files)
 //! are of this boot, which those are. Holes: an owner in another process namespace is left alone, dead or not.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a cleaning did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -58,6 +58,7 @@ fn start_ticks(stat: &str) -> Option<u64> {
 mod live {
     use std::io;
     use std::os::unix::fs::MetadataExt;
+    use std::path::Path;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;

@@ -1,2 +1,85 @@
-//! Lacuna.
-fn main() {}
+//! `lacuna`: the command line. It parses what was typed, has the libraries do the work, and prints.
+#![allow(unreachable_pub, reason = "a program exports nothing; `pub` here says: for the other modules")]
+
+mod cli;
+mod commands;
+mod exit;
+mod gap;
+mod host;
+mod load;
+mod print;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Parser;
+
+use cli::{Cli, Command, HostOptions};
+use exit::{Exit, Failure};
+
+fn main() -> ExitCode {
+    // Nothing before this line: launched as the actor, this program does the actor's work and never returns.
+    lacuna_hosted::actor::enter();
+    let cli = Cli::parse();
+    let interrupt = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Asked twice, the program ends at once.
+        let registered = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupt))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupt)));
+        if let Err(error) = registered {
+            eprintln!("error: no handler for signal {signal}: {error}");
+            return Exit::HostCannot.into();
+        }
+    }
+    match run(cli, &interrupt) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            anstream::eprintln!("{}", failure.message);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
+    let format = cli.format;
+    let command =
+        cli.command.unwrap_or_else(|| Command::Gap { scenario: "ci-job".into(), host: HostOptions { setup: None } });
+    match command {
+        Command::Gap { scenario, host } => commands::gap::run(&scenario, host.setup, interrupt, format),
+        Command::Run { scenario, host } => commands::run::scenario(&scenario, host.setup, interrupt, format),
+        Command::Probe { ids, host } => commands::run::probes(&ids, host.setup, interrupt, format),
+        Command::Check { scenario, kernel, guarantee, max_states, explore } => {
+            let request = commands::check::Request {
+                scenario: &scenario,
+                kernels: &kernel,
+                guarantees: &guarantee,
+                max_states,
+                interrupt,
+            };
+            match explore {
+                Some(address) => commands::check::serve(&request, &address),
+                None => commands::check::run(&request, format),
+            }
+        }
+        Command::Analyse { scenario } => commands::analyse::run(&scenario, format),
+        Command::Scenarios => commands::scenarios::run(format),
+        Command::Validate { scenario } => commands::validate::run(&scenario, format),
+        Command::Simulate { scenario, horizon, kernel, seed, execution, trace, gantt } => {
+            let request = commands::simulate::Request {
+                scenario: &scenario,
+                horizon,
+                kernel: &kernel,
+                seed,
+                execution,
+                trace,
+                gantt,
+            };
+            commands::simulate::run(&request, format)
+        }
+        Command::Plan { scenario, host } => commands::plan::run(&scenario, host.setup, format),
+        Command::Exec(options) => commands::exec::run(&options, interrupt, format),
+        Command::Clean => commands::clean::run(format),
+        Command::Replay { scenario, times } => commands::replay::run(&scenario, times, format),
+    }
+}

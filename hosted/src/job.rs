@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lacuna_model::profile::Profile;
@@ -277,17 +278,31 @@ impl Job {
     ///
     /// # Errors
     /// The kernel refuses what it should not, or the killed do not die.
-    pub fn wait(mut self) -> Result<End, WaitError> {
+    pub fn wait(self) -> Result<End, WaitError> {
+        self.wait_unless(&AtomicBool::new(false))
+    }
+
+    /// As [`Job::wait`], and kills the job soon after `interrupt` becomes true: what a handler of SIGINT sets.
+    ///
+    /// # Errors
+    /// As [`Job::wait`].
+    pub fn wait_unless(mut self, interrupt: &AtomicBool) -> Result<End, WaitError> {
         drop(self.input.take());
         let mut discarded = [0u8; 4096];
         let cause = loop {
             if self.closed.is_some() || self.ended.is_some() {
                 break Cause::OwnAccord;
             }
+            if interrupt.load(Ordering::Relaxed) {
+                break Cause::Asked;
+            }
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break Cause::Deadline;
             }
-            match self.listen(self.deadline, Watch::Output).map_err(kernel("wait for the job"))? {
+            // The flag may be set between the look at it and the wait, so the wait is short.
+            let soon = Instant::now() + Duration::from_millis(100);
+            let until = self.deadline.map_or(soon, |deadline| deadline.min(soon));
+            match self.listen(Some(until), Watch::Output).map_err(kernel("wait for the job"))? {
                 Heard::Output => {
                     let read = self.output.as_ref().map_or(Ok(0), |fd| rustix::io::read(fd, &mut discarded));
                     if !read.is_ok_and(|read| read > 0) {

@@ -18,6 +18,8 @@
 //! assert!(plan.is_err(), "a kernel without pidfds cannot launch what it could not end");
 //! ```
 
+#[cfg(target_os = "linux")]
+pub mod actor;
 mod clean;
 #[cfg(target_os = "linux")]
 mod command;
@@ -29,11 +31,16 @@ mod job;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub mod linux;
+pub mod measure;
 #[cfg(target_os = "linux")]
 mod output;
 mod plan;
 mod policy;
 pub mod primitive;
+#[cfg(target_os = "linux")]
+pub mod probe;
+#[cfg(target_os = "linux")]
+pub mod replay;
 
 pub use clean::Cleaned;
 #[cfg(target_os = "linux")]

@@ -1,7 +1,12 @@
 //! Lacuna's formal model.
+pub mod analysis;
 pub mod evidence;
 pub mod guarantee;
+pub mod objects;
 pub mod profile;
+pub mod relation;
+pub mod sched;
 pub mod system;
+pub mod time;
 pub mod trace;
 pub mod units;

@@ -1,1 +1,75 @@
-//! Lacuna's simulator: schedulers, seeded resolver, statistics, traces.
+//! Lacuna's simulator: one timed run of a system under a scheduling policy, drawn by a seed.
+//!
+//! It drives the relation of [`lacuna_model`] (objects × scheduler × time) where the checker explores it: the programs,
+//! the rules and the labels are the same, only who chooses differs.
+//!
+//! # Design principles
+//! - **A run is a path.** Every label taken was offered by the relation in the state before it. With its scheduler and
+//!   time labels left out, the run is a path of the untimed relation that the checker explores; tests hold both.
+//! - **Exact.** Whole nanoseconds; counts of values, not histograms; no floating point in what is reported.
+//! - **A seed is a run.** Equal seeds give equal runs on every platform; each concern has a stream of its own.
+//! - **Bounded.** Labels at one instant, labels of a run, labels kept and sizes of pictures have limits; whatever was cut
+//!   says so.
+//! - **Never a proof.** A run without a miss is `held`, no more.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`policy`] | who gets the core |
+//! | [`resolver`] | who chooses where the relation leaves a choice |
+//! | [`simulation`] | the run |
+//! | [`statistics`] | what is counted of it |
+//! | [`log`] | its labels, from which everything else is found again |
+//! | [`timeline`] | its course, context by context |
+//! | [`export`] | a trace for a viewer, a picture |
+//!
+//! # Example
+//!
+//! Two tasks, (1 ms, 4 ms) the more urgent and (2 ms, 6 ms):
+//!
+//! ```
+//! use lacuna_model::{objects::Objects, profile::Profile, system::*, units::Nanos};
+//! use lacuna_sim::{policy::FixedPriority, resolver::Seeded, simulation::{Options, simulate}};
+//!
+//! let ms = |n: u64| Nanos(n * 1_000_000);
+//! let task = |name: &str, schedule, wcet, period| Context {
+//!     name: name.into(),
+//!     schedule: Some(SchedulingContextId(schedule)),
+//!     program: vec![Instruction::Compute { bcet: wcet, wcet }],
+//!     task: Some(Task { period, deadline: period, offset: Nanos(0), jitter: Nanos(0) }),
+//! };
+//! let schedule = |name: &str, priority| SchedulingContext { name: name.into(), priority, budget: None };
+//! let system = System {
+//!     name: "two tasks".into(),
+//!     about: String::new(),
+//!     domains: vec!["all".into()],
+//!     objects: vec![],
+//!     job_groups: vec![],
+//!     buffers: vec![],
+//!     handles: vec![],
+//!     processes: vec![Process {
+//!         name: "control".into(),
+//!         domain: DomainId(0),
+//!         group: None,
+//!         contexts: vec![task("fast", 0, ms(1), ms(4)), task("slow", 1, ms(2), ms(6))],
+//!     }],
+//!     scheduling_contexts: vec![schedule("high", 2), schedule("low", 1)],
+//!     kernel_bounds: KernelBounds::default(),
+//!     process_table: 1,
+//!     expect: vec![],
+//! };
+//! let objects = Objects::new(&system, &Profile::ideal())?;
+//! let policy = FixedPriority::new(&system.scheduling_contexts);
+//! let run = simulate(&objects, policy, &mut Seeded::new(1), &Options::new(ms(1200)))?;
+//! let slow = &run.summary.contexts[1];
+//! assert_eq!((slow.jobs, slow.missed), (200, 0));
+//! assert_eq!(slow.response_ns.map(|response| response.max), Some(3_000_000));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod export;
+pub mod log;
+pub mod policy;
+pub mod resolver;
+pub mod simulation;
+pub mod statistics;
+pub mod timeline;

@@ -1,6 +1,18 @@
-//! Guarantees: the rows of everything, one file each.
+//! Guarantees: the rows of everything, one file each, with the formal statement in its doc.
+//!
+//! A guarantee has a *trigger*: what must happen for it to say anything at all. Where nothing triggers it, a search
+//! finds it `vacuous`, never `proved`.
+
+pub mod g18_deadlines;
+pub mod g2_explicit_transfer;
+pub mod g3_complete_tracking;
+pub mod g4_complete_kill;
+pub mod g6_quotas;
+pub mod g7_confinement;
 
 use serde::{Deserialize, Serialize};
+
+use crate::objects::{Objects, Outcome, State, Step};
 
 macro_rules! guarantees {
     ($($id:ident $short:literal $statement:literal,)*) => {
@@ -60,3 +72,37 @@ impl std::str::FromStr for GuaranteeId {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no guarantee is called `{0}`; there are G2, G3, G4, G6, G7 and G18")]
 pub struct UnknownGuarantee(pub String);
+
+/// One step of the untimed relation.
+#[derive(Debug, Clone, Copy)]
+pub struct Transition<'a> {
+    /// Where it was taken.
+    pub before: &'a State,
+    /// The step.
+    pub step: Step,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Where it led.
+    pub after: &'a State,
+}
+
+/// A guarantee that a single step of the untimed relation can violate.
+pub trait Safety: std::fmt::Debug + Sync {
+    /// Which one.
+    fn id(&self) -> GuaranteeId;
+    /// Does the step give the guarantee something to say?
+    fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool;
+    /// What is wrong, if the step violates it.
+    fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String>;
+}
+
+/// The safety guarantees, in order.
+pub fn safety() -> &'static [&'static dyn Safety] {
+    &[
+        &g2_explicit_transfer::ExplicitTransfer,
+        &g3_complete_tracking::CompleteTracking,
+        &g4_complete_kill::CompleteKill,
+        &g6_quotas::Quotas,
+        &g7_confinement::Confinement,
+    ]
+}

@@ -1,0 +1,113 @@
+//! What a trial came to: how often the attack got through, and what stopped it otherwise.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::actor::Claim;
+
+/// Of one side of a probe.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Attempts.
+    pub(crate) n: u64,
+    /// Attempts whose effect the judge saw.
+    pub(crate) through: u64,
+    /// What the effect is, for the reader.
+    pub(crate) effect: &'static str,
+    /// What stopped the others, and how often.
+    pub(crate) refusals: BTreeMap<Refusal, u64>,
+    /// Further numbers, times in nanoseconds.
+    pub(crate) numbers: BTreeMap<String, u64>,
+}
+
+/// What stopped an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Refusal {
+    call: String,
+    errno: Option<i32>,
+}
+
+/// What an errno means for a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Denied,
+    Unreachable,
+    NotThere,
+    NoSuchFacility,
+    OverLimit,
+    Other,
+}
+
+impl Refusal {
+    fn meaning(&self) -> Meaning {
+        match self.errno {
+            Some(libc::EPERM | libc::EACCES | libc::EROFS) => Meaning::Denied,
+            Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EADDRNOTAVAIL) => Meaning::Unreachable,
+            Some(libc::ECONNREFUSED | libc::ETIMEDOUT | libc::EAGAIN) if self.call != "fork" => Meaning::Unreachable,
+            Some(libc::ENOENT | libc::ESRCH | libc::ENXIO | libc::EBADF | libc::EIDRM | libc::EINVAL) => {
+                Meaning::NotThere
+            }
+            Some(
+                libc::ENOSYS
+                | libc::EAFNOSUPPORT
+                | libc::EPROTONOSUPPORT
+                | libc::ESOCKTNOSUPPORT
+                | libc::EOPNOTSUPP
+                | libc::ENOPROTOOPT,
+            ) => Meaning::NoSuchFacility,
+            Some(libc::ENOMEM | libc::EAGAIN | libc::EDQUOT | libc::EFBIG) => Meaning::OverLimit,
+            _ => Meaning::Other,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(errno) = self.errno else { return write!(f, "{}", self.call) };
+        let error = std::io::Error::from_raw_os_error(errno).to_string();
+        let error = error.split(" (os error").next().unwrap_or_default();
+        let meaning = match self.meaning() {
+            Meaning::Denied => "denied by policy",
+            Meaning::Unreachable => "unreachable",
+            Meaning::NotThere => "does not exist",
+            Meaning::NoSuchFacility => "no such facility",
+            Meaning::OverLimit => "over the limit",
+            Meaning::Other => "failed",
+        };
+        write!(f, "{meaning}: {}: {error} (errno {errno})", self.call)
+    }
+}
+
+impl Tally {
+    /// Counts an attempt that was stopped.
+    pub(crate) fn refused(&mut self, call: &str, errno: Option<i32>) {
+        *self.refusals.entry(Refusal { call: call.into(), errno }).or_default() += 1;
+    }
+
+    /// Counts the claims of calls that failed.
+    pub(crate) fn refusals_of(&mut self, claims: &[Claim]) {
+        for claim in claims {
+            if let Some(errno) = claim.errno {
+                self.refused(&claim.call, Some(errno));
+            }
+        }
+    }
+
+    /// Did every attempt fail because the host does not have what it attacks?
+    pub(crate) fn no_such_facility(&self) -> bool {
+        !self.refusals.is_empty() && self.refusals.keys().all(|r| r.meaning() == Meaning::NoSuchFacility)
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.through, self.n)?;
+        if self.through > 0 && !self.effect.is_empty() {
+            write!(f, " {}", self.effect)?;
+        }
+        for (refusal, times) in &self.refusals {
+            write!(f, "; {refusal}, {times} times")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,432 @@
+//! A counterexample of the checker, run on this host: its steps as real calls, many times, and how often it happens.
+//!
+//! [`Script::from_trace`] reads a trace and nothing else: no scenario's name, no profile. What it makes is one of three
+//! scripts, all run by the meters of [`crate::measure`] and judged as they judge:
+//!
+//! - a trace in which contexts of a process open handles and create processes: threads, each repeating the calls of one
+//!   context, unsynchronised ([`spawn_leak`]; G2);
+//! - a trace in which a created process detaches, or a group is killed: a tree of processes, each taking the steps of
+//!   one of the trace's ([`kill`]; G3, G4);
+//! - a trace that creates processes and does nothing else of these: copies of the same tree, until the limit would be
+//!   passed ([`fork_bomb`]; G6).
+//!
+//! What is mapped to what:
+//!
+//! | step | calls |
+//! |---|---|
+//! | open, set-flag, close | `pipe`, `fcntl(F_SETFD, FD_CLOEXEC)`, `close` |
+//! | fork, spawn, exec | `fork`, `fork` and `execve`, `execve` |
+//! | fork by a process whose group is being killed | `fork`, again and again: one of them meets the window |
+//! | detach | `fork`, `_exit` of the parent, `setsid` |
+//! | exit, end | `_exit`; a process whose last step it is not lives on |
+//! | kill, kill-member, kill-returns | what [`Mode`] says, of the whole tree |
+//! | compute, choose, wait, time-out, scheduling | nothing |
+//!
+//! A shortest trace ends where the violation is, often between `open` and the `set-flag` that would follow. The program
+//! would have made that call; so an `open` without its `set-flag` is completed with it, just before the next creation
+//! of its context or at its end. The race is then real: nothing here leaves a descriptor unflagged, or sleeps.
+//!
+//! Known holes: an exec in the middle of a process's steps is left out (what goes on must be our code); steps that have
+//! no call (a message, an access) are left out and listed in [`Script::left_out`].
+
+use std::collections::BTreeMap;
+
+use lacuna_model::objects::{Action, ContextSlot, Outcome, ProcessSlot};
+use lacuna_model::relation::Label;
+use lacuna_model::trace::{Event, Trace};
+use serde::Serialize;
+
+use crate::measure::spawn_leak::{self, Act, SpawnLeak};
+use crate::measure::stats::Proportion;
+use crate::measure::tree::{Step, Tree};
+use crate::measure::{MeasureError, fork_bomb, kill};
+
+/// Why a trace cannot be replayed, or could not be here.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// No step has a call on a host, or none that makes a process.
+    #[error("nothing in this trace can be replayed on a host: step {number}, \"{step}\", has no call")]
+    NoCalls {
+        /// Which step, from 1.
+        number: usize,
+        /// Its sentence.
+        step: String,
+    },
+    /// A trace without any step.
+    #[error("the trace is empty")]
+    Empty,
+    /// A mode of another kind of script.
+    #[error("`{mode}` is no way to run this script")]
+    Mode {
+        /// Its name.
+        mode: &'static str,
+    },
+    /// The run failed.
+    #[error(transparent)]
+    Measure(#[from] MeasureError),
+}
+
+/// What is run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Calls {
+    /// Threads that make descriptors and children.
+    Handles(spawn_leak::Script),
+    /// A tree that is killed.
+    Killed(Tree),
+    /// A tree that multiplies, and how many processes one copy of it makes.
+    Multiplied {
+        /// The trace's processes; role 0 is the one that starts them.
+        tree: Tree,
+        /// Processes of one copy.
+        processes: u32,
+    },
+}
+
+/// The calls of a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Script {
+    /// What is run.
+    pub calls: Calls,
+    /// Steps that have no call, as sentences.
+    pub left_out: Vec<String>,
+}
+
+/// How a script is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case", untagged)]
+pub enum Mode {
+    /// Of a script that makes descriptors.
+    Handles(spawn_leak::Mode),
+    /// Of a tree that is killed.
+    Killed(kill::Mode),
+    /// Of a tree that multiplies.
+    Multiplied(fork_bomb::Mode),
+}
+
+impl Mode {
+    /// Its name, as printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Handles(mode) => mode.name(),
+            Self::Killed(mode) => mode.name(),
+            Self::Multiplied(mode) => mode.name(),
+        }
+    }
+}
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Measured {
+    /// The mode's name.
+    pub mode: &'static str,
+    /// Trials (children, kills, bombs), and those in which the violation was seen.
+    pub violations: Proportion,
+    /// The meter's own numbers.
+    pub detail: Detail,
+}
+
+/// The meter's own numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Detail {
+    /// Of descriptors.
+    Handles(SpawnLeak),
+    /// Of a kill.
+    Killed(kill::Kill),
+    /// Of a limit.
+    Multiplied(fork_bomb::ForkBomb),
+}
+
+/// Copies of the trace's processes that run at once.
+const COPIES: u32 = 8;
+/// The limit that a multiplying tree is run against.
+const LIMIT: u32 = 24;
+
+impl Script {
+    /// The calls of a trace; pure.
+    ///
+    /// # Errors
+    /// [`ReplayError::Empty`], [`ReplayError::NoCalls`].
+    pub fn from_trace(trace: &Trace) -> Result<Self, ReplayError> {
+        let taken: Vec<Taken<'_>> = trace.events.iter().filter_map(Taken::of).collect();
+        let creates = taken.iter().rfind(|t| is_creation(t.action));
+        let left_out: Vec<String> =
+            taken.iter().filter(|t| call(t.action) == Call::Missing).map(|t| t.event.text.clone()).collect();
+        let Some(creation) = creates else {
+            let first = trace.events.first().ok_or(ReplayError::Empty)?;
+            let position = trace.events.iter().position(|e| Taken::of(e).is_some_and(|t| call(t.action) != Call::Made));
+            let (number, event) = position.map_or((1, first), |at| (at + 1, &trace.events[at]));
+            return Err(ReplayError::NoCalls { number, step: event.text.clone() });
+        };
+        let opens = taken.iter().any(|t| matches!(t.action, Action::Open(_)) && t.process == creation.process);
+        let escapes = taken.iter().any(|t| matches!(t.action, Action::Detach | Action::Kill(_)));
+        let calls = match (escapes, opens) {
+            (false, true) => Calls::Handles(handles(&taken, creation.process)),
+            (true, _) => Calls::Killed(tree(&taken, COPIES).0),
+            (false, false) => {
+                let (tree, processes) = tree(&taken, 1);
+                Calls::Multiplied { tree, processes }
+            }
+        };
+        Ok(Self { calls, left_out })
+    }
+
+    /// The ways to run it, the unprotected one first, then each workaround.
+    pub fn modes(&self) -> Vec<Mode> {
+        match self.calls {
+            Calls::Handles(_) => spawn_leak::Mode::ALL.map(Mode::Handles).to_vec(),
+            Calls::Killed(_) => kill::Mode::ALL.map(Mode::Killed).to_vec(),
+            Calls::Multiplied { .. } => fork_bomb::Mode::ALL.map(Mode::Multiplied).to_vec(),
+        }
+    }
+
+    /// The calls of each role, in order, for a reader.
+    pub fn describe(&self) -> Vec<String> {
+        match &self.calls {
+            Calls::Handles(script) => script.roles.iter().map(|role| join(role.iter().map(describe_act))).collect(),
+            Calls::Killed(tree) | Calls::Multiplied { tree, .. } => {
+                tree.roles.iter().map(|role| join(role.iter().map(describe_step))).collect()
+            }
+        }
+    }
+
+    /// Runs it: `n` children, `n` kills, or `n` bombs.
+    ///
+    /// # Errors
+    /// [`ReplayError::Mode`] for a mode that is not among [`Self::modes`], and those of the meters.
+    pub fn run(&self, mode: Mode, n: u32) -> Result<Measured, ReplayError> {
+        let (violations, detail) = match (&self.calls, mode) {
+            (Calls::Handles(script), Mode::Handles(mode)) => {
+                let effort = spawn_leak::Effort { spawns: n.into(), ..spawn_leak::Effort::default() };
+                let seen = spawn_leak::measure(script, mode, effort)?;
+                (seen.leaks, Detail::Handles(seen))
+            }
+            (Calls::Killed(tree), Mode::Killed(mode)) => {
+                let seen = kill::measure(tree, mode, n)?;
+                (seen.survived, Detail::Killed(seen))
+            }
+            (Calls::Multiplied { tree, processes }, Mode::Multiplied(mode)) => {
+                let copies = (3 * LIMIT).div_ceil((*processes).max(1));
+                let mut tree = tree.clone();
+                for step in tree.roles.iter_mut().take(1).flatten() {
+                    if let Step::Fork { times, .. } = step {
+                        *times = copies;
+                    }
+                }
+                tree.forks = 3 * LIMIT;
+                let seen = fork_bomb::measure(&tree, mode, LIMIT, n)?;
+                (Proportion::new(seen.exceeded.into(), seen.runs.into()), Detail::Multiplied(seen))
+            }
+            (_, mode) => return Err(ReplayError::Mode { mode: mode.name() }),
+        };
+        Ok(Measured { mode: mode.name(), violations, detail })
+    }
+}
+
+/// A step of the objects, taken by a process and not refused by the model's kernel.
+struct Taken<'a> {
+    event: &'a Event,
+    process: ProcessSlot,
+    context: ContextSlot,
+    action: Action,
+}
+
+impl<'a> Taken<'a> {
+    fn of(event: &'a Event) -> Option<Self> {
+        match (event.label, event.process, event.outcome) {
+            (Label::Object(_), _, Some(Outcome::Refused(_))) => None,
+            (Label::Object(step), Some(process), _) => {
+                Some(Self { event, process, context: step.context, action: step.action })
+            }
+            _ => None,
+        }
+    }
+
+    fn created(&self) -> Option<ProcessSlot> {
+        match self.event.outcome {
+            Some(Outcome::Created(slot)) => Some(slot),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Call {
+    Made,
+    NotNeeded,
+    Missing,
+}
+
+fn call(action: Action) -> Call {
+    match action {
+        Action::Open(_) | Action::SetFlag(_) | Action::Close(_) | Action::Fork(_) | Action::Exec(_) => Call::Made,
+        Action::Spawn(_) | Action::Detach | Action::Exit | Action::End => Call::Made,
+        Action::Kill(_) | Action::KillMember(_) | Action::KillReturns(_) => Call::Made,
+        Action::Compute | Action::Choose(_) | Action::GiveUp | Action::JobDone | Action::Wake => Call::NotNeeded,
+        Action::Reap(_) | Action::Timeout => Call::NotNeeded,
+        Action::Send(_) | Action::Receive(_) | Action::Access(..) | Action::Allocate(_) => Call::Missing,
+    }
+}
+
+fn is_creation(action: Action) -> bool {
+    matches!(action, Action::Fork(_) | Action::Spawn(_))
+}
+
+/// One role for each context of the process that opened or created anything, in the order of their first steps.
+fn handles(taken: &[Taken<'_>], process: ProcessSlot) -> spawn_leak::Script {
+    let mut roles: Vec<(ContextSlot, Role)> = Vec::new();
+    for step in taken.iter().filter(|t| t.process == process) {
+        let place = roles.iter().position(|(context, _)| *context == step.context).unwrap_or_else(|| {
+            roles.push((step.context, Role::default()));
+            roles.len() - 1
+        });
+        let role = &mut roles[place].1;
+        let name = step.event.target.as_deref().unwrap_or_default();
+        match step.action {
+            Action::Open(_) => {
+                let slot = role.slot(name);
+                role.acts.push(Act::Create(slot));
+                role.unflagged.push(slot);
+            }
+            Action::SetFlag(_) => {
+                let slot = role.slot(name);
+                role.flag(slot);
+            }
+            Action::Close(_) => {
+                let slot = role.slot(name);
+                role.unflagged.retain(|s| *s != slot);
+                role.acts.push(Act::Close(slot));
+            }
+            Action::Fork(_) | Action::Spawn(_) => {
+                role.complete();
+                let listed = step.event.listed.iter().flatten();
+                let pass = listed.filter_map(|name| role.known.iter().position(|k| k == name)).collect();
+                role.acts.push(Act::Spawn { pass });
+            }
+            _ => {}
+        }
+    }
+    for (_, role) in &mut roles {
+        role.complete();
+    }
+    spawn_leak::Script { roles: roles.into_iter().map(|(_, role)| role.acts).filter(|a| !a.is_empty()).collect() }
+}
+
+#[derive(Default)]
+struct Role {
+    acts: Vec<Act>,
+    /// Handles by name; the place is the slot.
+    known: Vec<String>,
+    unflagged: Vec<spawn_leak::Slot>,
+}
+
+impl Role {
+    fn slot(&mut self, name: &str) -> spawn_leak::Slot {
+        self.known.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.known.push(name.into());
+            self.known.len() - 1
+        })
+    }
+
+    fn flag(&mut self, slot: spawn_leak::Slot) {
+        self.unflagged.retain(|s| *s != slot);
+        self.acts.push(Act::Flag(slot));
+    }
+
+    /// The flags that the program would have set had the trace gone on.
+    fn complete(&mut self) {
+        for slot in std::mem::take(&mut self.unflagged) {
+            self.acts.push(Act::Flag(slot));
+        }
+    }
+}
+
+/// The processes that the trace creates, as roles; role 0 starts so many copies of those that nobody created starts.
+/// With it, how many processes one copy makes.
+fn tree(taken: &[Taken<'_>], copies: u32) -> (Tree, u32) {
+    let mut roles: Vec<Vec<Step>> = vec![Vec::new()];
+    let mut role_of: BTreeMap<ProcessSlot, usize> = BTreeMap::new();
+    let mut being_killed = false;
+    for step in taken {
+        let own = role_of.get(&step.process).copied();
+        match step.action {
+            Action::Kill(_) => being_killed = true,
+            Action::KillReturns(_) => being_killed = false,
+            Action::Fork(_) | Action::Spawn(_) => {
+                let Some(child) = step.created() else { continue };
+                let role = roles.len();
+                let execs = if matches!(step.action, Action::Spawn(_)) { vec![Step::Exec] } else { Vec::new() };
+                roles.push(execs);
+                role_of.insert(child, role);
+                let parent = own.unwrap_or(0);
+                let fork = match (own, being_killed) {
+                    (Some(_), true) => Step::ForkOn { role },
+                    (Some(_), false) => Step::Fork { role, times: 1 },
+                    (None, _) => Step::Fork { role, times: copies },
+                };
+                roles[parent].push(fork);
+            }
+            Action::Exec(_) => push(&mut roles, own, &[Step::Exec]),
+            Action::Detach => push(&mut roles, own, &[Step::Detach, Step::NewSession]),
+            Action::Exit | Action::End => push(&mut roles, own, &[Step::Exit]),
+            _ => {}
+        }
+    }
+    for role in &mut roles {
+        keep_last_exec(role);
+    }
+    let processes = u32::try_from(roles.len() - 1).unwrap_or(u32::MAX);
+    let detaches = roles.iter().flatten().filter(|s| matches!(s, Step::Detach)).count() as u32;
+    let restless = roles.iter().flatten().any(|s| matches!(s, Step::ForkOn { .. }));
+    let forks = if restless { 4_000 } else { copies * (processes + detaches) };
+    (Tree { roles, forks }, processes)
+}
+
+fn push(roles: &mut [Vec<Step>], role: Option<usize>, steps: &[Step]) {
+    if let Some(role) = role.and_then(|role| roles.get_mut(role)) {
+        role.extend(steps);
+    }
+}
+
+/// Nothing of ours runs after an exec or an exit: an exec is kept only where it is last.
+fn keep_last_exec(role: &mut Vec<Step>) {
+    let last = role.len().saturating_sub(1);
+    let mut at = 0;
+    role.retain(|step| {
+        at += 1;
+        !matches!(step, Step::Exec) || at - 1 == last
+    });
+}
+
+fn join(calls: impl Iterator<Item = String>) -> String {
+    calls.collect::<Vec<_>>().join("; ")
+}
+
+fn describe_act(act: &Act) -> String {
+    match act {
+        Act::Create(slot) => format!("pipe({slot})"),
+        Act::Flag(slot) => format!("fcntl({slot}, FD_CLOEXEC)"),
+        Act::Close(slot) => format!("close({slot})"),
+        Act::Spawn { pass } => format!("fork, execve with {pass:?}"),
+    }
+}
+
+fn describe_step(step: &Step) -> String {
+    match step {
+        Step::Fork { role, times: 1 } => format!("fork role {role}"),
+        Step::Fork { role, times } => format!("fork role {role}, {times} times"),
+        Step::ForkOn { role } => format!("fork role {role}, again and again"),
+        Step::NewSession => "setsid".into(),
+        Step::Detach => "fork, _exit of the parent".into(),
+        Step::Exec => "execve".into(),
+        Step::Exit => "_exit".into(),
+        Step::Relay => "fork and _exit, for ever".into(),
+        Step::Swarm => "fork in every process".into(),
+    }
+}
+
+#[cfg(test)]
+#[path = "replay_tests.rs"]
+mod tests;

@@ -1,0 +1,213 @@
+//! The probes against plans of which we know what they enforce, and above all against those that enforce nothing: a
+//! judge that can say `enforced` of a bare launch is broken.
+//!
+//! Without the usual harness, because the actor is this very program: `enter` is the first line of `main`.
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}
+
+#[cfg(target_os = "linux")]
+fn main() {
+    lacuna_hosted::actor::enter();
+    linux::run();
+}
+
+#[cfg(target_os = "linux")]
+#[allow(clippy::unwrap_used, reason = "clippy knows a test by its harness")]
+mod linux {
+    use lacuna_hosted::PrimitiveId::{self, *};
+    use lacuna_hosted::probe::{self, Row};
+    use lacuna_hosted::{Facts, Network, Plan, Policy, SetUp};
+    use lacuna_model::evidence::HostOutcome::{self, *};
+
+    const ROUNDS: u64 = 3;
+
+    type Test = fn(&Facts);
+
+    const TESTS: &[(&str, Test)] = &[
+        ("a_bare_launch_enforces_nothing", a_bare_launch_enforces_nothing),
+        ("a_minimal_plan_enforces_what_it_says", a_minimal_plan_enforces_what_it_says),
+        ("landlock_alone_has_the_holes_that_it_documents", landlock_alone_has_the_holes_that_it_documents),
+        ("without_exact_descriptors_they_leak", without_exact_descriptors_they_leak),
+        ("a_policy_that_grants_the_network_has_none_to_attack", a_policy_that_grants_the_network_has_none_to_attack),
+        ("rows_are_in_order_and_serialise", rows_are_in_order_and_serialise),
+        ("the_executable_is_sealed", the_executable_is_sealed),
+        ("nothing_is_left_behind", nothing_is_left_behind),
+    ];
+
+    pub(crate) fn run() {
+        let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+        let facts = Facts::detect().unwrap();
+        for (name, test) in TESTS {
+            if words.is_empty() || words.iter().any(|word| name.contains(word.as_str())) {
+                let start = std::time::Instant::now();
+                test(&facts);
+                println!("test {name} ... ok ({} ms)", start.elapsed().as_millis());
+            }
+        }
+    }
+
+    fn policy() -> Policy {
+        Policy::new().system().network(Network::None).processes(64).memory_bytes(256 << 20)
+    }
+
+    fn rows(plan: &Plan) -> Vec<Row> {
+        probe::run_all(plan, ROUNDS)
+    }
+
+    fn outcome(rows: &[Row], id: &str) -> HostOutcome {
+        rows.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no row {id}")).outcome
+    }
+
+    /// These need nothing but what every Linux has, so their controls must succeed for every user.
+    const EVERYWHERE: &[&str] = &[
+        "G2.inherited",
+        "G2.race",
+        "G3.detach",
+        "G4.escape",
+        "G4.relay",
+        "G4.deadline",
+        "G6.processes",
+        "G6.memory.one",
+        "G6.memory.many",
+        "G6.memory.file",
+        "G7.files.read",
+        "G7.files.root",
+        "G7.files.symlink",
+        "G7.files.dirfd",
+        "G7.files.list",
+        "G7.files.write",
+        "G7.files.truncate",
+        "G7.files.remove",
+        "G7.files.rename",
+        "G7.files.stat",
+        "G7.files.chmod",
+        "G7.files.utimes",
+        "G7.files.inotify",
+        "G7.net.tcp",
+        "G7.net.fastopen",
+        "G7.net.udp",
+        "G7.net.listen",
+        "G7.net.abstract",
+        "G7.net.pathname",
+        "G7.ipc.signal",
+        "G7.ipc.priority",
+        "G7.ipc.prlimit",
+        "G7.ipc.environ",
+        "G7.ipc.shm",
+    ];
+
+    fn a_bare_launch_enforces_nothing(facts: &Facts) {
+        let plan = SetUp::Bare.plan(&policy(), facts).unwrap();
+        for row in rows(&plan) {
+            assert_ne!(row.outcome, Enforced, "{row:#?}");
+            assert_eq!(row.primitive, None, "{row:#?}");
+            if EVERYWHERE.contains(&row.id) {
+                // A race need not be won every time.
+                let races = matches!(row.id, "G2.race" | "G4.relay");
+                assert!(row.outcome == NotEnforced || races && row.outcome == Partial, "{row:#?}");
+                assert!(row.fix.is_some() && row.numbers["n"] > 0, "{row:#?}");
+            }
+        }
+    }
+
+    fn a_minimal_plan_enforces_what_it_says(facts: &Facts) {
+        let plan = SetUp::Minimal.plan(&policy(), facts).unwrap();
+        let needed = [ExactDescriptors, PidNamespace, PrivateRoot, NetworkNamespace, IpcNamespace, SeccompSurface];
+        if let Some(missing) = needed.iter().find(|id| !plan.has(**id)) {
+            println!("skipped: a_minimal_plan_enforces_what_it_says: no {missing} on this host");
+            return;
+        }
+        let rows = rows(&plan);
+        for id in EVERYWHERE.iter().filter(|id| !id.starts_with("G6")) {
+            let row = rows.iter().find(|row| row.id == *id).unwrap();
+            assert_eq!(row.outcome, Enforced, "{row:#?}");
+        }
+        // The limit of an address space is that of each process; no limit of processes binds root.
+        assert_eq!(outcome(&rows, "G6.memory.one"), Enforced);
+        assert_eq!(outcome(&rows, "G6.memory.many"), AcceptedNotEnforced);
+        assert_eq!(outcome(&rows, "G6.memory.file"), AcceptedNotEnforced);
+        let processes = if facts.uid == 0 { NotEnforced } else { Enforced };
+        assert_eq!(outcome(&rows, "G6.processes"), processes);
+    }
+
+    fn landlock_alone_has_the_holes_that_it_documents(facts: &Facts) {
+        let test = "landlock_alone_has_the_holes_that_it_documents";
+        if !(6..=7).contains(&facts.landlock_abi) {
+            println!("skipped: {test}: written for ABI 6 and 7, this host has {}", facts.landlock_abi);
+            return;
+        }
+        let policy = policy().network(Network::Tcp { connect: vec![], bind: vec![] });
+        let keep: &[PrimitiveId] = &[NoNewPrivileges, LandlockFiles, LandlockNetwork, LandlockScopes];
+        let plan = SetUp::Minimal.plan(&policy, facts).unwrap().only(keep).unwrap();
+        let rows = rows(&plan);
+        for id in ["G7.files.read", "G7.files.symlink", "G7.files.dirfd", "G7.files.write", "G7.files.rename"] {
+            assert_eq!(outcome(&rows, id), Enforced, "{id}");
+        }
+        for id in ["G7.net.tcp", "G7.net.listen", "G7.net.abstract", "G7.ipc.signal", "G7.ipc.environ"] {
+            assert_eq!(outcome(&rows, id), Enforced, "{id}");
+        }
+        for id in ["G7.files.stat", "G7.files.chmod", "G7.files.utimes", "G7.files.inotify", "G7.net.pathname"] {
+            assert_eq!(outcome(&rows, id), NotEnforced, "{id}");
+        }
+        for id in ["G7.net.udp", "G7.net.fastopen"] {
+            assert_eq!(outcome(&rows, id), AcceptedNotEnforced, "{id}");
+        }
+        // Not every kernel has it.
+        assert!(matches!(outcome(&rows, "G7.net.mptcp"), AcceptedNotEnforced | SurfaceAbsent));
+        // It tracks and limits nothing. Scopes are no account; the group that the judge keeps is no step of the plan.
+        assert_eq!(outcome(&rows, "G7.ipc.shm"), NotEnforced);
+        assert_eq!(outcome(&rows, "G2.inherited"), NotEnforced);
+    }
+
+    fn without_exact_descriptors_they_leak(facts: &Facts) {
+        let whole = SetUp::Minimal.plan(&policy(), facts).unwrap();
+        let plan = whole.without(&[ExactDescriptors]).unwrap();
+        let row = |plan, id| probe::run(plan, probe::find(id).unwrap(), ROUNDS);
+        for id in ["G2.inherited", "G2.race"] {
+            assert_eq!(row(&whole, id).outcome, Enforced, "{id}");
+            assert!(row(&plan, id).outcome.got_out(), "{id}");
+        }
+    }
+
+    fn a_policy_that_grants_the_network_has_none_to_attack(facts: &Facts) {
+        let plan = SetUp::Minimal.plan(&policy().network(Network::Host), facts).unwrap();
+        let row = probe::run(&plan, probe::find("G7.net.tcp").unwrap(), ROUNDS);
+        assert_eq!(row.outcome, NotTestableHere, "{row:#?}");
+        let plan = SetUp::Minimal.plan(&Policy::new().system(), facts).unwrap();
+        let row = probe::run(&plan, probe::find("G6.processes").unwrap(), ROUNDS);
+        assert_eq!(row.outcome, NotTestableHere, "{row:#?}");
+    }
+
+    fn rows_are_in_order_and_serialise(facts: &Facts) {
+        let plan = SetUp::Bare.plan(&policy(), facts).unwrap();
+        let probes: Vec<_> = ["G7.files.read", "G2.inherited"].into_iter().filter_map(probe::find).collect();
+        let rows = probe::run_some(&plan, &probes, 1);
+        let json = serde_json::to_value(&rows).unwrap();
+        assert_eq!(json[0]["id"], "G7.files.read");
+        assert_eq!(json[0]["outcome"], "not-enforced");
+        assert_eq!(json[0]["again"], "lacuna probe G7.files.read");
+        assert_eq!(json[0]["numbers"]["through"], 1);
+        assert_eq!(json[1]["guarantee"], "G2");
+    }
+
+    fn the_executable_is_sealed(_: &Facts) {
+        use std::io::Write;
+        let copy = lacuna_hosted::actor::executable().unwrap().try_clone_to_owned().unwrap();
+        let mut file = std::fs::File::from(copy);
+        assert!(file.write_all(b"x").is_err());
+        assert!(file.set_len(0).is_err());
+    }
+
+    /// Last: of all that ran before.
+    fn nothing_is_left_behind(_: &Facts) {
+        let own = format!("-{}-", std::process::id());
+        let dirs = ["/tmp", "/var/tmp", "/dev/shm", "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids"];
+        for entry in dirs.iter().flat_map(std::fs::read_dir).flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            assert!(!(name.starts_with("lacuna-") && name.contains(&own)), "{}", entry.path().display());
+        }
+        let children = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+        assert_eq!(children, "", "children are left");
+    }
+}

@@ -1,0 +1,70 @@
+//! The same model as the crate `stateright` explores it: a second opinion on counts and verdicts, and its Explorer page.
+//!
+//! Its properties are of states, ours of steps; so a state carries along which guarantees have been violated on the way.
+//! With no guarantee asked for, its states are ours, one for one, and so must its count be. Of its searches use the
+//! depth-first one: its breadth-first one copies a path at every step.
+
+use lacuna_model::guarantee::{GuaranteeId, Safety, Transition, safety};
+use lacuna_model::objects::{Objects, State, Step};
+use stateright::{Model, Property};
+
+/// The model and the guarantees to ask.
+#[derive(Debug, Clone)]
+pub struct SecondOpinion {
+    objects: Objects,
+    guarantees: Vec<&'static dyn Safety>,
+}
+
+impl SecondOpinion {
+    /// Asks for these guarantees; those that no step can violate are left out.
+    pub fn new(objects: Objects, ids: &[GuaranteeId]) -> Self {
+        let guarantees = safety().iter().copied().filter(|guarantee| ids.contains(&guarantee.id())).collect();
+        Self { objects, guarantees }
+    }
+}
+
+/// A state and, a bit each, the guarantees violated on the way to it.
+pub type Watched = (State, u8);
+
+impl Model for SecondOpinion {
+    type State = Watched;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<Watched> {
+        vec![(self.objects.initial(), 0)]
+    }
+
+    fn actions(&self, (state, _): &Watched, actions: &mut Vec<Step>) {
+        self.objects.enabled(state, actions);
+    }
+
+    fn next_state(&self, (before, violated): &Watched, step: Step) -> Option<Watched> {
+        let mut violated = *violated;
+        let (after, outcome) = self.objects.apply(before, step);
+        let transition = Transition { before, step, outcome, after: &after };
+        for (index, guarantee) in self.guarantees.iter().enumerate() {
+            violated |= u8::from(guarantee.violation(&self.objects, &transition).is_some()) << index;
+        }
+        Some((after, violated))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        // A property is a plain function, so there is one for each bit.
+        const BITS: [fn(&SecondOpinion, &Watched) -> bool; 5] = [
+            |_, (_, violated)| violated & 1 == 0,
+            |_, (_, violated)| violated & 2 == 0,
+            |_, (_, violated)| violated & 4 == 0,
+            |_, (_, violated)| violated & 8 == 0,
+            |_, (_, violated)| violated & 16 == 0,
+        ];
+        // It stops once every property has failed; one that never does makes it explore everything.
+        let everything = Property::always("every state is explored", |_: &Self, _: &Watched| true);
+        let named = self.guarantees.iter().zip(BITS);
+        named.map(|(guarantee, holds)| Property::always(guarantee.id().name(), holds)).chain([everything]).collect()
+    }
+
+    fn format_step(&self, (before, _): &Watched, step: Step) -> Option<String> {
+        let (after, outcome) = self.objects.apply(before, step);
+        Some(self.objects.event(before, step, outcome, &after).text)
+    }
+}

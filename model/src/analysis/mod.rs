@@ -1,0 +1,3 @@
+//! Analysis: bounds on paper, in integer arithmetic.
+
+pub mod response_time;

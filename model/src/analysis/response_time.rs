@@ -1,0 +1,312 @@
+//! Worst-case response times under preemptive fixed priorities on one core, with arbitrary deadlines and release jitter.
+//!
+//! Theorem: J. P. Lehoczky, *Fixed priority scheduling of periodic task sets with arbitrary deadlines*, RTSS 1990; with
+//! jitter, K. Tindell, A. Burns, A. Wellings, *An extendible approach for analyzing fixed priority hard real-time tasks*,
+//! Real-Time Systems 6, 1994. Job q (from 0) of the longest level-i busy period ends, counted from its start, at the least
+//! fixed point of
+//!
+//! ```text
+//! w(q) = (q + 1) C_i + Σ_{j ∈ hp(i)} ⌈(w(q) + J_j) / T_j⌉ C_j
+//! ```
+//!
+//! and responds J_i + w(q) − q T_i after its arrival; the busy period ends with the first q where w(q) ≤ (q + 1) T_i − J_i.
+//! The worst response is the largest of these. Tasks of equal priority are counted as more urgent: a bound for any order
+//! among them. Offsets are ignored, which is safe. A job that takes no time still waits until the core is free for it,
+//! where the least fixed point would be 0: it is counted as one nanosecond.
+
+use crate::system::{Context, Process, System};
+use crate::units::Nanos;
+
+/// What the analysis must know of one task. Times in nanoseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// Its name.
+    pub name: String,
+    /// Worst-case execution time of one job.
+    pub wcet: Nanos,
+    /// Least time between arrivals, above 0.
+    pub period: Nanos,
+    /// Relative deadline.
+    pub deadline: Nanos,
+    /// Release jitter.
+    pub jitter: Nanos,
+    /// Larger is more urgent.
+    pub priority: u32,
+}
+
+/// A bound on a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// This.
+    Finite(Nanos),
+    /// There is none: the busy period never ends.
+    Unbounded,
+    /// The iteration was given up, for this reason.
+    Unknown(&'static str),
+}
+
+/// The responses of the jobs of the longest busy period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponseTimes {
+    jobs: Vec<Nanos>,
+    worst: Bound,
+}
+
+impl ResponseTimes {
+    /// The largest.
+    pub fn worst(&self) -> Bound {
+        self.worst
+    }
+
+    /// Each, in order.
+    pub fn of_jobs(&self) -> &[Nanos] {
+        &self.jobs
+    }
+}
+
+/// At most so many jobs of a busy period are looked at.
+const MAX_JOBS: usize = 1_000_000;
+/// At most so many steps of all fixed-point iterations of a task.
+const MAX_STEPS: u64 = 50_000_000;
+
+/// The responses of task `index` of a set.
+pub fn response_times(tasks: &[Demand], index: usize) -> ResponseTimes {
+    let mut jobs = Vec::new();
+    let worst = responses(tasks, index, &mut jobs);
+    ResponseTimes { worst: worst.unwrap_or_else(|bound| bound), jobs }
+}
+
+fn responses(tasks: &[Demand], index: usize, jobs: &mut Vec<Nanos>) -> Result<Bound, Bound> {
+    const OVERFLOW: Bound = Bound::Unknown("a time does not fit into 64 bits");
+    let own = &tasks[index];
+    let urgent: Vec<&Demand> = tasks
+        .iter()
+        .enumerate()
+        .filter(|(other, task)| *other != index && task.priority >= own.priority)
+        .map(|(_, task)| task)
+        .collect();
+    if exceeds_the_core(urgent.iter().copied().chain([own])) {
+        return Err(Bound::Unbounded);
+    }
+    let (period, jitter) = (u128::from(own.period.0), u128::from(own.jitter.0));
+    let mut steps = 0u64;
+    let mut window = 0u128;
+    for job in 0..MAX_JOBS as u128 {
+        let own_demand = (job + 1) * u128::from(own.wcet.0.max(1));
+        window = window.max(own_demand);
+        loop {
+            let interference = urgent.iter().try_fold(0u128, |sum, task| {
+                let releases = (window + u128::from(task.jitter.0)).div_ceil(u128::from(task.period.0));
+                sum.checked_add(releases.checked_mul(u128::from(task.wcet.0))?)
+            });
+            let next = interference.and_then(|more| more.checked_add(own_demand)).ok_or(OVERFLOW)?;
+            steps += 1;
+            if steps > MAX_STEPS {
+                return Err(Bound::Unknown("the fixed point was not reached in 50,000,000 steps"));
+            }
+            if next == window {
+                break;
+            }
+            window = next;
+        }
+        let response = jitter + window - job * period;
+        jobs.push(Nanos(u64::try_from(response).map_err(|_| OVERFLOW)?));
+        if window + jitter <= (job + 1) * period {
+            return Ok(Bound::Finite(jobs.iter().copied().max().unwrap_or_default()));
+        }
+    }
+    Err(Bound::Unknown("the busy period has more than 1,000,000 jobs"))
+}
+
+/// Is Σ C/T above 1? Exactly: the fractions are added over the product of the periods, reduced as they come; where that
+/// does not fit, the sum is taken to be within the core, and the limits of the iteration decide.
+fn exceeds_the_core<'a>(tasks: impl Iterator<Item = &'a Demand>) -> bool {
+    let (mut numerator, mut denominator) = (0u128, 1u128);
+    for task in tasks {
+        let (wcet, period) = (u128::from(task.wcet.0), u128::from(task.period.0));
+        let sum = numerator.checked_mul(period).zip(wcet.checked_mul(denominator));
+        let (Some((left, right)), Some(below)) = (sum, denominator.checked_mul(period)) else { return false };
+        let Some(above) = left.checked_add(right) else { return false };
+        let common = gcd(above, below);
+        (numerator, denominator) = (above / common, below / common);
+        if numerator > denominator {
+            return true;
+        }
+    }
+    false
+}
+
+fn gcd(a: u128, b: u128) -> u128 {
+    if b == 0 { a.max(1) } else { gcd(b, a % b) }
+}
+
+/// Why a system has no bounds of this kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotAnalysable {
+    /// A context has a budget, a program that is not only computing, or nothing that bounds its demand.
+    #[error("`{context}`: {why}")]
+    Context {
+        /// Which context.
+        context: String,
+        /// What stands in the way.
+        why: &'static str,
+    },
+}
+
+/// The task set of a system, in the file's order. Contexts that are not tasks must be less urgent than every task: what
+/// they do then never delays one.
+///
+/// # Errors
+/// If some task or some context beside the tasks does not fit this analysis.
+pub fn task_set(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
+    let tasks = tasks_of(system)?;
+    let least = tasks.iter().map(|task| task.priority).min();
+    for process in &system.processes {
+        for context in process.contexts.iter().filter(|context| context.task.is_none()) {
+            let priority = priority(system, context);
+            if least.is_some_and(|least| priority >= least) {
+                return Err(NotAnalysable::Context {
+                    context: task_name(system, process, &context.name),
+                    why: "it is no task, and not less urgent than every task: nothing bounds how long it runs",
+                });
+            }
+        }
+    }
+    Ok(tasks)
+}
+
+fn priority(system: &System, context: &Context) -> u32 {
+    context.schedule.map_or(0, |id| system.scheduling_contexts[id.index()].priority)
+}
+
+/// The tasks of a system, if each is of the kind that this analysis covers.
+fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
+    let mut tasks = Vec::new();
+    for process in &system.processes {
+        for context in &process.contexts {
+            let Some(task) = context.task else { continue };
+            let name = task_name(system, process, &context.name);
+            let budget = context.schedule.and_then(|id| system.scheduling_contexts[id.index()].budget);
+            if budget.is_some() {
+                let why = "it runs on a budget, which this analysis does not cover";
+                return Err(NotAnalysable::Context { context: name, why });
+            }
+            let Some(wcet) = computing(&context.program) else {
+                let why = "a job does more than compute, or computes without end";
+                return Err(NotAnalysable::Context { context: name, why });
+            };
+            tasks.push(Demand {
+                name,
+                wcet,
+                period: task.period,
+                deadline: task.deadline,
+                jitter: task.jitter,
+                priority: priority(system, context),
+            });
+        }
+    }
+    Ok(tasks)
+}
+
+/// The response of an operation that takes at most `cost`, made once by a context of that priority that is no task: its
+/// own time, and every job of the tasks that are not less urgent.
+///
+/// # Errors
+/// If those tasks do not fit this analysis; contexts other than tasks are not counted, so that the bound holds where
+/// none of them is as urgent.
+pub fn operation_response(system: &System, context: &str, priority: u32, cost: Nanos) -> Result<Bound, NotAnalysable> {
+    let mut tasks = tasks_of(system)?;
+    tasks.retain(|task| task.priority >= priority);
+    // A period that no busy period reaches makes it one job.
+    let once = Nanos(u64::MAX);
+    tasks.push(Demand { name: context.into(), wcet: cost, period: once, deadline: once, jitter: Nanos(0), priority });
+    Ok(response_times(&tasks, tasks.len() - 1).worst())
+}
+
+/// The name of a context among all: its own if that is the only one, otherwise with its process's.
+pub fn task_name(system: &System, process: &Process, context: &str) -> String {
+    let contexts = system.processes.iter().flat_map(|process| &process.contexts);
+    if contexts.filter(|other| other.name == context).count() > 1 {
+        format!("{}/{context}", process.name)
+    } else {
+        context.into()
+    }
+}
+
+/// The longest time that a list of instructions computes, if computing is all it does.
+fn computing(program: &[crate::system::Instruction]) -> Option<Nanos> {
+    use crate::system::Instruction::{Choose, Compute, Loop};
+    program.iter().try_fold(Nanos(0), |sum, instruction| {
+        let more = match instruction {
+            Compute { wcet, .. } => wcet.0,
+            Loop { times: Some(times), body } => computing(body)?.0.checked_mul(u64::from(*times))?,
+            Choose(arms) => arms.iter().map(|arm| computing(arm)).collect::<Option<Vec<_>>>()?.iter().max()?.0,
+            _ => return None,
+        };
+        sum.0.checked_add(more).map(Nanos)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(tasks: &[(u64, u64, u64)]) -> Vec<Demand> {
+        let demand = |(index, &(wcet, period, jitter)): (usize, &(u64, u64, u64))| Demand {
+            name: index.to_string(),
+            wcet: Nanos(wcet),
+            period: Nanos(period),
+            deadline: Nanos(period),
+            jitter: Nanos(jitter),
+            priority: u32::MAX - u32::try_from(index).unwrap(),
+        };
+        tasks.iter().enumerate().map(demand).collect()
+    }
+
+    fn worst(tasks: &[(u64, u64, u64)]) -> Vec<Bound> {
+        let set = set(tasks);
+        (0..set.len()).map(|index| response_times(&set, index).worst()).collect()
+    }
+
+    fn finite(bounds: &[u64]) -> Vec<Bound> {
+        bounds.iter().map(|bound| Bound::Finite(Nanos(*bound))).collect()
+    }
+
+    /// Lehoczky 1990, the examples.
+    #[test]
+    fn lehoczky_1990() {
+        assert_eq!(worst(&[(52, 100, 0), (52, 140, 0)]), finite(&[52, 156]));
+        assert_eq!(worst(&[(52, 140, 0), (52, 100, 0)]), finite(&[52, 108]));
+        assert_eq!(worst(&[(26, 70, 0), (62, 100, 0)]), finite(&[26, 118]));
+        assert_eq!(worst(&[(1, 4, 0), (1, 5, 0), (3, 9, 0), (3, 18, 0)]), finite(&[1, 2, 7, 18]));
+    }
+
+    #[test]
+    fn jitter_lengthens_its_own_response_and_that_of_others() {
+        assert_eq!(worst(&[(2, 10, 3), (4, 20, 0)]), finite(&[5, 6]));
+        // A second job of the first falls into the window once the window reaches 10 − 3.
+        assert_eq!(worst(&[(2, 10, 3), (6, 20, 0)]), finite(&[5, 10]));
+    }
+
+    #[test]
+    fn a_job_that_takes_no_time_waits_for_the_core() {
+        assert_eq!(worst(&[(2, 10, 0), (0, 20, 0)]), finite(&[2, 3]));
+    }
+
+    #[test]
+    fn more_than_the_core_has_no_bound() {
+        assert_eq!(worst(&[(1, 2, 0), (1, 3, 0), (1, 5, 0)]), [finite(&[1, 2]), vec![Bound::Unbounded]].concat());
+        let full = worst(&[(1, 2, 0), (1, 2, 0)]);
+        assert_eq!(full, finite(&[1, 2]));
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_no_bound() {
+        let huge = u64::MAX;
+        assert!(matches!(
+            worst(&[(huge / 2, huge, huge), (huge / 2, huge, huge)])[1],
+            Bound::Finite(_) | Bound::Unknown(_)
+        ));
+    }
+}

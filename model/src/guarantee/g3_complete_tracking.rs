@@ -1,0 +1,34 @@
+//! G3, complete tracking: every descendant of a member of a job group stays in that group.
+//!
+//! Formally, in every state, for every living process p with group(p) = g: tracked(p). Here group(p) is the group that p
+//! or its nearest ancestor was created in (no action of p changes it), and tracked(p) is whether the kernel, by what it
+//! tracks groups with, still finds p in it.
+//!
+//! Trigger: a member of a job group created a process, or left its session.
+
+use super::{GuaranteeId, Safety, Transition};
+use crate::objects::{Action, Membership, Objects, Outcome};
+
+/// G3.
+#[derive(Debug)]
+pub struct CompleteTracking;
+
+impl Safety for CompleteTracking {
+    fn id(&self) -> GuaranteeId {
+        GuaranteeId::G3
+    }
+
+    fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
+        let slot = usize::from(objects.process_of(transition.step.context));
+        let in_group = transition.before.processes[slot].group.is_some();
+        in_group && (matches!(transition.outcome, Outcome::Created(_)) || transition.step.action == Action::Detach)
+    }
+
+    fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {
+        let lost = (0u8..).zip(&transition.after.processes).find(|(_, process)| {
+            process.lives() && process.group.is_some() && process.membership == Membership::Lost
+        })?;
+        let group = &objects.system().job_groups[lost.1.group?.index()].name;
+        Some(format!("{} is no longer tracked in `{group}`", objects.process_name(transition.after, lost.0)))
+    }
+}

@@ -1,0 +1,492 @@
+//! What a step does. The profile is asked only narrow questions; nothing here knows its name.
+
+use super::program::{HandleSet, Operation, bit};
+use super::state::{Context, ContextSlot, Fate, Membership, Phase, Process, ProcessSlot, State, Status};
+use super::step::{Action, Outcome, Refusal, Step};
+use super::{ObjectId, Objects, Right};
+use crate::profile::Authority;
+use crate::profile::authority::Allowed;
+use crate::profile::inheritance::{Flag, Listing};
+use crate::profile::kill::Kill;
+use crate::profile::quota::Usage;
+use crate::system::{BufferId, DomainId, GroupId, HandleId, ObjectClass, Overflow, ProcessId};
+
+impl Objects {
+    /// Takes a step that is enabled in `state`.
+    pub fn apply(&self, state: &State, step: Step) -> (State, Outcome) {
+        let mut after = state.clone();
+        let outcome = Taking { objects: self, state: &mut after, context: usize::from(step.context) }.take(step.action);
+        (after, outcome)
+    }
+
+    /// What the policy says of an access by a process.
+    pub fn allowed(&self, domain: DomainId, object: ObjectId, right: Right) -> Allowed {
+        let declared = &self.system.objects[object.index()];
+        let mut holders =
+            declared.allow.iter().filter(|(_, rights)| rights.contains(&right)).map(|(holder, _)| *holder);
+        match (holders.clone().any(|holder| holder == domain), holders.next(), declared.class) {
+            (true, _, _) => Allowed::ToThisDomain,
+            (false, Some(_), _) | (false, None, ObjectClass::Network) => Allowed::ToTheUser,
+            (false, None, _) => Allowed::ToNobody,
+        }
+    }
+
+    /// Which authority decides accesses to an object.
+    fn authority(&self, object: ObjectId) -> Authority {
+        match self.system.objects[object.index()].class {
+            ObjectClass::File | ObjectClass::Directory => self.profile.files,
+            ObjectClass::Network => self.profile.network,
+        }
+    }
+
+    /// The security domain of a process.
+    pub fn domain_of(&self, state: &State, slot: usize) -> DomainId {
+        self.system.processes[state.processes[slot].instance_of.index()].domain
+    }
+
+    /// Does a process hold a handle to the buffer, and its domain the right?
+    pub(super) fn may_use(&self, state: &State, slot: usize, buffer: BufferId, holders: &[DomainId]) -> bool {
+        state.processes[slot].handles & bit(HandleId(buffer.0)) != 0 && holders.contains(&self.domain_of(state, slot))
+    }
+
+    /// Makes the contexts of a process begin their programs.
+    pub(super) fn start_contexts(&self, state: &mut State, slot: ProcessSlot, id: ProcessId) {
+        let programs = &self.programs[id.index()];
+        for (index, context) in self.contexts_of(slot).enumerate() {
+            state.contexts[context] = programs.get(index).map_or(Context::FREE, |program| {
+                let is_task = self.system.processes[id.index()].contexts[index].task.is_some();
+                let phase = if is_task { Phase::Sleeping } else { Phase::Begin };
+                Context { position: program.entry, phase }
+            });
+        }
+    }
+
+    /// How many processes descend from a group's members, zombies included, as the kernel counts them.
+    pub fn processes_in(&self, state: &State, group: GroupId) -> u64 {
+        let of_group = |process: &&Process| process.status != Status::Free && process.group == Some(group);
+        state.processes.iter().filter(of_group).count() as u64
+    }
+
+    /// How much memory is charged to a group, in bytes.
+    pub fn memory_of(&self, state: &State, group: GroupId) -> u64 {
+        let of_group = |process: &&Process| process.group == Some(group);
+        state.processes.iter().filter(of_group).fold(0, |sum, process| sum.saturating_add(process.memory))
+    }
+}
+
+/// A step being taken.
+struct Taking<'a> {
+    objects: &'a Objects,
+    state: &'a mut State,
+    context: usize,
+}
+
+impl Taking<'_> {
+    fn take(&mut self, action: Action) -> Outcome {
+        let slot = self.context / self.objects.contexts_per_process;
+        let attacks = matches!(self.objects.operation(self.state, self.context), Operation::Adversary)
+            && self.state.contexts[self.context].phase == Phase::Begin;
+        if attacks {
+            match action {
+                Action::GiveUp => return self.done(),
+                _ => self.state.attack_steps = self.state.attack_steps.map(|left| left.saturating_sub(1)),
+            }
+        }
+        match action {
+            Action::Compute | Action::GiveUp | Action::Timeout => self.go_on(attacks, Outcome::Done),
+            Action::Open(handle) => self.open(slot, handle),
+            Action::SetFlag(handle) => {
+                let process = &mut self.state.processes[slot];
+                process.flagged |= bit(handle) & process.handles;
+                self.done()
+            }
+            Action::Close(handle) => {
+                let process = &mut self.state.processes[slot];
+                process.handles &= !bit(handle);
+                process.flagged &= !bit(handle);
+                self.done()
+            }
+            Action::Fork(process) => self.fork(slot, process, attacks),
+            Action::Exec(process) => self.exec(slot, process),
+            Action::Spawn(process) => self.spawn(slot, process),
+            Action::Detach => {
+                if self.objects.profile.tracking.loses_detached() && self.state.processes[slot].group.is_some() {
+                    self.state.processes[slot].membership = Membership::Lost;
+                }
+                self.go_on(attacks, Outcome::Done)
+            }
+            Action::Exit => {
+                self.end_process(slot);
+                Outcome::Done
+            }
+            Action::End => {
+                self.state.contexts[self.context] = Context::FREE;
+                let mut contexts = self.objects.contexts_of(slot as ProcessSlot);
+                if contexts.all(|context| self.state.contexts[context].phase == Phase::Gone) {
+                    self.end_process(slot);
+                }
+                Outcome::Done
+            }
+            Action::Reap(process) => self.reap(slot, process),
+            Action::Kill(group) => self.kill(group),
+            Action::KillMember(member) => {
+                if let Phase::Walking(members) = self.state.contexts[self.context].phase {
+                    self.state.contexts[self.context].phase = Phase::Walking(members & !(1 << member));
+                }
+                self.end_process(usize::from(member));
+                Outcome::Done
+            }
+            Action::KillReturns(group) => {
+                self.condemn(group);
+                self.done()
+            }
+            Action::Send(buffer) => self.send(slot, buffer),
+            Action::Receive(buffer) => {
+                let declared = &self.objects.system.buffers[buffer.index()];
+                if !self.objects.may_use(self.state, slot, buffer, &declared.receive) {
+                    return self.go_on(attacks, Outcome::Refused(Refusal::NoRight));
+                }
+                let queued = &mut self.state.buffers[buffer.index()];
+                *queued = queued.saturating_sub(1);
+                self.done()
+            }
+            Action::Access(object, right) => {
+                let allowed = self.objects.allowed(self.objects.domain_of(self.state, slot), object, right);
+                let permitted = self.objects.authority(object).permits(allowed);
+                let outcome = if permitted { Outcome::Done } else { Outcome::Refused(Refusal::NoRight) };
+                self.go_on(attacks, outcome)
+            }
+            Action::Allocate(bytes) => {
+                if !self.admits_memory(slot, bytes) {
+                    return self.go_on(attacks, Outcome::Refused(Refusal::MemoryLimit));
+                }
+                let process = &mut self.state.processes[slot];
+                process.memory = process.memory.saturating_add(bytes);
+                self.go_on(attacks, Outcome::Done)
+            }
+            Action::Choose(arm) => {
+                if let Operation::Choose(arms) = self.objects.operation(self.state, self.context)
+                    && let Some(start) = arms.get(usize::from(arm))
+                {
+                    self.state.contexts[self.context].position = *start;
+                }
+                Outcome::Done
+            }
+            Action::JobDone => {
+                let entry = self.objects.program(self.state, self.context).entry;
+                self.state.contexts[self.context] = Context { position: entry, phase: Phase::Sleeping };
+                Outcome::Done
+            }
+            Action::Wake => {
+                self.state.contexts[self.context].phase = Phase::Begin;
+                Outcome::Done
+            }
+        }
+    }
+
+    /// The context goes on with its next instruction.
+    fn done(&mut self) -> Outcome {
+        let program = self.objects.program(self.state, self.context);
+        let context = &mut self.state.contexts[self.context];
+        context.position = program.nodes[usize::from(context.position)].next;
+        context.phase = Phase::Begin;
+        Outcome::Done
+    }
+
+    /// An attacking context stays where it is, any other goes on.
+    fn go_on(&mut self, attacks: bool, outcome: Outcome) -> Outcome {
+        if !attacks {
+            self.done();
+        }
+        outcome
+    }
+
+    fn open(&mut self, slot: usize, handle: HandleId) -> Outcome {
+        let inheritance = self.objects.profile.inheritance;
+        let process = &mut self.state.processes[slot];
+        process.handles |= bit(handle);
+        match inheritance.flag_at_creation() {
+            Flag::CloseOnExec => process.flagged |= bit(handle),
+            Flag::Keep => process.flagged &= !bit(handle),
+        }
+        if inheritance.flags_in_a_second_action() {
+            self.state.contexts[self.context].phase = Phase::Flagging(handle);
+            return Outcome::Done;
+        }
+        self.done()
+    }
+
+    fn listed(&self, action: Action) -> Option<HandleSet> {
+        self.objects.listed(self.state, Step { context: self.context as ContextSlot, action })
+    }
+
+    fn free_slot(&self) -> Option<ProcessSlot> {
+        let slot = self.state.processes.iter().position(|process| process.status == Status::Free)?;
+        ProcessSlot::try_from(slot).ok()
+    }
+
+    fn group_for(&self, parent: usize, child: ProcessId) -> Option<GroupId> {
+        self.objects.system.processes[child.index()].group.or(self.state.processes[parent].group)
+    }
+
+    /// A free entry for a child in that group, if the quota admits one.
+    fn admit(&self, group: Option<GroupId>, child: ProcessId) -> Option<ProcessSlot> {
+        let slot = self.free_slot()?;
+        let (system, quota) = (&self.objects.system, self.objects.profile.process_quota);
+        let in_use = |of: &dyn Fn(usize, &Process) -> bool| {
+            let used = self.state.processes.iter().enumerate();
+            used.filter(|(index, process)| process.status != Status::Free && of(*index, process)).count() as u64
+        };
+        let domain = system.processes[child.index()].domain;
+        let usage = Usage {
+            group: group.map_or(0, |group| self.objects.processes_in(self.state, group)),
+            domain: in_use(&|index, _| self.objects.domain_of(self.state, index) == domain),
+            free: self.state.processes.len() as u64 - in_use(&|_, _| true),
+            set_aside_for_others: self.set_aside(
+                group,
+                |limits| limits.processes.map(u64::from),
+                Objects::processes_in,
+            ),
+        };
+        let limit = group.and_then(|group| system.job_groups[group.index()].processes).map(u64::from);
+        quota.admits(usage, limit, 1).then_some(slot)
+    }
+
+    /// What all other groups have reserved and not used.
+    fn set_aside(
+        &self,
+        group: Option<GroupId>,
+        limit: impl Fn(&crate::system::JobGroup) -> Option<u64>,
+        used: impl Fn(&Objects, &State, GroupId) -> u64,
+    ) -> u64 {
+        let groups = (0u8..).zip(&self.objects.system.job_groups);
+        groups
+            .filter(|(id, _)| group != Some(GroupId(*id)))
+            .filter_map(|(id, limits)| Some((GroupId(id), limit(limits)?)))
+            .fold(0u64, |sum, (id, limit)| sum.saturating_add(limit.saturating_sub(used(self.objects, self.state, id))))
+    }
+
+    fn admits_memory(&self, slot: usize, bytes: u64) -> bool {
+        let Some(group) = self.state.processes[slot].group else { return true };
+        let domain = self.objects.domain_of(self.state, slot);
+        let usage = Usage {
+            group: self.objects.memory_of(self.state, group),
+            domain: (0..self.state.processes.len())
+                .filter(|index| self.objects.domain_of(self.state, *index) == domain)
+                .fold(0, |sum: u64, index| sum.saturating_add(self.state.processes[index].memory)),
+            // The memory of the whole machine is not modelled.
+            free: u64::MAX,
+            set_aside_for_others: 0,
+        };
+        let limit = self.objects.system.job_groups[group.index()].memory.map(|limit| limit.0);
+        self.objects.profile.memory_quota.admits(usage, limit, bytes)
+    }
+
+    /// The process that a new child of `slot` in `group` descends from, as far as the kernel tracks it.
+    fn newborn(&mut self, slot: usize, child: ProcessId, group: Option<GroupId>) -> Process {
+        let parent = &self.state.processes[slot];
+        let joins = group != parent.group;
+        let born = Process {
+            instance_of: child,
+            parent: Some(slot as ProcessSlot),
+            group,
+            membership: if joins { Membership::Tracked } else { parent.membership },
+            fate: if joins { Fate::Free } else { parent.fate },
+            ..Process::FREE
+        };
+        if let (true, Some(group)) = (joins, group) {
+            self.state.supervisors[group.index()].get_or_insert(slot as ProcessSlot);
+        }
+        born
+    }
+
+    fn fork(&mut self, slot: usize, child: ProcessId, attacks: bool) -> Outcome {
+        let group = self.group_for(slot, child);
+        let Some(free) = self.admit(group, child) else {
+            return self.go_on(attacks, Outcome::Refused(Refusal::ProcessLimit));
+        };
+        let listed = self.listed(Action::Fork(child));
+        let born = self.newborn(slot, child, group);
+        let (handles, flagged) = (self.state.processes[slot].handles, self.state.processes[slot].flagged);
+        let status = if listed.is_some() { Status::Embryo } else { Status::Alive };
+        self.state.processes[usize::from(free)] =
+            Process { status, handles, flagged, listed: listed.unwrap_or(0), ..born };
+        let contexts = self.objects.contexts_of(free);
+        if attacks {
+            // The copy goes on attacking, in the one context that forked.
+            let own = contexts.start + self.context % self.objects.contexts_per_process;
+            self.state.contexts[own] = self.state.contexts[self.context];
+        } else if listed.is_some() {
+            let entry = self.objects.programs[child.index()][0].entry;
+            self.state.contexts[contexts.start] = Context { position: entry, phase: Phase::BeforeExec };
+        } else {
+            self.objects.start_contexts(self.state, free, child);
+        }
+        self.go_on(attacks, Outcome::Created(free))
+    }
+
+    /// The handles of a creator that reach the new program.
+    fn inherited(&self, handles: HandleSet, flagged: HandleSet, listed: HandleSet) -> HandleSet {
+        let reaches = |handle: &u8| {
+            let of = |set: HandleSet| set & (1 << handle) != 0;
+            let flag = if of(flagged) { Flag::CloseOnExec } else { Flag::Keep };
+            let listing = if of(listed) { Listing::Listed } else { Listing::Unlisted };
+            of(handles) && self.objects.profile.inheritance.reaches_child(flag, listing)
+        };
+        (0..self.objects.system.handles.len() as u8).filter(reaches).fold(0, |set, handle| set | 1 << handle)
+    }
+
+    fn exec(&mut self, slot: usize, id: ProcessId) -> Outcome {
+        let Process { handles, flagged, listed, .. } = self.state.processes[slot];
+        let handles = self.inherited(handles, flagged, listed);
+        self.begin_program(slot, handles);
+        self.objects.start_contexts(self.state, slot as ProcessSlot, id);
+        Outcome::Done
+    }
+
+    fn begin_program(&mut self, slot: usize, handles: HandleSet) {
+        let process = &mut self.state.processes[slot];
+        process.status = Status::Alive;
+        process.handles = handles;
+        // Whatever came through exec came unflagged, and so passes on again (POSIX exec, file descriptors).
+        process.flagged = 0;
+        process.listed = 0;
+    }
+
+    fn spawn(&mut self, slot: usize, child: ProcessId) -> Outcome {
+        let group = self.group_for(slot, child);
+        let Some(free) = self.admit(group, child) else {
+            self.done();
+            return Outcome::Refused(Refusal::ProcessLimit);
+        };
+        let listed = self.listed(Action::Spawn(child)).unwrap_or(0);
+        let born = self.newborn(slot, child, group);
+        let Process { handles, flagged, .. } = self.state.processes[slot];
+        let handles = self.inherited(handles, flagged, listed);
+        self.state.processes[usize::from(free)] = born;
+        self.begin_program(usize::from(free), handles);
+        self.objects.start_contexts(self.state, free, child);
+        self.done();
+        Outcome::Created(free)
+    }
+
+    fn reap(&mut self, slot: usize, id: ProcessId) -> Outcome {
+        let ended = self.state.processes.iter().position(|child| {
+            child.status == Status::Zombie && child.parent.map(usize::from) == Some(slot) && child.instance_of == id
+        });
+        self.done();
+        match ended {
+            Some(ended) => {
+                self.state.processes[ended] = Process::FREE;
+                Outcome::Done
+            }
+            None => Outcome::Refused(Refusal::NoChild),
+        }
+    }
+
+    fn kill(&mut self, group: GroupId) -> Outcome {
+        let member = |process: &Process| {
+            process.lives() && process.group == Some(group) && process.membership == Membership::Tracked
+        };
+        let members: Vec<usize> =
+            (0..self.state.processes.len()).filter(|slot| member(&self.state.processes[*slot])).collect();
+        let killed = match self.objects.profile.kill {
+            Kill::Walk => {
+                let snapshot = members.iter().fold(0, |set, slot| set | 1 << slot);
+                self.state.contexts[self.context].phase = Phase::Walking(snapshot);
+                return Outcome::Done;
+            }
+            Kill::OneProcess => &members[..members.len().min(1)],
+            Kill::Atomic => &members[..],
+        };
+        let outcome = self.done();
+        for slot in killed {
+            self.end_process(*slot);
+        }
+        self.condemn(group);
+        outcome
+    }
+
+    /// A kill of the group has returned: whoever is still there must not run again.
+    fn condemn(&mut self, group: GroupId) {
+        for process in &mut self.state.processes {
+            if process.lives() && process.group == Some(group) {
+                process.fate = Fate::Condemned;
+            }
+        }
+    }
+
+    fn send(&mut self, slot: usize, buffer: BufferId) -> Outcome {
+        let declared = &self.objects.system.buffers[buffer.index()];
+        let outcome = if !self.objects.may_use(self.state, slot, buffer, &declared.send) {
+            Outcome::Refused(Refusal::NoRight)
+        } else if self.state.buffers[buffer.index()] < declared.capacity {
+            self.state.buffers[buffer.index()] += 1;
+            Outcome::Done
+        } else if declared.overflow == Overflow::Coalesce {
+            Outcome::Done
+        } else {
+            Outcome::Refused(Refusal::Full)
+        };
+        self.done();
+        outcome
+    }
+
+    /// Ends a process: its contexts, handles and memory go at once, its entry when it is waited for.
+    fn end_process(&mut self, slot: usize) {
+        if !self.state.processes[slot].lives() {
+            return;
+        }
+        for context in self.objects.contexts_of(slot as ProcessSlot) {
+            self.state.contexts[context] = Context::FREE;
+        }
+        let tracking = self.objects.profile.tracking;
+        for child in 0..self.state.processes.len() {
+            if self.state.processes[child].parent.map(usize::from) != Some(slot) {
+                continue;
+            }
+            let group = self.state.processes[child].group;
+            let reaper = group
+                .filter(|_| tracking.orphans_go_to_the_supervisor())
+                .and_then(|group| self.state.supervisors[group.index()])
+                .filter(|reaper| usize::from(*reaper) != slot);
+            self.state.processes[child].parent = reaper;
+            if tracking.loses_orphans() {
+                self.lose_subtree(child);
+            }
+            if reaper.is_none() && self.state.processes[child].status == Status::Zombie {
+                self.state.processes[child] = Process::FREE; // init waits for it at once
+            }
+        }
+        for supervisor in &mut self.state.supervisors {
+            if supervisor.map(usize::from) == Some(slot) {
+                *supervisor = None;
+            }
+        }
+        let process = &mut self.state.processes[slot];
+        *process = match process.parent {
+            None => Process::FREE,
+            Some(_) => Process {
+                status: Status::Zombie,
+                instance_of: process.instance_of,
+                parent: process.parent,
+                group: process.group,
+                ..Process::FREE
+            },
+        };
+    }
+
+    /// The kernel no longer finds this process, nor any below it.
+    fn lose_subtree(&mut self, top: usize) {
+        let mut lost = vec![top];
+        while let Some(slot) = lost.pop() {
+            if self.state.processes[slot].group.is_none() || self.state.processes[slot].membership == Membership::Lost {
+                continue;
+            }
+            self.state.processes[slot].membership = Membership::Lost;
+            let below = (0..self.state.processes.len())
+                .filter(|child| self.state.processes[*child].parent.map(usize::from) == Some(slot));
+            lost.extend(below);
+        }
+    }
+}

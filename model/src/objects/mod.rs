@@ -1,0 +1,238 @@
+//! Objects: processes, handles, buffers, groups, rights; the untimed half of the relation, which knows nothing of
+//! scheduling. [`Objects::enabled`] lists the steps that are possible in a state, [`Objects::apply`] takes one; it is
+//! deterministic, every choice is in the step, and a refusal is an outcome.
+
+mod apply;
+mod enabled;
+mod program;
+mod state;
+mod step;
+
+pub use program::{HandleSet, Node, Operation, Position, Program, ProgramError, bit};
+pub use state::{Context, ContextSlot, Fate, Membership, Phase, Process, ProcessSlot, State, Status};
+pub use step::{Action, Outcome, Refusal, Step};
+
+use crate::profile::Profile;
+use crate::system::{Instruction, MAX_HANDLES, MAX_PROCESS_TABLE, ObjectId, ProcessId, Right, System};
+use crate::units::Nanos;
+
+/// The object part of the relation, for one system under one profile.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    system: System,
+    profile: Profile,
+    programs: Vec<Vec<Program>>,
+    contexts_per_process: usize,
+}
+
+/// Why a system cannot be given a semantics.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObjectsError {
+    /// A program is no program.
+    #[error("process `{process}`, context `{context}`: {error}")]
+    Program {
+        /// Of which process.
+        process: String,
+        /// Of which context.
+        context: String,
+        /// What is wrong.
+        error: ProgramError,
+    },
+    /// The process table does not hold the processes that start with the system, or is too large.
+    #[error(
+        "a process table of {size} entries: at least {least} processes start with the system, and at most {MAX_PROCESS_TABLE} are modelled"
+    )]
+    ProcessTable {
+        /// As asked for.
+        size: u8,
+        /// How many start with the system.
+        least: usize,
+    },
+    /// Too many handles.
+    #[error("{0} handles are named; at most {MAX_HANDLES} are modelled")]
+    Handles(usize),
+}
+
+impl Objects {
+    /// Lowers a system.
+    ///
+    /// # Errors
+    /// See [`ObjectsError`].
+    pub fn new(system: &System, profile: &Profile) -> Result<Self, ObjectsError> {
+        let mut programs = Vec::with_capacity(system.processes.len());
+        for process in &system.processes {
+            let mut of_process = Vec::with_capacity(process.contexts.len());
+            for context in &process.contexts {
+                of_process.push(Program::new(&context.program).map_err(|error| ObjectsError::Program {
+                    process: process.name.clone(),
+                    context: context.name.clone(),
+                    error,
+                })?);
+            }
+            programs.push(of_process);
+        }
+        if system.handles.len() > MAX_HANDLES {
+            return Err(ObjectsError::Handles(system.handles.len()));
+        }
+        let objects = Self {
+            contexts_per_process: programs.iter().map(Vec::len).max().unwrap_or(0).max(1),
+            system: system.clone(),
+            profile: profile.clone(),
+            programs,
+        };
+        let least = objects.starting_processes().count();
+        let size = system.process_table;
+        if usize::from(size) < least || usize::from(size) > MAX_PROCESS_TABLE {
+            return Err(ObjectsError::ProcessTable { size, least });
+        }
+        Ok(objects)
+    }
+
+    /// The system.
+    pub fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn starting_processes(&self) -> impl Iterator<Item = ProcessId> + '_ {
+        (0u8..)
+            .zip(&self.system.processes)
+            .map(|(id, _)| ProcessId(id))
+            .filter(|id| self.system.starts_with_the_system(*id))
+    }
+
+    /// The state in which the processes that start with the system are about to run.
+    pub fn initial(&self) -> State {
+        let table = usize::from(self.system.process_table);
+        let mut state = State {
+            processes: vec![Process::FREE; table],
+            contexts: vec![Context::FREE; table * self.contexts_per_process],
+            buffers: vec![0; self.system.buffers.len()],
+            supervisors: vec![None; self.system.job_groups.len()],
+            attack_steps: self.attack_depth(),
+        };
+        for (slot, id) in (0u8..).zip(self.starting_processes()) {
+            let declared = &self.system.processes[id.index()];
+            // It holds the buffers that its domain has a right on, none of them to be inherited.
+            let buffers = self.system.buffers.iter().enumerate().fold(0, |set, (index, buffer)| {
+                let has = buffer.send.contains(&declared.domain) || buffer.receive.contains(&declared.domain);
+                set | (HandleSet::from(has) << index)
+            });
+            state.processes[usize::from(slot)] = Process {
+                status: Status::Alive,
+                instance_of: id,
+                group: declared.group,
+                handles: buffers,
+                flagged: buffers,
+                ..Process::FREE
+            };
+            self.start_contexts(&mut state, slot, id);
+        }
+        state
+    }
+
+    /// The number of steps that all adversaries together may take, if that is bounded: the largest depth asked for.
+    pub fn attack_depth(&self) -> Option<u8> {
+        let (mut depth, mut unbounded) = (0, false);
+        self.system.for_each_instruction(|_, instruction| {
+            if let Instruction::Adversary { depth: wanted } = instruction {
+                unbounded |= wanted.is_none();
+                depth = depth.max(wanted.unwrap_or(0));
+            }
+        });
+        (!unbounded).then_some(depth)
+    }
+
+    /// Is an adversary stopped in this state by nothing but the bound on its steps?
+    pub fn is_cut(&self, state: &State) -> bool {
+        state.attack_steps == Some(0)
+            && (0..state.contexts.len()).any(|context| {
+                state.contexts[context].phase == Phase::Begin
+                    && matches!(self.operation(state, context), Operation::Adversary)
+            })
+    }
+
+    /// The process that a context belongs to.
+    pub fn process_of(&self, context: ContextSlot) -> ProcessSlot {
+        // The table has at most 64 processes.
+        (usize::from(context) / self.contexts_per_process) as ProcessSlot
+    }
+
+    /// Which of its process's contexts a context is.
+    pub fn index_in_process(&self, context: ContextSlot) -> usize {
+        usize::from(context) % self.contexts_per_process
+    }
+
+    /// The contexts of a process, as indices of [`State::contexts`].
+    pub fn contexts_of(&self, process: ProcessSlot) -> std::ops::Range<usize> {
+        let first = usize::from(process) * self.contexts_per_process;
+        first..first + self.contexts_per_process
+    }
+
+    /// The declaration of a context that is not free.
+    pub fn declaration(&self, state: &State, context: ContextSlot) -> &crate::system::Context {
+        let process =
+            &self.system.processes[state.processes[usize::from(self.process_of(context))].instance_of.index()];
+        // An embryo's context 0 always exists; the other contexts were started from the declaration.
+        &process.contexts[self.index_in_process(context).min(process.contexts.len() - 1)]
+    }
+
+    fn program(&self, state: &State, context: usize) -> &Program {
+        let slot = context / self.contexts_per_process;
+        &self.programs[state.processes[slot].instance_of.index()][context % self.contexts_per_process]
+    }
+
+    fn operation(&self, state: &State, context: usize) -> &Operation {
+        let program = self.program(state, context);
+        &program.nodes[usize::from(state.contexts[context].position)].operation
+    }
+
+    /// The interval of time that the context's next step takes, by declaration: a computation's own, and a kernel
+    /// operation's from nothing to its bound. On a kernel that forks, the bound of a spawn is spent in the fork.
+    pub fn execution_time(&self, state: &State, context: ContextSlot) -> (Nanos, Nanos) {
+        let at = usize::from(context);
+        if state.contexts[at].phase != Phase::Begin {
+            return (Nanos(0), Nanos(0));
+        }
+        match self.operation(state, at) {
+            Operation::Compute { bcet, wcet } => (*bcet, *wcet),
+            Operation::Spawn { .. } | Operation::Fork(_) => (Nanos(0), self.system.kernel_bounds.spawn),
+            Operation::Kill(_) => (Nanos(0), self.system.kernel_bounds.kill_group),
+            _ => (Nanos(0), Nanos(0)),
+        }
+    }
+
+    /// How long the context's next step may wait before it is given up, if it waits with a limit.
+    pub fn time_limit(&self, state: &State, context: ContextSlot) -> Option<Nanos> {
+        let at = usize::from(context);
+        if state.contexts[at].phase != Phase::Begin {
+            return None;
+        }
+        match self.operation(state, at) {
+            Operation::Wait { until, .. } => *until,
+            _ => None,
+        }
+    }
+
+    /// The handles that a creation lists, if the step is a creation with a list.
+    pub fn listed(&self, state: &State, step: Step) -> Option<HandleSet> {
+        let at = usize::from(step.context);
+        let handles = state.processes[at / self.contexts_per_process].handles;
+        match (step.action, self.operation(state, at)) {
+            (Action::Fork(_) | Action::Spawn(_), Operation::Spawn { pass, .. }) => Some(pass & handles),
+            _ => None,
+        }
+    }
+
+    /// May the context run now, without the kernel waking it first?
+    pub fn is_ready(&self, state: &State, context: ContextSlot) -> bool {
+        let mut ready = false;
+        self.steps_of(state, usize::from(context), &mut |step| ready |= !step.action.is_by_the_kernel());
+        ready
+    }
+}

@@ -1,0 +1,138 @@
+//! The state of the objects: processes, contexts, buffers, groups. No time, no counter without a bound.
+//!
+//! # Invariants
+//! - A free slot equals [`Process::FREE`] or [`Context::FREE`], so that equal situations are equal states.
+//! - A living process has at least one context that is not free; a zombie has none, holds no handle and no memory.
+//! - `listed` is 0 but between fork and exec; `flagged` ⊆ `handles`.
+//! - A parent is a living process; a process without one is init's.
+
+use super::program::{HandleSet, Position};
+use crate::system::{GroupId, HandleId, ProcessId};
+
+/// An entry of the process table.
+pub type ProcessSlot = u8;
+/// An entry of the context table.
+pub type ContextSlot = u16;
+
+/// Where a process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// The entry is free.
+    Free,
+    /// Forked, and not yet running its own program.
+    Embryo,
+    /// Running.
+    Alive,
+    /// Ended, and not yet waited for.
+    Zombie,
+}
+
+/// Is a process still found by what the kernel tracks its group by?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Membership {
+    /// It is.
+    Tracked,
+    /// It escaped.
+    Lost,
+}
+
+/// Ghost of G4: was the process there when a kill of its group returned?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// No such kill.
+    Free,
+    /// A kill of its group has returned, and it was there, or descends from one that was.
+    Condemned,
+}
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Process {
+    /// Where it is in its life.
+    pub status: Status,
+    /// Of which declared process it is an instance.
+    pub instance_of: ProcessId,
+    /// Its parent; none is init.
+    pub parent: Option<ProcessSlot>,
+    /// The job group that it or its nearest ancestor was created in. Nothing the process does changes this.
+    pub group: Option<GroupId>,
+    /// Whether the kernel still finds it there.
+    pub membership: Membership,
+    /// Ghost of G4.
+    pub fate: Fate,
+    /// The handles it holds.
+    pub handles: HandleSet,
+    /// Which of them are closed on exec.
+    pub flagged: HandleSet,
+    /// Between fork and exec: the handles that its creation listed.
+    pub listed: HandleSet,
+    /// Memory charged, in bytes.
+    pub memory: u64,
+}
+
+impl Process {
+    /// A free entry.
+    pub const FREE: Self = Self {
+        status: Status::Free,
+        instance_of: ProcessId(0),
+        parent: None,
+        group: None,
+        membership: Membership::Tracked,
+        fate: Fate::Free,
+        handles: 0,
+        flagged: 0,
+        listed: 0,
+        memory: 0,
+    };
+
+    /// Does it have contexts that may run?
+    pub fn lives(&self) -> bool {
+        matches!(self.status, Status::Embryo | Status::Alive)
+    }
+}
+
+/// Where a context is within its current instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// The entry is free, or the context has ended.
+    Gone,
+    /// At the beginning of the instruction.
+    Begin,
+    /// The handle is open and not yet flagged.
+    Flagging(HandleId),
+    /// Killing a snapshot of the members one by one, a bit each.
+    Walking(u64),
+    /// In a forked child, about to start its program.
+    BeforeExec,
+    /// The job is done; waiting for the next release.
+    Sleeping,
+}
+
+/// An execution context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Context {
+    /// Where it is in its program.
+    pub position: Position,
+    /// Where it is within the instruction.
+    pub phase: Phase,
+}
+
+impl Context {
+    /// A free entry.
+    pub const FREE: Self = Self { position: 0, phase: Phase::Gone };
+}
+
+/// The whole state.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct State {
+    /// The process table.
+    pub processes: Vec<Process>,
+    /// The context table: a fixed number of entries for each process, in the order of the processes.
+    pub contexts: Vec<Context>,
+    /// Messages in each buffer.
+    pub buffers: Vec<u8>,
+    /// For each job group, the process that created its first member, while it lives.
+    pub supervisors: Vec<Option<ProcessSlot>>,
+    /// How many more steps the adversaries may take; none is any number.
+    pub attack_steps: Option<u8>,
+}

@@ -1,0 +1,117 @@
+//! The labels of the relation's object part: who does what, and what comes of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{ContextSlot, ProcessSlot};
+use crate::system::{BufferId, GroupId, HandleId, ObjectId, ProcessId, Right};
+
+/// One step of one context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Step {
+    /// Who.
+    pub context: ContextSlot,
+    /// What.
+    pub action: Action,
+}
+
+/// What a context, or the kernel on its behalf, does in one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Ends a computation.
+    Compute,
+    /// Creates an object and a handle to it.
+    Open(HandleId),
+    /// Sets close-on-exec on a handle.
+    SetFlag(HandleId),
+    /// Closes a handle.
+    Close(HandleId),
+    /// Makes a copy of the process; the child goes on as that process, or starts it by a later exec.
+    Fork(ProcessId),
+    /// Starts the new program of a forked child.
+    Exec(ProcessId),
+    /// Creates a process with its program.
+    Spawn(ProcessId),
+    /// Leaves process group and session.
+    Detach,
+    /// Ends the process.
+    Exit,
+    /// Ends the context, and with the last one the process.
+    End,
+    /// Waits for a child that has ended.
+    Reap(ProcessId),
+    /// A wait is over because its time is.
+    Timeout,
+    /// Kills a job group, or takes the snapshot for a walk.
+    Kill(GroupId),
+    /// Kills one process of the snapshot.
+    KillMember(ProcessSlot),
+    /// The walk is over, and the kill returns.
+    KillReturns(GroupId),
+    /// Sends a message.
+    Send(BufferId),
+    /// Receives a message.
+    Receive(BufferId),
+    /// Tries to use an object.
+    Access(ObjectId, Right),
+    /// Takes memory, in bytes.
+    Allocate(u64),
+    /// Goes on with that arm.
+    Choose(u8),
+    /// The adversary stops attacking.
+    GiveUp,
+    /// A job of a task is done.
+    JobDone,
+    /// The next job of a task is released.
+    Wake,
+}
+
+impl Action {
+    /// Does the kernel take this step by itself, at a time, whoever is dispatched?
+    pub fn is_by_the_kernel(self) -> bool {
+        matches!(self, Self::Timeout | Self::Wake)
+    }
+}
+
+/// What comes of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// It is done, and made this process.
+    Created(ProcessSlot),
+    /// The kernel refused; nothing has changed but that the caller goes on.
+    Refused(Refusal),
+}
+
+/// Why the kernel refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// No more processes for this group, or in the whole table.
+    ProcessLimit,
+    /// No more memory for this group.
+    MemoryLimit,
+    /// Not allowed.
+    NoRight,
+    /// The handle is not held.
+    NoHandle,
+    /// The buffer is full.
+    Full,
+    /// There is no such child.
+    NoChild,
+}
+
+impl Refusal {
+    /// In a word or three.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ProcessLimit => "process limit",
+            Self::MemoryLimit => "memory limit",
+            Self::NoRight => "not allowed",
+            Self::NoHandle => "no such handle",
+            Self::Full => "the buffer is full",
+            Self::NoChild => "no such child",
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The one labelled transition relation: Objects × Sched × Time. [`Relation::offers`] lists what is possible,
+//! [`Relation::apply`] takes a label. The checker explores Demonic × Erased; the simulator drives a policy × Ns by a
+//! resolver; they differ in nothing else.
+//!
+//! **Order of simultaneous events.** In timed instances an earlier class goes first, and ties within a class are the
+//! resolver's choice:
+//! 1. the step of the running context whose execution is complete, and whatever follows it without taking time (a job
+//!    that ends at the instant at which another is released has ended before it);
+//! 2. replenishments, arrivals, releases, wake-ups and time-outs;
+//! 3. dispatch;
+//! 4. beginning the next step of the running context;
+//! 5. the passing of time: nothing waits that could happen.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use crate::objects::{ContextSlot, Objects, Outcome, State, Step};
+use crate::sched::{Demonic, Sched, SchedStep};
+use crate::time::{Erased, Time, TimeOffer, TimeStep};
+use crate::units::Nanos;
+
+/// A label of the relation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Label {
+    /// Of the objects. The erasure of a trace keeps these alone.
+    Object(Step),
+    /// Of the scheduler.
+    Sched(SchedStep),
+    /// Of time.
+    Time(TimeStep),
+}
+
+/// A label that is possible, with whatever is left to be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// [`Label::Object`].
+    Object(Step),
+    /// [`Label::Sched`].
+    Sched(SchedStep),
+    /// [`Label::Time`], with choices.
+    Time(TimeOffer),
+}
+
+impl Offer {
+    /// Is the label one of those that the offer stands for?
+    pub fn admits(&self, label: Label) -> bool {
+        match (self, label) {
+            (Self::Object(offered), Label::Object(step)) => *offered == step,
+            (Self::Sched(offered), Label::Sched(step)) => *offered == step,
+            (Self::Time(offered), Label::Time(step)) => match (*offered, step) {
+                (TimeOffer::Arrive { context, jitter: most }, TimeStep::Arrive { context: taken, jitter }) => {
+                    context == taken && jitter <= most
+                }
+                (TimeOffer::Release(context), TimeStep::Release(taken)) => context == taken,
+                (TimeOffer::Begin { context, least, most }, TimeStep::Begin { context: taken, execution }) => {
+                    context == taken && least <= execution && execution <= most
+                }
+                (TimeOffer::Elapse { most }, TimeStep::Elapse(duration)) => duration > Nanos(0) && duration <= most,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+/// A state of the composition.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Composite<S, T> {
+    /// Of the objects.
+    pub objects: State,
+    /// Of the scheduler.
+    pub sched: S,
+    /// Of time.
+    pub time: T,
+}
+
+/// Objects, a scheduler and a time.
+#[derive(Debug, Clone)]
+pub struct Relation<'a, S, T> {
+    objects: &'a Objects,
+    sched: S,
+    time: T,
+}
+
+/// The state of a [`Relation`].
+pub type StateOf<S, T> = Composite<<S as Sched>::State, <T as Time>::State>;
+
+impl<'a> Relation<'a, Demonic, Erased> {
+    /// What no policy and no timing can exceed.
+    pub fn untimed(objects: &'a Objects) -> Self {
+        Self { objects, sched: Demonic, time: Erased }
+    }
+}
+
+impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
+    /// The composition.
+    pub fn new(objects: &'a Objects, sched: S, time: T) -> Self {
+        Self { objects, sched, time }
+    }
+
+    /// The object part.
+    pub fn objects(&self) -> &'a Objects {
+        self.objects
+    }
+
+    /// The scheduler.
+    pub fn sched(&self) -> &S {
+        &self.sched
+    }
+
+    /// The initial state.
+    pub fn initial(&self) -> StateOf<S, T> {
+        let objects = self.objects.initial();
+        let time = self.time.initial(self.objects, &objects);
+        let mut sched = self.sched.initial();
+        for context in 0..objects.contexts.len() as ContextSlot {
+            if self.objects.is_ready(&objects, context) {
+                self.sched.ready(&mut sched, context, self.schedule(&objects, context));
+            }
+        }
+        Composite { objects, sched, time }
+    }
+
+    fn schedule(&self, state: &State, context: ContextSlot) -> Option<crate::system::SchedulingContextId> {
+        self.objects.declaration(state, context).schedule
+    }
+
+    /// Everything that is possible now.
+    pub fn offers(&self, state: &StateOf<S, T>) -> Vec<Offer> {
+        let (mut offers, mut by_kernel) = (Vec::new(), Vec::new());
+        self.objects.for_each_enabled(&state.objects, |step| {
+            if !self.time.permits(&state.time, step) {
+                return;
+            }
+            if step.action.is_by_the_kernel() {
+                by_kernel.push(Offer::Object(step));
+            } else if self.sched.runs(&state.sched, step.context) {
+                offers.push(Offer::Object(step));
+            }
+        });
+        // Without a running context there is no core to have: either the scheduler is demonic, or the core is idle.
+        let running = self.sched.running(&state.sched);
+        if running.is_some() && !offers.is_empty() {
+            return offers;
+        }
+        offers.append(&mut by_kernel);
+        let mut dispatches = self.sched.steps(&state.sched);
+        dispatches.retain(|step| match step {
+            SchedStep::Replenish(_) => {
+                offers.push(Offer::Sched(*step));
+                false
+            }
+            SchedStep::Dispatch(_) | SchedStep::Idle => true,
+        });
+        offers.extend(self.time.due(self.objects, &state.objects, &state.time).into_iter().map(Offer::Time));
+        if offers.is_empty() {
+            offers.extend(dispatches.into_iter().map(Offer::Sched));
+        }
+        if let (true, Some(running)) = (offers.is_empty(), running) {
+            offers.extend(self.time.begin(self.objects, &state.objects, &state.time, running).map(Offer::Time));
+        }
+        if offers.is_empty() {
+            offers.extend(self.elapse(state, running));
+        }
+        offers
+    }
+
+    fn elapse(&self, state: &StateOf<S, T>, running: Option<ContextSlot>) -> Option<Offer> {
+        let events = [self.time.until_due(&state.time, running), self.sched.next_event(&state.sched)];
+        events.into_iter().flatten().min().map(|most| Offer::Time(TimeOffer::Elapse { most }))
+    }
+
+    /// Is the label possible now?
+    pub fn is_enabled(&self, state: &StateOf<S, T>, label: Label) -> bool {
+        self.offers(state).iter().any(|offer| offer.admits(label))
+    }
+
+    /// Takes a label that is enabled. Only a step of the objects has an outcome.
+    pub fn apply(&self, state: &mut StateOf<S, T>, label: Label) -> Option<Outcome> {
+        match label {
+            Label::Object(step) => {
+                let (after, outcome) = self.objects.apply(&state.objects, step);
+                self.time.follow(self.objects, &state.objects, &after, step, &mut state.time);
+                for context in 0..after.contexts.len() as ContextSlot {
+                    let was = self.objects.is_ready(&state.objects, context);
+                    let is = self.objects.is_ready(&after, context);
+                    if was && !is {
+                        self.sched.block(&mut state.sched, context);
+                    } else if is && !was {
+                        self.sched.ready(&mut state.sched, context, self.schedule(&after, context));
+                    }
+                }
+                state.objects = after;
+                Some(outcome)
+            }
+            Label::Sched(step) => {
+                self.sched.apply(&mut state.sched, step);
+                None
+            }
+            Label::Time(step) => {
+                let running = self.sched.running(&state.sched);
+                self.time.apply(self.objects, &state.objects, &mut state.time, step, running);
+                if let TimeStep::Elapse(duration) = step {
+                    self.sched.elapse(&mut state.sched, duration);
+                }
+                None
+            }
+        }
+    }
+}

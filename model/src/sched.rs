@@ -1,0 +1,72 @@
+//! Sched: the automaton that owns dispatch. In: ready, block, charge, elapse, replenish. Out: which context of which
+//! core, and when it will next have something to do. It sees contexts as numbers and what they are scheduled by; no
+//! domain, no right, no handle reaches it.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use crate::objects::ContextSlot;
+use crate::system::SchedulingContextId;
+use crate::units::Nanos;
+
+/// A step of the scheduler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SchedStep {
+    /// The core goes to this context; whoever had it and is still ready is preempted.
+    Dispatch(ContextSlot),
+    /// The core goes idle.
+    Idle,
+    /// The budget of a scheduling context is refilled.
+    Replenish(SchedulingContextId),
+}
+
+/// A scheduling policy, as an automaton on one core.
+pub trait Sched {
+    /// Its state; relative, without absolute time.
+    type State: Clone + Eq + Hash + Debug;
+
+    /// Before anything is ready.
+    fn initial(&self) -> Self::State;
+    /// A context has become ready; it is scheduled by that scheduling context, if by any.
+    fn ready(&self, state: &mut Self::State, context: ContextSlot, by: Option<SchedulingContextId>);
+    /// A context is no longer ready: it waits, sleeps, or is gone.
+    fn block(&self, state: &mut Self::State, context: ContextSlot);
+    /// May the context take steps now?
+    fn runs(&self, state: &Self::State, context: ContextSlot) -> bool;
+    /// The context that has the core, where there is a core to have.
+    fn running(&self, state: &Self::State) -> Option<ContextSlot>;
+    /// What the scheduler may do next; several entries are a tie for the resolver.
+    fn steps(&self, state: &Self::State) -> Vec<SchedStep>;
+    /// Takes one of its steps.
+    fn apply(&self, state: &mut Self::State, step: SchedStep);
+    /// After how long the scheduler will have a step, if nothing becomes ready or blocks before; never zero.
+    fn next_event(&self, state: &Self::State) -> Option<Nanos>;
+    /// Time passes, at most until the next event; the running context is charged for it.
+    fn elapse(&self, state: &mut Self::State, duration: Nanos);
+}
+
+/// Every ready context may run at any moment: what no policy can exceed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Demonic;
+
+impl Sched for Demonic {
+    type State = ();
+
+    fn initial(&self) {}
+    fn ready(&self, (): &mut (), _: ContextSlot, _: Option<SchedulingContextId>) {}
+    fn block(&self, (): &mut (), _: ContextSlot) {}
+    fn runs(&self, (): &(), _: ContextSlot) -> bool {
+        true
+    }
+    fn running(&self, (): &()) -> Option<ContextSlot> {
+        None
+    }
+    fn steps(&self, (): &()) -> Vec<SchedStep> {
+        Vec::new()
+    }
+    fn apply(&self, (): &mut (), _: SchedStep) {}
+    fn next_event(&self, (): &()) -> Option<Nanos> {
+        None
+    }
+    fn elapse(&self, (): &mut (), _: Nanos) {}
+}

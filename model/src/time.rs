@@ -1,0 +1,330 @@
+//! Time: relative counters, never a clock. [`Erased`] has none: whatever waits for time may go on at any moment.
+//! [`Ns`] counts nanoseconds: executions take what the resolver chose for them, tasks arrive when their period is over.
+//!
+//! A step that takes no time by declaration is complete as soon as it is reached, and needs no [`TimeStep::Begin`]: so
+//! the end of a job belongs to the instant at which its last computation ends, whatever else happens at that instant.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use crate::objects::{Action, ContextSlot, Objects, State, Step};
+use crate::units::Nanos;
+
+/// A step of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimeStep {
+    /// A job of the task arrives; it will be released after the jitter.
+    Arrive {
+        /// Of which context.
+        context: ContextSlot,
+        /// By how much its release is late.
+        jitter: Nanos,
+    },
+    /// An arrived job becomes ready.
+    Release(ContextSlot),
+    /// The context's next step is begun, and will take that long on a core.
+    Begin {
+        /// Which context.
+        context: ContextSlot,
+        /// How long.
+        execution: Nanos,
+    },
+    /// Time passes.
+    Elapse(Nanos),
+}
+
+/// A step of time that is possible, with whatever is left for the resolver to choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeOffer {
+    /// [`TimeStep::Arrive`] with any jitter up to this.
+    Arrive {
+        /// Of which context.
+        context: ContextSlot,
+        /// At most.
+        jitter: Nanos,
+    },
+    /// [`TimeStep::Release`].
+    Release(ContextSlot),
+    /// [`TimeStep::Begin`] with any execution time in this interval.
+    Begin {
+        /// Which context.
+        context: ContextSlot,
+        /// At least.
+        least: Nanos,
+        /// At most.
+        most: Nanos,
+    },
+    /// [`TimeStep::Elapse`] of anything above zero up to this; nothing, if nothing is ever going to happen.
+    Elapse {
+        /// At most.
+        most: Nanos,
+    },
+}
+
+/// An instance of time.
+pub trait Time {
+    /// Its counters.
+    type State: Clone + Eq + Hash + Debug;
+
+    /// At the start.
+    fn initial(&self, objects: &Objects, state: &State) -> Self::State;
+    /// Does time let this step happen now?
+    fn permits(&self, time: &Self::State, step: Step) -> bool;
+    /// What happens by time alone at this moment: arrivals and releases.
+    fn due(&self, objects: &Objects, state: &State, time: &Self::State) -> Vec<TimeOffer>;
+    /// Must the running context's next step be begun first, and how long may it take?
+    fn begin(&self, objects: &Objects, state: &State, time: &Self::State, context: ContextSlot) -> Option<TimeOffer>;
+    /// How much time may pass until something is due or the running context's step is done.
+    fn until_due(&self, time: &Self::State, running: Option<ContextSlot>) -> Option<Nanos>;
+    /// Takes a step of time.
+    fn apply(
+        &self,
+        objects: &Objects,
+        state: &State,
+        time: &mut Self::State,
+        step: TimeStep,
+        running: Option<ContextSlot>,
+    );
+    /// The objects have taken a step; counters of contexts that moved are set anew.
+    fn follow(&self, objects: &Objects, before: &State, after: &State, step: Step, time: &mut Self::State);
+}
+
+/// No time at all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Erased;
+
+impl Time for Erased {
+    type State = ();
+
+    fn initial(&self, _: &Objects, _: &State) {}
+    fn permits(&self, (): &(), _: Step) -> bool {
+        true
+    }
+    fn due(&self, _: &Objects, _: &State, (): &()) -> Vec<TimeOffer> {
+        Vec::new()
+    }
+    fn begin(&self, _: &Objects, _: &State, (): &(), _: ContextSlot) -> Option<TimeOffer> {
+        None
+    }
+    fn until_due(&self, (): &(), _: Option<ContextSlot>) -> Option<Nanos> {
+        None
+    }
+    fn apply(&self, _: &Objects, _: &State, (): &mut (), _: TimeStep, _: Option<ContextSlot>) {}
+    fn follow(&self, _: &Objects, _: &State, _: &State, _: Step, (): &mut ()) {}
+}
+
+/// Nanoseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ns;
+
+/// The counters of one context.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Counters {
+    /// What is left of the step that was begun.
+    pub execution: Option<Nanos>,
+    /// What is left of a wait with a limit.
+    pub limit: Option<Nanos>,
+    /// Until the next job arrives.
+    pub arrival: Option<Nanos>,
+    /// Until each job that has arrived and is not yet released will be, least first. Several, where the jitter is
+    /// longer than the period.
+    pub releases: Vec<Nanos>,
+    /// Jobs released and not yet started, besides the one in progress. Saturates.
+    pub backlog: u32,
+}
+
+/// The counters of all contexts.
+pub type NsState = Vec<Counters>;
+
+impl Ns {
+    fn task(objects: &Objects, state: &State, context: ContextSlot) -> Option<crate::system::Task> {
+        objects.declaration(state, context).task
+    }
+
+    /// Sets the counters of a context that has come to a new instruction.
+    fn reset(objects: &Objects, state: &State, context: ContextSlot, counters: &mut Counters) {
+        let (_, most) = objects.execution_time(state, context);
+        counters.execution = (most == Nanos(0)).then_some(most);
+        counters.limit = objects.time_limit(state, context);
+    }
+}
+
+impl Time for Ns {
+    type State = NsState;
+
+    fn initial(&self, objects: &Objects, state: &State) -> NsState {
+        let mut time = vec![Counters::default(); state.contexts.len()];
+        for (context, counters) in (0..).zip(&mut time) {
+            if state.contexts[usize::from(context)].phase == crate::objects::Phase::Gone {
+                continue;
+            }
+            Self::reset(objects, state, context, counters);
+            counters.arrival = objects.declaration(state, context).task.map(|task| task.offset);
+        }
+        time
+    }
+
+    fn permits(&self, time: &NsState, step: Step) -> bool {
+        let counters = &time[usize::from(step.context)];
+        match step.action {
+            Action::Wake => counters.backlog > 0,
+            Action::Timeout => counters.limit == Some(Nanos(0)),
+            _ => counters.execution == Some(Nanos(0)),
+        }
+    }
+
+    fn due(&self, objects: &Objects, state: &State, time: &NsState) -> Vec<TimeOffer> {
+        let mut due = Vec::new();
+        for (context, counters) in (0..).zip(time) {
+            if counters.releases.first() == Some(&Nanos(0)) {
+                due.push(TimeOffer::Release(context));
+            } else if counters.arrival == Some(Nanos(0)) {
+                let jitter = Self::task(objects, state, context).map_or(Nanos(0), |task| task.jitter);
+                due.push(TimeOffer::Arrive { context, jitter });
+            }
+        }
+        due
+    }
+
+    fn begin(&self, objects: &Objects, state: &State, time: &NsState, context: ContextSlot) -> Option<TimeOffer> {
+        if time[usize::from(context)].execution.is_some() {
+            return None;
+        }
+        let (least, most) = objects.execution_time(state, context);
+        Some(TimeOffer::Begin { context, least, most })
+    }
+
+    fn until_due(&self, time: &NsState, running: Option<ContextSlot>) -> Option<Nanos> {
+        let execution = running.and_then(|context| time[usize::from(context)].execution);
+        let timers =
+            time.iter().flat_map(|counters| [counters.limit, counters.arrival, counters.releases.first().copied()]);
+        timers.chain([execution]).flatten().filter(|left| left.0 > 0).min()
+    }
+
+    fn apply(
+        &self,
+        objects: &Objects,
+        state: &State,
+        time: &mut NsState,
+        step: TimeStep,
+        running: Option<ContextSlot>,
+    ) {
+        match step {
+            TimeStep::Arrive { context, jitter } => {
+                let counters = &mut time[usize::from(context)];
+                counters.arrival = Self::task(objects, state, context).map(|task| task.period);
+                let place = counters.releases.partition_point(|left| *left <= jitter);
+                counters.releases.insert(place, jitter);
+            }
+            TimeStep::Release(context) => {
+                let counters = &mut time[usize::from(context)];
+                if !counters.releases.is_empty() {
+                    counters.releases.remove(0);
+                }
+                counters.backlog = counters.backlog.saturating_add(1);
+            }
+            TimeStep::Begin { context, execution } => time[usize::from(context)].execution = Some(execution),
+            TimeStep::Elapse(duration) => {
+                for (context, counters) in (0..).zip(time.iter_mut()) {
+                    let timers = [&mut counters.limit, &mut counters.arrival].into_iter().flatten();
+                    timers.chain(&mut counters.releases).for_each(|left| left.0 = left.0.saturating_sub(duration.0));
+                    if running == Some(context)
+                        && let Some(left) = &mut counters.execution
+                    {
+                        left.0 = left.0.saturating_sub(duration.0);
+                    }
+                }
+            }
+        }
+    }
+
+    fn follow(&self, objects: &Objects, before: &State, after: &State, step: Step, time: &mut NsState) {
+        for (context, counters) in (0..).zip(time.iter_mut()) {
+            let at = usize::from(context);
+            let taken = step.context == context;
+            if taken && step.action == Action::Wake {
+                counters.backlog = counters.backlog.saturating_sub(1);
+            }
+            if after.contexts[at].phase == crate::objects::Phase::Gone {
+                *counters = Counters::default();
+            } else if taken || before.contexts[at] != after.contexts[at] {
+                let born = before.contexts[at].phase == crate::objects::Phase::Gone
+                    || before.contexts[at].phase == crate::objects::Phase::BeforeExec;
+                Self::reset(objects, after, context, counters);
+                if born && after.contexts[at].phase != crate::objects::Phase::BeforeExec {
+                    counters.arrival = objects.declaration(after, context).task.map(|task| task.offset);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objects::Phase;
+    use crate::profile::Profile;
+    use crate::system::{Context, DomainId, Instruction, KernelBounds, Process, System, Task};
+
+    /// One task of period 10, deadline 10 and that jitter, whose jobs run `program`.
+    fn one_task(program: Vec<Instruction>, jitter: u64) -> Objects {
+        let task = Task { period: Nanos(10), deadline: Nanos(10), offset: Nanos(0), jitter: Nanos(jitter) };
+        let context = Context { name: "task".into(), schedule: None, program, task: Some(task) };
+        let process = Process { name: "p".into(), domain: DomainId(0), group: None, contexts: vec![context] };
+        let system = System {
+            name: "one".into(),
+            about: String::new(),
+            domains: vec!["d".into()],
+            objects: vec![],
+            job_groups: vec![],
+            buffers: vec![],
+            handles: vec![],
+            processes: vec![process],
+            scheduling_contexts: vec![],
+            kernel_bounds: KernelBounds::default(),
+            process_table: 1,
+            expect: vec![],
+        };
+        Objects::new(&system, &Profile::ideal()).unwrap()
+    }
+
+    #[test]
+    fn a_job_ends_at_the_instant_at_which_its_last_computation_ends() {
+        let objects = one_task(vec![Instruction::Compute { bcet: Nanos(3), wcet: Nanos(3) }], 0);
+        let mut state = objects.initial();
+        let mut time = Ns.initial(&objects, &state);
+        let mut take = |action, time: &mut NsState| {
+            let step = Step { context: 0, action };
+            assert!(Ns.permits(time, step), "{action:?}");
+            let after = objects.apply(&state, step).0;
+            Ns.follow(&objects, &state, &after, step, time);
+            state = after;
+        };
+        let idle = objects.initial();
+        for step in [TimeStep::Arrive { context: 0, jitter: Nanos(0) }, TimeStep::Release(0)] {
+            Ns.apply(&objects, &idle, &mut time, step, None);
+        }
+        take(Action::Wake, &mut time);
+        assert!(!Ns.permits(&time, Step { context: 0, action: Action::Compute }), "it has not begun");
+        Ns.apply(&objects, &idle, &mut time, TimeStep::Begin { context: 0, execution: Nanos(3) }, Some(0));
+        Ns.apply(&objects, &idle, &mut time, TimeStep::Elapse(Nanos(3)), Some(0));
+        take(Action::Compute, &mut time);
+        take(Action::JobDone, &mut time);
+        assert_eq!(state.contexts[0].phase, Phase::Sleeping);
+    }
+
+    #[test]
+    fn no_job_is_lost_when_the_jitter_is_longer_than_the_period() {
+        let objects = one_task(vec![], 25);
+        let state = objects.initial();
+        let mut time = Ns.initial(&objects, &state);
+        for jitter in [25, 3] {
+            Ns.apply(&objects, &state, &mut time, TimeStep::Arrive { context: 0, jitter: Nanos(jitter) }, None);
+            Ns.apply(&objects, &state, &mut time, TimeStep::Elapse(Nanos(10)), None);
+        }
+        assert_eq!(time[0].releases, [Nanos(0), Nanos(5)], "the second job is released before the first");
+        Ns.apply(&objects, &state, &mut time, TimeStep::Release(0), None);
+        Ns.apply(&objects, &state, &mut time, TimeStep::Elapse(Nanos(5)), None);
+        assert!(Ns.due(&objects, &state, &time).contains(&TimeOffer::Release(0)));
+    }
+}

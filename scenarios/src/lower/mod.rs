@@ -1,0 +1,215 @@
+//! Lowering: from the shaped tree to the [`System`], with every check that needs more than one value.
+//!
+//! It never stops early: what is wrong is reported, left out, and the rest goes on. The system is of use only if
+//! nothing was reported.
+
+mod handles;
+mod names;
+mod objects;
+mod processes;
+mod program;
+mod tasks;
+
+pub use names::MAX_OF_A_KIND;
+
+use lacuna_model::system::{Budget, BufferId, Expectation, KernelBounds, SchedulingContext, System};
+use lacuna_model::units::Nanos;
+
+use self::handles::Uses;
+use self::names::Table;
+use crate::diagnostic::{Mistake, Report, quote};
+use crate::schema::{self, Space};
+use crate::shape::{Fields, Item, Payload, Shape};
+use crate::tree::{Span, Word};
+
+/// The system that a file says.
+pub(crate) fn system(root: &Fields, report: &mut Report<'_>) -> System {
+    if root.key("tasks").is_some() {
+        let tasks = tasks::system(root, report);
+        let mut lower = Lower::new(root, report);
+        return System { expect: lower.expect(), kernel_bounds: lower.kernel_bounds(), ..tasks };
+    }
+    Lower::new(root, report).system()
+}
+
+struct Lower<'l, 's> {
+    root: &'l Fields,
+    report: &'l mut Report<'s>,
+    domains: Table,
+    objects: Table,
+    groups: Table,
+    buffers: Table,
+    handles: Table,
+    processes: Table,
+    scheduling: Table,
+    /// Filled as programs are lowered, checked when all are.
+    uses: Uses,
+}
+
+/// The keys of a map, as declarations.
+fn keys<'f>(root: &'f Fields, field: &str) -> impl Iterator<Item = Word> + 'f {
+    root.map(field).iter().map(|(word, _)| word.clone())
+}
+
+/// The scenario's `name`.
+fn name(root: &Fields) -> String {
+    root.get("name").and_then(Item::text).unwrap_or_default().to_owned()
+}
+
+/// The scenario's `about`, free of control characters.
+fn about(root: &Fields, report: &mut Report<'_>) -> String {
+    let Some((item, text)) = root.get("about").and_then(|item| Some((item, item.text()?))) else {
+        return String::new();
+    };
+    if text.trim().is_empty() {
+        report.push(Mistake::new(&item.span, "`about` is empty").expected("a few words"));
+    } else if let Some(c) = text.chars().find(|c| c.is_control() && *c != '\n') {
+        let message = format!("`about` holds the control character {}", quote(c.encode_utf8(&mut [0; 4])));
+        report.push(Mistake::new(&item.span, message).expected("plain text"));
+    }
+    text.to_owned()
+}
+
+impl<'l, 's> Lower<'l, 's> {
+    fn new(root: &'l Fields, report: &'l mut Report<'s>) -> Self {
+        let mut table = |space, field: &str| {
+            let mut table = Table::declare(space, keys(root, field), report);
+            if root.get(field).is_some_and(|item| matches!(item.shape, Shape::Hole)) {
+                table.set_incomplete();
+            }
+            table
+        };
+        let objects = table(Space::Object, "objects");
+        let groups = table(Space::JobGroup, "job_groups");
+        let buffers = table(Space::Buffer, "buffers");
+        let processes = table(Space::Process, "processes");
+        let scheduling = table(Space::SchedulingContext, "scheduling_contexts");
+        let named = root
+            .list("domains")
+            .iter()
+            .filter_map(|item| item.text().map(|text| Word { span: item.span.clone(), text: text.to_owned() }));
+        let mut domains = Table::declare(Space::Domain, named, report);
+        let readable = root.get("domains").is_some_and(|item| matches!(item.shape, Shape::List(_)));
+        if !readable || root.list("domains").iter().any(|item| item.text().is_none()) {
+            domains.set_incomplete();
+        }
+        let handles = handles::declare(root, &buffers, report);
+        Self { root, report, domains, objects, groups, buffers, handles, processes, scheduling, uses: Uses::default() }
+    }
+
+    fn error(&mut self, span: &Span, message: impl Into<String>, expected: impl Into<String>) {
+        self.report.push(Mistake::new(span, message).expected(expected));
+    }
+
+    /// The id of a referred name.
+    fn id(&mut self, space: Space, item: Option<&Item>) -> Option<u8> {
+        let item = item?;
+        let table = match space {
+            Space::Domain => &self.domains,
+            Space::Object => &self.objects,
+            Space::JobGroup => &self.groups,
+            Space::Buffer => &self.buffers,
+            Space::Handle => &self.handles,
+            Space::Process => &self.processes,
+            Space::SchedulingContext => &self.scheduling,
+            Space::Scenario | Space::Context | Space::Profile | Space::Task => return None,
+        };
+        table.resolve(space, item.text()?, &item.span, self.report)
+    }
+
+    fn system(mut self) -> System {
+        let root = self.root;
+        let name = name(root);
+        let about = about(root, self.report);
+        let objects = root.map("objects").iter().map(|(word, item)| self.object(word, item)).collect();
+        let job_groups: Vec<_> =
+            root.map("job_groups").iter().map(|(word, item)| objects::job_group(word, item)).collect();
+        let buffers = root.map("buffers").iter().map(|(word, item)| self.buffer(word, item)).collect();
+        let scheduling_contexts =
+            root.map("scheduling_contexts").iter().map(|(word, item)| self.scheduling_context(word, item)).collect();
+        let processes = self.processes();
+        let system = System {
+            name,
+            about,
+            domains: self.domains.texts().map(str::to_owned).collect(),
+            objects,
+            job_groups,
+            buffers,
+            handles: self.handles.texts().map(str::to_owned).collect(),
+            processes,
+            scheduling_contexts,
+            kernel_bounds: self.kernel_bounds(),
+            process_table: 0,
+            expect: self.expect(),
+        };
+        self.check_creation(&system);
+        let process_table = self.process_table(&system);
+        System { process_table, ..system }
+    }
+
+    fn scheduling_context(&mut self, word: &Word, item: &Item) -> SchedulingContext {
+        let fields = item.record();
+        let budget = fields.and_then(|fields| match (fields.key("budget"), fields.key("period")) {
+            (Some(_), Some(_)) => {
+                let (amount, period) = (fields.duration("budget")?, fields.duration("period")?);
+                if amount > period {
+                    let span = fields.get("budget").map_or(&fields.head, |item| &item.span).clone();
+                    self.error(&span, format!("the budget is larger than its period, {period}"), "at most the period");
+                }
+                Some(Budget { amount, period })
+            }
+            (Some(key), None) => {
+                self.error(key, "there is a `budget` and no `period`", "both or none");
+                None
+            }
+            (None, Some(key)) => {
+                self.error(key, "there is a `period` and no `budget`", "both or none");
+                None
+            }
+            (None, None) => None,
+        });
+        let priority = fields.and_then(|fields| fields.integer("priority")).and_then(|p| u32::try_from(p).ok());
+        SchedulingContext { name: word.text.clone(), priority: priority.unwrap_or(0), budget }
+    }
+
+    fn kernel_bounds(&mut self) -> KernelBounds {
+        let bound = |name| self.root.record("kernel_bounds").and_then(|fields| fields.duration(name));
+        KernelBounds { spawn: bound("spawn").unwrap_or(Nanos(0)), kill_group: bound("kill_group").unwrap_or(Nanos(0)) }
+    }
+
+    fn expect(&mut self) -> Vec<(String, Expectation)> {
+        let mut expect = Vec::new();
+        for (profile, item) in self.root.map("expect") {
+            if !schema::profiles().any(|known| known == profile.text) {
+                let mistake = Mistake::new(&profile.span, format!("no profile is called {}", quote(&profile.text)));
+                let mistake = mistake.expected(schema::list_of(schema::profiles()));
+                self.report.push(mistake.nearest(&profile.text, schema::profiles()));
+            }
+            match item.chosen() {
+                Some(("Holds", _)) => expect.push((profile.text.clone(), Expectation::Holds)),
+                Some((_, Payload::One(list))) => {
+                    let mut ids = Vec::new();
+                    for item in list.list() {
+                        let Shape::Guarantee(id) = item.shape else { continue };
+                        if ids.contains(&id) {
+                            self.error(&item.span, "this guarantee is here twice", "every guarantee once");
+                        } else {
+                            ids.push(id);
+                        }
+                    }
+                    if matches!(&list.shape, Shape::List(items) if items.is_empty()) {
+                        self.error(&list.span, "nothing is expected to fail", "`Holds`, or at least one guarantee");
+                    }
+                    expect.push((profile.text.clone(), Expectation::Fails(ids)));
+                }
+                _ => {}
+            }
+        }
+        expect
+    }
+
+    /// The id of the buffer of an item.
+    fn buffer_id(&mut self, item: &Item) -> Option<BufferId> {
+        self.id(Space::Buffer, Some(item)).map(BufferId)
+    }
+}

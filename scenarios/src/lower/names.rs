@@ -1,0 +1,82 @@
+//! Names: what is declared, and what a reference means.
+
+use std::collections::HashMap;
+
+use lacuna_model::system::MAX_HANDLES;
+
+use crate::diagnostic::{Mistake, Report, quote};
+use crate::schema::{Space, article};
+use crate::tree::{Span, Word};
+
+/// How many of a kind there may be: ids are one byte, with a few to spare.
+pub const MAX_OF_A_KIND: usize = 250;
+
+/// The names of one space, in order; their places are their ids.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    names: Vec<Word>,
+    index: HashMap<String, u8>,
+    /// Some declaration was unreadable: an unknown name may be its.
+    incomplete: bool,
+}
+
+impl Table {
+    /// Declares these; too many and repeated ones are mistakes.
+    pub(crate) fn declare(space: Space, words: impl IntoIterator<Item = Word>, report: &mut Report<'_>) -> Self {
+        let mut table = Self::default();
+        let max = if space == Space::Handle { MAX_HANDLES } else { MAX_OF_A_KIND };
+        for word in words {
+            if let Some(first) = table.get(&word.text) {
+                let first = table.names[usize::from(first)].span.start;
+                let mistake = Mistake::new(&word.span, format!("{} is declared twice, first", quote(&word.text)));
+                report.push(mistake.seen_at(first).expected("every name once"));
+                continue;
+            }
+            match u8::try_from(table.names.len()) {
+                Ok(id) if table.names.len() < max => {
+                    table.index.insert(word.text.clone(), id);
+                    table.names.push(word);
+                }
+                _ => {
+                    let message = format!("this {} is one too many", space.noun());
+                    report.push(Mistake::new(&word.span, message).expected(format!("at most {max}")));
+                    table.incomplete = true;
+                    break;
+                }
+            }
+        }
+        table
+    }
+
+    /// From now on unknown names of this space are not reported.
+    pub(crate) fn set_incomplete(&mut self) {
+        self.incomplete = true;
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<u8> {
+        self.index.get(name).copied()
+    }
+
+    pub(crate) fn word(&self, id: u8) -> Option<&Word> {
+        self.names.get(usize::from(id))
+    }
+
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|word| word.text.as_str())
+    }
+
+    /// The id of a name, or a mistake.
+    pub(crate) fn resolve(&self, space: Space, name: &str, span: &Span, report: &mut Report<'_>) -> Option<u8> {
+        let found = self.get(name);
+        if found.is_none() && !self.incomplete && !report.is_full() {
+            let mistake = Mistake::new(span, format!("no {} is called {}", space.noun(), quote(name)));
+            let expected = match self.names.len() {
+                0 => format!("the name of {}, of which none is declared", article(space.noun())),
+                1..=8 => crate::schema::list_of(self.texts()),
+                _ => format!("the name of {}", article(space.noun())),
+            };
+            report.push(mistake.expected(expected).nearest(name, self.texts()));
+        }
+        found
+    }
+}

@@ -1,0 +1,206 @@
+//! One timed run: Objects × a policy × nanoseconds, with a [`Resolver`] for whatever is left open, up to a horizon.
+//!
+//! The run covers the half-open interval from 0 to the horizon. Nothing arrives or is dispatched at the horizon itself;
+//! a step whose execution is complete there still ends, for its execution lies before it.
+//!
+//! # Invariants
+//! - Every label taken is one that the relation offered: a run is a path.
+//! - Nothing is unbounded: labels at one instant, labels of a run and labels kept all have limits, each reported.
+
+use lacuna_model::objects::{Action, Objects};
+use lacuna_model::relation::{Label, Offer, Relation, StateOf};
+use lacuna_model::sched::Sched;
+use lacuna_model::time::{Ns, TimeStep};
+use lacuna_model::units::Nanos;
+
+use crate::log::{Log, Record};
+use crate::resolver::Resolver;
+use crate::statistics::{Collector, Summary};
+
+/// How far, and how much of it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// How long is simulated.
+    pub horizon: Nanos,
+    /// How many labels may be taken at one instant before that counts as no progress.
+    pub labels_at_an_instant: u32,
+    /// How many labels may be taken in all.
+    pub labels: u64,
+    /// How many labels the log keeps.
+    pub kept: usize,
+}
+
+impl Options {
+    /// This horizon, and limits that no sensible scenario reaches.
+    pub fn new(horizon: Nanos) -> Self {
+        Self { horizon, labels_at_an_instant: 100_000, labels: 1_000_000_000, kept: 1 << 20 }
+    }
+
+    /// Keeps no more than so many labels.
+    #[must_use]
+    pub fn keep(mut self, kept: usize) -> Self {
+        self.kept = kept;
+        self
+    }
+}
+
+/// What a run leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// What was counted.
+    pub summary: Summary,
+    /// What happened, as far as it was kept.
+    pub log: Log,
+}
+
+/// Why a run came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SimulationError {
+    /// Steps without end, and no time passes.
+    #[error("`{context}` goes on and on at {at} while no time passes")]
+    Zeno {
+        /// The context that took the last step.
+        context: String,
+        /// When, from the start.
+        at: Nanos,
+    },
+    /// The run is too long.
+    #[error("more than {limit} labels by {at}; a nearer horizon ends before that")]
+    TooLong {
+        /// The limit.
+        limit: u64,
+        /// When it was reached, from the start.
+        at: Nanos,
+    },
+    /// The resolver chose what was not possible.
+    #[error("the resolver chose a label at {at} that was not offered")]
+    NotOffered {
+        /// When, from the start.
+        at: Nanos,
+    },
+}
+
+/// Simulates the objects under a policy, to the horizon.
+///
+/// # Errors
+/// See [`SimulationError`].
+pub fn simulate<S: Sched>(
+    objects: &Objects,
+    policy: S,
+    resolver: &mut (impl Resolver + ?Sized),
+    options: &Options,
+) -> Result<Run, SimulationError> {
+    let mut simulation = Simulation::new(objects, policy, *options);
+    while simulation.step(resolver)?.is_some() {}
+    Ok(simulation.finish())
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Simulation<'a, S: Sched> {
+    relation: Relation<'a, S, Ns>,
+    state: StateOf<S, Ns>,
+    options: Options,
+    now: Nanos,
+    taken_now: u32,
+    taken: u64,
+    quiescent_at: Option<Nanos>,
+    collector: Collector<'a>,
+    log: Log,
+}
+
+impl<'a, S: Sched> Simulation<'a, S> {
+    /// About to take its first step.
+    pub fn new(objects: &'a Objects, policy: S, options: Options) -> Self {
+        let relation = Relation::new(objects, policy, Ns);
+        let state = relation.initial();
+        Self {
+            collector: Collector::new(objects, &state.objects),
+            log: Log::new(options.kept, options.horizon),
+            now: Nanos(0),
+            taken_now: 0,
+            taken: 0,
+            quiescent_at: None,
+            relation,
+            state,
+            options,
+        }
+    }
+
+    /// Where it is.
+    pub fn state(&self) -> &StateOf<S, Ns> {
+        &self.state
+    }
+
+    /// How much time has passed.
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// Takes one step; none, if the horizon is reached, or nothing is ever going to happen any more.
+    ///
+    /// # Errors
+    /// See [`SimulationError`].
+    pub fn step(&mut self, resolver: &mut (impl Resolver + ?Sized)) -> Result<Option<Record>, SimulationError> {
+        let offers = self.relation.offers(&self.state);
+        if offers.is_empty() {
+            self.quiescent_at = Some(self.now);
+            return Ok(None);
+        }
+        if self.now >= self.options.horizon && !offers.iter().all(is_complete) {
+            return Ok(None);
+        }
+        let mut label = resolver.resolve(&offers);
+        if !offers.iter().any(|offer| offer.admits(label)) {
+            return Err(SimulationError::NotOffered { at: self.now });
+        }
+        if self.taken == self.options.labels {
+            return Err(SimulationError::TooLong { limit: self.options.labels, at: self.now });
+        }
+        self.taken += 1;
+        let at = self.now;
+        if let Label::Time(TimeStep::Elapse(duration)) = &mut label {
+            duration.0 = duration.0.min(self.options.horizon.0 - at.0);
+            self.now.0 += duration.0;
+            self.taken_now = 0;
+        } else if self.taken_now == self.options.labels_at_an_instant {
+            return Err(SimulationError::Zeno { context: self.culprit(label), at });
+        } else {
+            self.taken_now += 1;
+        }
+        let attack = is_attack(&offers);
+        let outcome = self.relation.apply(&mut self.state, label);
+        let running = self.relation.sched().running(&self.state.sched);
+        let record = Record { at, label, outcome, running };
+        self.log.push(record);
+        self.collector.observe(&self.state.objects, label, outcome, attack, self.now);
+        Ok(Some(record))
+    }
+
+    /// Whose label it is that goes on and on.
+    fn culprit(&self, label: Label) -> String {
+        let context = match label {
+            Label::Object(step) => Some(step.context),
+            Label::Time(TimeStep::Arrive { context, .. } | TimeStep::Release(context)) => Some(context),
+            _ => self.relation.sched().running(&self.state.sched),
+        };
+        let name = |context| self.relation.objects().context_name(&self.state.objects, context);
+        context.map_or_else(|| "core 0".into(), name)
+    }
+
+    /// What it has come to.
+    pub fn finish(self) -> Run {
+        Run { summary: self.collector.finish(self.options.horizon, self.quiescent_at), log: self.log }
+    }
+}
+
+/// Is it a step of a running context, whose execution is complete?
+fn is_complete(offer: &Offer) -> bool {
+    matches!(offer, Offer::Object(step) if !step.action.is_by_the_kernel())
+}
+
+/// Are these what an adversary may do? It may always give up, and nothing else can be offered together with that.
+fn is_attack(offers: &[Offer]) -> bool {
+    offers.iter().any(|offer| matches!(offer, Offer::Object(step) if step.action == Action::GiveUp))
+}

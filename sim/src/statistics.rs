@@ -1,0 +1,368 @@
+//! What is counted of a run: jobs of tasks, kills of groups, creations of processes. Every number is exact: values are
+//! kept with how often each was seen, so that a maximum, a quantile or a verdict is never an estimate.
+//!
+//! **Jobs.** Job k of a task arrives k periods after the first; its deadline is relative to its arrival, and its response
+//! runs from arrival to end. A job that is unfinished when its deadline has passed is missed, whether it ends later, is
+//! killed later, or is still there at the horizon. One whose process ends before its deadline is abandoned, not missed.
+
+use std::collections::BTreeMap;
+
+use lacuna_model::analysis::response_time::task_name;
+use lacuna_model::evidence::SimVerdict;
+use lacuna_model::objects::{Action, ContextSlot, Objects, Outcome, Phase, State, Step};
+use lacuna_model::relation::Label;
+use lacuna_model::system::{GroupId, ProcessId, Task};
+use lacuna_model::time::TimeStep;
+use lacuna_model::units::Nanos;
+use serde::Serialize;
+
+/// Durations, each with how often it was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Durations {
+    counts: BTreeMap<Nanos, u64>,
+    total: u64,
+}
+
+/// The least, the middle, the 99th percentile and the greatest of some durations, in nanoseconds. The percentile p is the
+/// least value seen such that at least p % of all are at most it (nearest rank).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Quantiles {
+    /// Least.
+    pub min: u64,
+    /// Median.
+    pub p50: u64,
+    /// 99th percentile.
+    pub p99: u64,
+    /// Greatest.
+    pub max: u64,
+}
+
+impl Durations {
+    /// Adds one.
+    pub fn add(&mut self, duration: Nanos) {
+        *self.counts.entry(duration).or_default() += 1;
+        self.total += 1;
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.total
+    }
+
+    /// The greatest.
+    pub fn max(&self) -> Option<Nanos> {
+        self.counts.last_key_value().map(|(duration, _)| *duration)
+    }
+
+    /// The nearest-rank percentile.
+    pub fn percentile(&self, percent: u8) -> Option<Nanos> {
+        let rank = (u128::from(self.total) * u128::from(percent)).div_ceil(100).max(1);
+        let mut seen = 0u128;
+        let at = self.counts.iter().find(|(_, count)| {
+            seen += u128::from(**count);
+            seen >= rank
+        });
+        at.map(|(duration, _)| *duration)
+    }
+
+    /// The four that are reported; nothing, if there is no duration.
+    pub fn quantiles(&self) -> Option<Quantiles> {
+        Some(Quantiles {
+            min: self.counts.first_key_value()?.0.0,
+            p50: self.percentile(50)?.0,
+            p99: self.percentile(99)?.0,
+            max: self.max()?.0,
+        })
+    }
+}
+
+/// What a run says, as it is printed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Of each task, in the file's order.
+    pub contexts: Vec<ContextSummary>,
+    /// Of each job group that was killed, from the beginning of the kill until it returned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kills: Vec<OperationSummary>,
+    /// Of each process that was created, from the beginning of its creation until its program runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spawns: Vec<OperationSummary>,
+    /// How long was simulated, in nanoseconds.
+    pub horizon_ns: u64,
+    /// If nothing was ever going to happen any more: since when, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiescent_at_ns: Option<u64>,
+}
+
+/// What a run says of one task; of all its instances, where there are several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContextSummary {
+    /// Its name.
+    pub name: String,
+    /// How many jobs arrived before the horizon.
+    pub jobs: u64,
+    /// How many of them missed their deadline.
+    pub missed: u64,
+    /// How many of them ended.
+    pub finished: u64,
+    /// How many of them were still within their deadline when their process ended.
+    pub abandoned: u64,
+    /// The relative deadline, in nanoseconds.
+    pub deadline_ns: u64,
+    /// Response times of the jobs that ended, from arrival, in nanoseconds.
+    pub response_ns: Option<Quantiles>,
+    /// The verdict on G18; the first miss is reported by its number and its arrival.
+    #[serde(flatten)]
+    pub verdict: SimVerdict,
+}
+
+/// What a run says of a kernel operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OperationSummary {
+    /// On what.
+    pub name: String,
+    /// How often.
+    pub count: u64,
+    /// How long it took, in nanoseconds.
+    pub duration_ns: Option<Quantiles>,
+}
+
+/// Counts of one declared task.
+#[derive(Debug, Clone)]
+struct Jobs {
+    name: String,
+    task: Task,
+    arrived: u64,
+    abandoned: u64,
+    missed: u64,
+    first_miss: Option<(u64, Nanos)>,
+    responses: Durations,
+}
+
+/// What is under way in one entry of the context table.
+#[derive(Debug, Clone, Default)]
+struct Slot {
+    /// Index of its [`Jobs`].
+    task: Option<usize>,
+    first_arrival: u64,
+    arrived: u64,
+    finished: u64,
+    /// The next end of a job is of one that never arrived: an attacking job made a copy of itself.
+    copied: bool,
+    begun: Option<Nanos>,
+    kill: Option<(GroupId, Nanos)>,
+    creation: Option<(ProcessId, Nanos)>,
+}
+
+/// Counts what happens, label by label.
+#[derive(Debug)]
+pub(crate) struct Collector<'a> {
+    objects: &'a Objects,
+    jobs: Vec<Jobs>,
+    /// Of each declared process, of each of its contexts: the index of its [`Jobs`].
+    task_of: Vec<Vec<Option<usize>>>,
+    slots: Vec<Slot>,
+    kills: Vec<Durations>,
+    spawns: Vec<Durations>,
+}
+
+impl<'a> Collector<'a> {
+    pub(crate) fn new(objects: &'a Objects, initial: &State) -> Self {
+        let system = objects.system();
+        let mut jobs = Vec::new();
+        let mut task_of = Vec::new();
+        for process in &system.processes {
+            let mut of_process = Vec::new();
+            for context in &process.contexts {
+                of_process.push(context.task.map(|_| jobs.len()));
+                jobs.extend(context.task.map(|task| Jobs {
+                    name: task_name(system, process, &context.name),
+                    task,
+                    arrived: 0,
+                    abandoned: 0,
+                    missed: 0,
+                    first_miss: None,
+                    responses: Durations::default(),
+                }));
+            }
+            task_of.push(of_process);
+        }
+        Self {
+            objects,
+            jobs,
+            task_of,
+            slots: vec![Slot::default(); initial.contexts.len()],
+            kills: vec![Durations::default(); system.job_groups.len()],
+            spawns: vec![Durations::default(); system.processes.len()],
+        }
+    }
+
+    /// A label has been taken at `now`.
+    pub(crate) fn observe(&mut self, after: &State, label: Label, outcome: Option<Outcome>, attack: bool, now: Nanos) {
+        match label {
+            Label::Time(TimeStep::Arrive { context, .. }) => self.arrive(after, context, now),
+            Label::Time(TimeStep::Begin { context, .. }) => self.slots[usize::from(context)].begun = Some(now),
+            Label::Object(step) => self.step(after, step, outcome, attack, now),
+            _ => {}
+        }
+    }
+
+    fn arrive(&mut self, state: &State, context: ContextSlot, now: Nanos) {
+        let process = state.processes[usize::from(self.objects.process_of(context))].instance_of;
+        let index = self.objects.index_in_process(context);
+        let Some(task) = self.task_of[process.index()].get(index).copied().flatten() else { return };
+        let slot = &mut self.slots[usize::from(context)];
+        if slot.arrived == 0 {
+            slot.task = Some(task);
+            slot.first_arrival = now.0;
+        }
+        slot.arrived += 1;
+        self.jobs[task].arrived += 1;
+    }
+
+    fn step(&mut self, after: &State, step: Step, outcome: Option<Outcome>, attack: bool, now: Nanos) {
+        let at = usize::from(step.context);
+        let since = self.slots[at].begun.take().unwrap_or(now);
+        let lasted = |since: Nanos| Nanos(now.0 - since.0);
+        match (step.action, outcome) {
+            (Action::JobDone, _) => self.end_job(at, now),
+            (Action::Kill(group), _) => match after.contexts[at].phase {
+                Phase::Walking(_) => self.slots[at].kill = Some((group, since)),
+                _ => self.kills[group.index()].add(lasted(since)),
+            },
+            (Action::KillReturns(_), _) => {
+                if let Some((group, since)) = self.slots[at].kill.take() {
+                    self.kills[group.index()].add(lasted(since));
+                }
+            }
+            (Action::Fork(_), Some(Outcome::Created(child))) if attack => {
+                let copy = self.objects.contexts_of(child).start + self.objects.index_in_process(step.context);
+                self.slots[copy].copied = true;
+            }
+            (Action::Fork(id) | Action::Spawn(id), Some(Outcome::Created(child))) => {
+                let first = self.objects.contexts_of(child).start;
+                if after.contexts[first].phase == Phase::BeforeExec {
+                    self.slots[first].creation = Some((id, since));
+                } else {
+                    self.spawns[id.index()].add(lasted(since));
+                }
+            }
+            (Action::Exec(_), _) => {
+                if let Some((id, since)) = self.slots[at].creation.take() {
+                    self.spawns[id.index()].add(lasted(since));
+                }
+            }
+            _ => {}
+        }
+        if matches!(step.action, Action::End | Action::Exit | Action::Kill(_) | Action::KillMember(_)) {
+            for context in 0..after.contexts.len() {
+                if after.contexts[context].phase == Phase::Gone {
+                    let slot = std::mem::take(&mut self.slots[context]);
+                    self.close(&slot, |deadline| deadline < u128::from(now.0), Left::Ended);
+                }
+            }
+        }
+    }
+
+    fn end_job(&mut self, at: usize, now: Nanos) {
+        let slot = &mut self.slots[at];
+        if std::mem::take(&mut slot.copied) {
+            return;
+        }
+        let Some(jobs) = slot.task.and_then(|task| self.jobs.get_mut(task)) else { return };
+        let arrival = Nanos(slot.first_arrival + slot.finished * jobs.task.period.0);
+        let response = Nanos(now.0 - arrival.0);
+        jobs.responses.add(response);
+        if response > jobs.task.deadline {
+            jobs.miss(slot.finished, arrival);
+        }
+        slot.finished += 1;
+    }
+
+    /// No more jobs of this entry will end; those there are have missed if their deadlines have passed.
+    fn close(&mut self, slot: &Slot, passed: impl Fn(u128) -> bool, left: Left) {
+        let Some(jobs) = slot.task.and_then(|task| self.jobs.get_mut(task)) else { return };
+        for job in slot.finished..slot.arrived {
+            let arrival = Nanos(slot.first_arrival + job * jobs.task.period.0);
+            if passed(u128::from(arrival.0) + u128::from(jobs.task.deadline.0)) {
+                jobs.miss(job, arrival);
+            } else if left == Left::Ended {
+                jobs.abandoned += 1;
+            }
+        }
+    }
+
+    /// The run is over: whatever ends at all ends after the horizon.
+    pub(crate) fn finish(mut self, horizon: Nanos, quiescent_at: Option<Nanos>) -> Summary {
+        for slot in std::mem::take(&mut self.slots) {
+            self.close(&slot, |deadline| deadline <= u128::from(horizon.0), Left::UnderWay);
+        }
+        let system = self.objects.system();
+        let operations = |names: Vec<&String>, durations: Vec<Durations>| {
+            let both = names.into_iter().zip(durations).filter(|(_, durations)| durations.count() > 0);
+            both.map(|(name, durations)| OperationSummary {
+                name: name.clone(),
+                count: durations.count(),
+                duration_ns: durations.quantiles(),
+            })
+            .collect()
+        };
+        Summary {
+            contexts: self.jobs.into_iter().map(Jobs::summary).collect(),
+            kills: operations(system.job_groups.iter().map(|group| &group.name).collect(), self.kills),
+            spawns: operations(system.processes.iter().map(|process| &process.name).collect(), self.spawns),
+            horizon_ns: horizon.0,
+            quiescent_at_ns: quiescent_at.map(|at| at.0),
+        }
+    }
+}
+
+/// Why jobs are left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Their context has ended.
+    Ended,
+    /// The run is over.
+    UnderWay,
+}
+
+impl Jobs {
+    fn miss(&mut self, job: u64, arrival: Nanos) {
+        self.missed += 1;
+        self.first_miss.get_or_insert((job, arrival));
+    }
+
+    fn summary(self) -> ContextSummary {
+        ContextSummary {
+            name: self.name,
+            jobs: self.arrived,
+            missed: self.missed,
+            finished: self.responses.count(),
+            abandoned: self.abandoned,
+            deadline_ns: self.task.deadline.0,
+            response_ns: self.responses.quantiles(),
+            verdict: match self.first_miss {
+                None => SimVerdict::Held,
+                Some((job, arrival)) => SimVerdict::Missed { job, released_ns: arrival.0 },
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_were_seen() {
+        let mut durations = Durations::default();
+        assert_eq!(durations.quantiles(), None);
+        for value in (1..=200).rev() {
+            durations.add(Nanos(value));
+        }
+        assert_eq!(durations.quantiles(), Some(Quantiles { min: 1, p50: 100, p99: 198, max: 200 }));
+        let mut one = Durations::default();
+        one.add(Nanos(5));
+        assert_eq!(one.quantiles(), Some(Quantiles { min: 5, p50: 5, p99: 5, max: 5 }));
+    }
+}

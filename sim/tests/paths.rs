@@ -1,0 +1,127 @@
+//! A run is a path: each label is enabled in the state before it and gives the state after it, in the timed relation and,
+//! with the labels of scheduler and time left out, in the untimed one; every object state that a run comes to is one that
+//! a search of the untimed relation reaches.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::collections::{HashSet, VecDeque};
+
+use lacuna_model::objects::{Objects, Outcome, State};
+use lacuna_model::relation::{Label, Relation};
+use lacuna_model::time::Ns;
+use lacuna_model::units::Nanos;
+use lacuna_sim::policy::FixedPriority;
+use lacuna_sim::resolver::{Draw, Seeded};
+use lacuna_sim::simulation::{Options, Simulation, SimulationError, simulate};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+
+const HORIZON: Nanos = Nanos(60);
+const MOST_STATES: usize = 4_000;
+
+/// Every object state that is reachable; none, if there are too many.
+fn reached(objects: &Objects) -> Option<HashSet<State>> {
+    let mut seen = HashSet::from([objects.initial()]);
+    let mut queue = VecDeque::from([objects.initial()]);
+    let mut steps = Vec::new();
+    while let Some(state) = queue.pop_front() {
+        steps.clear();
+        objects.enabled(&state, &mut steps);
+        for step in &steps {
+            let after = objects.apply(&state, *step).0;
+            if seen.insert(after.clone()) {
+                queue.push_back(after);
+            }
+        }
+        if seen.len() > MOST_STATES {
+            return None;
+        }
+    }
+    Some(seen)
+}
+
+fn policy(objects: &Objects) -> FixedPriority {
+    FixedPriority::new(&objects.system().scheduling_contexts)
+}
+
+fn is_a_path(objects: &Objects, seed: u64, draw: Draw) -> Result<(), TestCaseError> {
+    let timed = Relation::new(objects, policy(objects), Ns);
+    let untimed = Relation::untimed(objects);
+    let mut erased = untimed.initial();
+    let mut resolver = Seeded::new(seed).executions(draw);
+    let mut simulation = Simulation::new(objects, policy(objects), Options::new(HORIZON));
+    let reached = reached(objects);
+    prop_assert_eq!(simulation.state(), &timed.initial());
+    loop {
+        let before = simulation.state().clone();
+        let Some(record) = simulation.step(&mut resolver).unwrap() else {
+            // Whoever stops early has nothing left to do, whatever the time.
+            let stuck = simulation.now() < HORIZON;
+            prop_assert!(!stuck || untimed.offers(&erased).is_empty());
+            break;
+        };
+        let mut after = before.clone();
+        prop_assert!(timed.is_enabled(&before, record.label), "{:?} is not enabled", record.label);
+        prop_assert_eq!(timed.apply(&mut after, record.label), record.outcome);
+        prop_assert_eq!(simulation.state(), &after);
+        if let Label::Object(_) = record.label {
+            prop_assert!(untimed.is_enabled(&erased, record.label), "{:?} is not enabled untimed", record.label);
+            prop_assert_eq!(untimed.apply(&mut erased, record.label), record.outcome);
+            let known = reached.as_ref().is_none_or(|reached| reached.contains(&erased.objects));
+            prop_assert!(known, "a search does not reach {:?}", erased.objects);
+        }
+        prop_assert_eq!(&erased.objects, &after.objects);
+    }
+    Ok(())
+}
+
+fn draws() -> impl Strategy<Value = Draw> {
+    prop_oneof![Just(Draw::Least), Just(Draw::Most), Just(Draw::Uniform)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_run_is_a_path(objects in support::random::objects(), seed: u64, draw in draws()) {
+        is_a_path(&objects, seed, draw)?;
+    }
+
+    #[test]
+    fn equal_seeds_give_equal_runs(objects in support::random::objects(), seed: u64) {
+        let run = || simulate(&objects, policy(&objects), &mut Seeded::new(seed), &Options::new(HORIZON));
+        let (one, other): (Result<_, SimulationError>, _) = (run(), run());
+        prop_assert_eq!(one.unwrap(), other.unwrap());
+    }
+}
+
+/// What the random systems are worth: every kind of step happens, most systems are searched completely.
+#[test]
+fn the_random_systems_do_everything() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let (mut actions, mut refused, mut complete) = (HashSet::new(), 0, 0);
+    const SYSTEMS: u64 = 400;
+    for seed in 0..SYSTEMS {
+        let objects = support::random::objects().new_tree(&mut runner).unwrap().current();
+        complete += u64::from(reached(&objects).is_some());
+        let run = simulate(&objects, policy(&objects), &mut Seeded::new(seed), &Options::new(HORIZON)).unwrap();
+        for record in run.log.records() {
+            if let Label::Object(step) = record.label {
+                actions.insert(step.action.name());
+                refused += u64::from(matches!(record.outcome, Some(Outcome::Refused(_))));
+            }
+        }
+    }
+    let mut missing: Vec<_> =
+        ["compute", "open", "set-flag", "close", "fork", "exec", "spawn", "detach", "exit", "end"]
+            .into_iter()
+            .chain(["wait", "time-out", "kill", "kill-member", "kill-returns", "send", "receive", "access", "allocate"])
+            .chain(["choose", "give-up", "job-done", "wake"])
+            .filter(|name| !actions.contains(name))
+            .collect();
+    missing.sort_unstable();
+    assert_eq!(missing, [""; 0], "steps that never happened");
+    assert!(refused > 100, "{refused} refusals");
+    assert!(complete * 10 > SYSTEMS * 8, "{complete} of {SYSTEMS} systems were searched completely");
+}

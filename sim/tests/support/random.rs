@@ -1,0 +1,146 @@
+//! Random systems: processes that spawn, fork, wait, kill, send, receive, choose and attack, some of them tasks, under
+//! scheduling contexts with and without budgets.
+
+use lacuna_model::objects::Objects;
+use lacuna_model::profile::Profile;
+use lacuna_model::system::{
+    Budget, Buffer, BufferId, Context, DomainId, GroupId, HandleId, Instruction, JobGroup, KernelBounds, Object,
+    ObjectClass, ObjectId, Overflow, Process, ProcessId, Right, SchedulingContext, SchedulingContextId, System, Task,
+};
+use lacuna_model::units::{Bytes, Nanos};
+use proptest::prelude::*;
+
+fn leaf(process: u8) -> BoxedStrategy<Instruction> {
+    let compute = (0u64..4, 0u64..4)
+        .prop_map(|(bcet, more)| Instruction::Compute { bcet: Nanos(bcet), wcet: Nanos(bcet + more) })
+        .boxed();
+    let child = process + 1;
+    let mut all = vec![
+        compute.clone(),
+        compute,
+        Just(Instruction::Open(HandleId(2))).boxed(),
+        Just(Instruction::Close(HandleId(2))).boxed(),
+        Just(Instruction::Detach).boxed(),
+        Just(Instruction::Exit).boxed(),
+        Just(Instruction::Kill(GroupId(0))).boxed(),
+        (0u8..2).prop_map(|buffer| Instruction::Send(BufferId(buffer))).boxed(),
+        (0u8..2).prop_map(|buffer| Instruction::Receive(BufferId(buffer))).boxed(),
+        (0u8..2).prop_map(|object| Instruction::Access { object: ObjectId(object), right: Right::Write }).boxed(),
+        Just(Instruction::Allocate(Bytes(3))).boxed(),
+        (0u8..3).prop_map(|depth| Instruction::Adversary { depth: Some(depth) }).boxed(),
+    ];
+    if child < 3 {
+        let pass = proptest::collection::vec((0u8..3).prop_map(HandleId), 0..2);
+        let spawn = pass.prop_map(move |pass| Instruction::Spawn { process: ProcessId(child), pass }).boxed();
+        let until = proptest::option::of(0u64..8);
+        let wait = until
+            .prop_map(move |until| Instruction::Wait { process: ProcessId(child), until: until.map(Nanos) })
+            .boxed();
+        all.extend([spawn.clone(), spawn, wait, Just(Instruction::Fork(ProcessId(child))).boxed()]);
+    }
+    proptest::strategy::Union::new(all).boxed()
+}
+
+fn program(process: u8) -> BoxedStrategy<Vec<Instruction>> {
+    let nested = leaf(process).prop_recursive(2, 8, 3, |inner| {
+        let list = proptest::collection::vec(inner, 0..3);
+        prop_oneof![
+            (1u32..3, list.clone()).prop_map(|(times, body)| Instruction::Loop { times: Some(times), body }),
+            list.clone().prop_map(|mut body| {
+                body.push(Instruction::Compute { bcet: Nanos(1), wcet: Nanos(2) });
+                Instruction::Loop { times: None, body }
+            }),
+            proptest::collection::vec(list, 1..3).prop_map(Instruction::Choose),
+        ]
+    });
+    proptest::collection::vec(nested, 0..4).boxed()
+}
+
+fn context(process: u8, index: u8) -> impl Strategy<Value = Context> {
+    let task = (1u64..12, 1u64..12, 0u64..3, 0u64..15).prop_map(|(period, deadline, offset, jitter)| Task {
+        period: Nanos(period),
+        deadline: Nanos(deadline),
+        offset: Nanos(offset),
+        jitter: Nanos(jitter),
+    });
+    let schedule = proptest::option::weighted(0.8, (0u8..3).prop_map(SchedulingContextId));
+    (schedule, program(process), proptest::option::weighted(0.25, task))
+        .prop_map(move |(schedule, program, task)| Context { name: format!("c{index}"), schedule, program, task })
+}
+
+fn process(index: u8) -> impl Strategy<Value = Process> {
+    let contexts = prop_oneof![
+        3 => context(index, 0).prop_map(|one| vec![one]),
+        1 => (context(index, 0), context(index, 1)).prop_map(|(one, other)| vec![one, other]),
+    ];
+    let group = proptest::option::of(Just(GroupId(0)));
+    (contexts, group).prop_map(move |(contexts, group)| Process {
+        name: format!("p{index}"),
+        domain: DomainId(0),
+        group: group.filter(|_| index > 0),
+        contexts,
+    })
+}
+
+fn buffer(name: &'static str) -> impl Strategy<Value = Buffer> {
+    let overflow = prop_oneof![Just(Overflow::Block), Just(Overflow::Refuse), Just(Overflow::Coalesce)];
+    (1u8..3, overflow).prop_map(move |(capacity, overflow)| Buffer {
+        name: name.into(),
+        capacity,
+        overflow,
+        send: vec![DomainId(0)],
+        receive: vec![DomainId(0)],
+    })
+}
+
+fn scheduling_contexts() -> impl Strategy<Value = Vec<SchedulingContext>> {
+    let budget =
+        (1u64..4, 0u64..6).prop_map(|(amount, more)| Budget { amount: Nanos(amount), period: Nanos(amount + more) });
+    let one = (0u32..3, proptest::option::of(budget));
+    proptest::collection::vec(one, 3).prop_map(|list| {
+        let named = (0..).zip(list);
+        named
+            .map(|(index, (priority, budget)): (u8, _)| SchedulingContext {
+                name: format!("s{index}"),
+                priority,
+                budget,
+            })
+            .collect()
+    })
+}
+
+pub(crate) fn system() -> impl Strategy<Value = System> {
+    let limits = (proptest::option::of(1u32..4), proptest::option::of(4u64..9));
+    let processes = (process(0), process(1), process(2));
+    let bounds = (0u64..3, 0u64..3);
+    ((buffer("b0"), buffer("b1")), limits, processes, scheduling_contexts(), bounds, 3u8..6).prop_map(
+        |(buffers, (count, memory), processes, scheduling_contexts, (spawn, kill_group), process_table)| System {
+            domains: vec!["one".into(), "other".into()],
+            objects: vec![
+                Object {
+                    name: "file".into(),
+                    class: ObjectClass::File,
+                    allow: vec![(DomainId(1), vec![Right::Write])],
+                },
+                Object { name: "net".into(), class: ObjectClass::Network, allow: vec![] },
+            ],
+            job_groups: vec![JobGroup { name: "job".into(), processes: count, memory: memory.map(Bytes) }],
+            buffers: vec![buffers.0, buffers.1],
+            handles: ["b0", "b1", "h"].map(String::from).to_vec(),
+            processes: vec![processes.0, processes.1, processes.2],
+            scheduling_contexts,
+            kernel_bounds: KernelBounds { spawn: Nanos(spawn), kill_group: Nanos(kill_group) },
+            process_table,
+            ..super::empty()
+        },
+    )
+}
+
+/// Under one of the named profiles, or one that walks through what it kills.
+pub(crate) fn objects() -> impl Strategy<Value = Objects> {
+    let walking = Profile { kill: lacuna_model::profile::Kill::Walk, ..Profile::linux() };
+    let reaping = Profile { tracking: lacuna_model::profile::Tracking::Subreaper, ..walking.clone() };
+    let profiles = [Profile::ideal(), Profile::linux(), Profile::linux_hardened(), walking, reaping];
+    (system(), proptest::sample::select(profiles.to_vec()))
+        .prop_filter_map("no program", |(system, profile)| Objects::new(&system, &profile).ok())
+}

@@ -1,0 +1,211 @@
+//! The command line: what may be typed, and nothing of what it does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lacuna_hosted::SetUp;
+use lacuna_model::guarantee::GuaranteeId;
+use lacuna_model::units::Nanos;
+
+/// A gap between what a kernel could guarantee and what this host does: proved, simulated, run, side by side.
+///
+/// Without a command: `lacuna gap ci-job`.
+///
+/// SCENARIO is a file (it contains a separator or a dot) or a name of the library (`lacuna scenarios`).
+///
+/// Exit status: 0 as the scenario expects; 1 refuted, missed, or got out; 2 the input is wrong; 3 the host cannot;
+/// 4 unknown or inconclusive; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "lacuna", version, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to print.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person.
+    Text,
+    /// One document, with a version.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check, analyse, simulate, run here, and print the gap.
+    Gap {
+        /// A file, or a name of the library.
+        #[arg(default_value = "ci-job")]
+        scenario: String,
+        #[command(flatten)]
+        host: HostOptions,
+    },
+    /// Explore every interleaving of the model.
+    Check {
+        /// A file, or a name of the library.
+        scenario: String,
+        /// Under this profile; may be given several times. Otherwise under each that has a name.
+        #[arg(long, value_name = "PROFILE")]
+        kernel: Vec<String>,
+        /// Only this guarantee; may be given several times.
+        #[arg(long, value_name = "ID", value_parser = guarantee)]
+        guarantee: Vec<GuaranteeId>,
+        /// Stop, as unknown, beyond so many states.
+        #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+        max_states: usize,
+        /// Serve stateright's Explorer page at this address instead (needs a build with `--features explore`).
+        #[arg(long, value_name = "ADDR")]
+        explore: Option<String>,
+    },
+    /// Bound the worst response of every task, on paper.
+    Analyse {
+        /// A file, or a name of the library.
+        scenario: String,
+    },
+    /// Let simulated time pass, once.
+    Simulate {
+        /// A file, or a name of the library.
+        scenario: String,
+        /// How much simulated time.
+        #[arg(long = "for", value_name = "TIME", value_parser = nanos, default_value = "10s")]
+        horizon: Nanos,
+        /// Under this profile.
+        #[arg(long, value_name = "PROFILE", default_value = "ideal")]
+        kernel: String,
+        /// Where choices start from.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
+        /// How long executions take within their declared intervals.
+        #[arg(long, value_enum, default_value_t = Execution::Worst)]
+        execution: Execution,
+        /// Write what happened, for a trace viewer.
+        #[arg(long, value_name = "FILE.json")]
+        trace: Option<PathBuf>,
+        /// Write a Gantt chart.
+        #[arg(long, value_name = "FILE.svg")]
+        gantt: Option<PathBuf>,
+    },
+    /// Run a scenario's plan and probes on this host.
+    Run {
+        /// A file, or a name of the library.
+        scenario: String,
+        #[command(flatten)]
+        host: HostOptions,
+    },
+    /// The steps that would be taken on this host; nothing is run.
+    Plan {
+        /// A file, or a name of the library.
+        scenario: String,
+        #[command(flatten)]
+        host: HostOptions,
+    },
+    /// Run a real command, confined, with evidence.
+    Exec(ExecOptions),
+    /// Attack this host's set-up: every probe, or those named.
+    Probe {
+        /// Probes, such as `G7.net.tcp`; all without.
+        ids: Vec<String>,
+        #[command(flatten)]
+        host: HostOptions,
+    },
+    /// Replay the trace by which the model refutes a guarantee, on this host, many times.
+    Replay {
+        /// A file, or a name of the library.
+        scenario: String,
+        /// How many times each way.
+        #[arg(long, value_name = "N", default_value_t = 4000)]
+        times: u32,
+    },
+    /// The library.
+    Scenarios,
+    /// Check that a file is a scenario; nothing is explored.
+    Validate {
+        /// The file, or a name of the library.
+        scenario: String,
+    },
+    /// Remove what a killed run left behind.
+    Clean,
+}
+
+/// How long executions take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Execution {
+    /// As long as they may.
+    Worst,
+    /// As short as they may.
+    Best,
+    /// Anything in between, by the seed.
+    Random,
+}
+
+/// What is used of this host.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct HostOptions {
+    /// How much of the host's means to use; without, tight for root and minimal otherwise.
+    #[arg(long, value_parser = set_up, value_name = "SETUP")]
+    pub setup: Option<SetUp>,
+}
+
+/// The options of `exec`.
+#[derive(Debug, Args)]
+pub struct ExecOptions {
+    #[command(flatten)]
+    pub host: HostOptions,
+    /// Give the command this directory to read, write and create in, by a name; the first is where it starts.
+    #[arg(long, value_name = "NAME=DIR", value_parser = binding)]
+    pub bind: Vec<(String, PathBuf)>,
+    /// Let it read and execute this directory or file, beside the system's own.
+    #[arg(long, value_name = "PATH")]
+    pub read: Vec<PathBuf>,
+    /// Kill it, whole, after this time.
+    #[arg(long, value_name = "TIME", value_parser = nanos)]
+    pub deadline: Option<Nanos>,
+    /// At most so many processes at once.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub processes: u32,
+    /// At most so much memory at once.
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub memory: Option<lacuna_model::units::Bytes>,
+    /// Start it only if this host can guarantee these: `G2,G4`.
+    #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = guarantee)]
+    pub require: Vec<GuaranteeId>,
+    /// The command and its arguments.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+fn guarantee(text: &str) -> Result<GuaranteeId, String> {
+    text.parse().map_err(|error: lacuna_model::guarantee::UnknownGuarantee| error.to_string())
+}
+
+fn nanos(text: &str) -> Result<Nanos, String> {
+    match Nanos::parse(text).map_err(|error| error.to_string())? {
+        Nanos(0) => Err("no time at all; give some, such as `10s`".into()),
+        time => Ok(time),
+    }
+}
+
+fn bytes(text: &str) -> Result<lacuna_model::units::Bytes, String> {
+    lacuna_model::units::Bytes::parse(text).map_err(|error| error.to_string())
+}
+
+fn set_up(text: &str) -> Result<SetUp, String> {
+    match text {
+        "minimal" => Ok(SetUp::Minimal),
+        "tight" => Ok(SetUp::Tight),
+        _ => Err("there are `minimal` (no privilege) and `tight` (all the privilege there is)".into()),
+    }
+}
+
+fn binding(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.into(), path.into())),
+        _ => Err("expected a name and a directory, such as `workdir=/srv/job/42`".into()),
+    }
+}

@@ -1,0 +1,107 @@
+//! `lacuna exec`: a real command, confined, with evidence. What the command writes goes where ours would; with `--format
+//! json` it goes to the standard error, and the one document to the standard output.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use lacuna_hosted::{Access, Cause, End, Input, Output, Plan, Policy, Status};
+use serde_json::json;
+
+use crate::cli::{ExecOptions, Format};
+use crate::exit::{Exit, Failure};
+use crate::host;
+use crate::print::document;
+
+/// Runs it.
+///
+/// # Errors
+/// If the host cannot give what is required, or the command cannot be started.
+pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
+    let facts = host::facts()?;
+    let policy = policy(options)?;
+    let plan = host::plan(host::set_up(options.host.setup, &facts), &policy, &facts)?;
+    plan.require(options.require.iter().copied()).map_err(Failure::host)?;
+
+    let Some((program, arguments)) = options.command.split_first() else {
+        return Err(Failure::input("no command"));
+    };
+    let mut command = plan.command(program).args(arguments).stdin(Input::Inherit).stderr(Output::Inherit);
+    command = match format {
+        Format::Text => command.stdout(Output::Inherit),
+        Format::Json => {
+            let error = io::stderr().as_fd().try_clone_to_owned().map_err(Failure::host)?;
+            command.stdout(Output::Descriptor(error))
+        }
+    };
+    if let Some((_, directory)) = options.bind.first() {
+        command = command.cwd(host::absolute(directory)?);
+    }
+    let job = command.spawn().map_err(|error| Failure::host(format!("cannot start the command: {error}")))?;
+    let end = job.wait_unless(interrupt).map_err(Failure::host)?;
+    match format {
+        Format::Json => document(json!({
+            "host": facts,
+            "command": options.command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>(),
+            "end": end,
+            "effective": end.effective(),
+            "unmet": plan.unmet(),
+        })),
+        Format::Text => print(&plan, &end),
+    }
+    Ok(match (end.cause, end.status) {
+        (Cause::Asked, _) => Exit::Interrupted,
+        // As a shell has it, and timeout(1) for the deadline.
+        (Cause::Deadline, _) => Exit::Command(124),
+        (_, Status::Exited(code)) => Exit::Command(u8::try_from(code).unwrap_or(u8::MAX)),
+        (_, Status::Signaled(signal)) => Exit::Command(128u8.saturating_add(u8::try_from(signal).unwrap_or(127))),
+    })
+}
+
+fn policy(options: &ExecOptions) -> Result<Policy, Failure> {
+    let mut policy = Policy::new().system().processes(options.processes);
+    for (_, directory) in &options.bind {
+        policy = policy.dir(host::absolute(directory)?, Access::ALL);
+    }
+    for path in &options.read {
+        policy = policy.dir(host::absolute(path)?, Access::READ | Access::EXECUTE);
+    }
+    if let Some(memory) = options.memory {
+        policy = policy.memory_bytes(memory.0);
+    }
+    if let Some(deadline) = options.deadline {
+        policy = policy.deadline(Duration::from_nanos(deadline.0));
+    }
+    Ok(policy)
+}
+
+/// The evidence, on the standard error, so that a pipe gets the command's output alone.
+fn print(plan: &Plan, end: &End) {
+    let how = match end.status {
+        Status::Exited(code) => format!("exit {code}"),
+        Status::Signaled(signal) => format!("signal {signal}"),
+    };
+    let why = match end.cause {
+        Cause::OwnAccord => "by itself",
+        Cause::Deadline => "killed at the deadline",
+        Cause::Asked => "killed, interrupted",
+        _ => "its supervision was ended from outside",
+    };
+    anstream::eprintln!(
+        "lacuna: {how}, {why}, after {:.1?}; {} left over, the last dead {:.1?} after the kill; nobody is left by {}",
+        end.run_duration,
+        match end.survivors {
+            0 => "nobody".into(),
+            1 => "1 process".into(),
+            more => format!("{more} processes"),
+        },
+        end.kill_duration,
+        json!(end.account).as_str().unwrap_or_default()
+    );
+    let applied: Vec<&str> = end.applied.iter().map(|id| id.name()).collect();
+    anstream::eprintln!("lacuna: applied {}", applied.join(", "));
+    for unmet in plan.unmet() {
+        anstream::eprintln!("lacuna: unmet {unmet}");
+    }
+}

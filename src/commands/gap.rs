@@ -1,0 +1,192 @@
+//! `lacuna gap`: first what got out, then what could not be tested, then the table, then requested against effective.
+
+use std::sync::atomic::AtomicBool;
+
+use lacuna_hosted::SetUp;
+use lacuna_hosted::probe::Row as ProbeRow;
+use lacuna_model::evidence::HostOutcome;
+use lacuna_model::system::System;
+use lacuna_model::units::Nanos;
+use serde_json::{Value, json};
+
+use crate::cli::Format;
+use crate::exit::{Exit, Failure};
+use crate::gap::{Agreement, BoundRow, Gap, Row, counts, gather};
+use crate::host;
+use crate::load::load;
+use crate::print::{document, line};
+
+/// Runs it.
+///
+/// # Errors
+/// If the scenario is wrong, or the host cannot.
+pub fn run(scenario: &str, set_up: Option<SetUp>, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
+    let loaded = load(scenario)?;
+    let system = &loaded.scenario.system;
+    let gap = gather(system, set_up, interrupt)?;
+    match format {
+        Format::Json => document(json_of(system, &gap)),
+        Format::Text => print(system, &gap),
+    }
+    Ok(gap.exit)
+}
+
+fn json_of(system: &System, gap: &Gap) -> Value {
+    let rows: Vec<Value> = gap
+        .rows
+        .iter()
+        .map(|row| {
+            let [ideal, host, plan] = &row.model;
+            json!({
+                "id": row.id,
+                "guarantee": row.id.short(),
+                "ideal": ideal,
+                "linux": host,
+                "plan": plan,
+                "sim": row.sim,
+                "measured": row.measured,
+                "agree": row.agree.name(),
+                "note": match &row.agree { Agreement::No(note) => Some(note), _ => None },
+                "bound": row.bound.as_ref().map(|bound| json!({
+                    "what": bound.what,
+                    "bound_ns": bound.bound,
+                    "sim_max_ns": bound.sim,
+                    "measured_max_ns": bound.measured.map(|(longest, _)| longest),
+                    "n": bound.measured.map(|(_, n)| n),
+                })),
+            })
+        })
+        .collect();
+    let states = |index: usize| {
+        let judged = &gap.judged[index];
+        json!({
+            "kernel": judged.profile,
+            "states": judged.report.states,
+            "complete": judged.report.end == lacuna_check::End::Complete,
+        })
+    };
+    json!({
+        "scenario": system.name,
+        "host": gap.facts,
+        "setup": gap.plan.set_up(),
+        "steps": gap.plan.steps().iter().map(|step| step.primitive).collect::<Vec<_>>(),
+        "unmet": gap.plan.unmet(),
+        "effective": gap.plan.effective(),
+        "model": { "ideal": states(0), "linux": states(1), "plan": states(2) },
+        "analysed": match &gap.analysed {
+            Ok(rows) => json!({ "contexts": rows.iter().map(super::analyse::json_of).collect::<Vec<_>>() }),
+            Err(why) => json!({ "unknown": why }),
+        },
+        "simulated": gap.run.summary,
+        "rows": rows,
+        "probes": gap.probes,
+        "as_expected": gap.exit == Exit::AsExpected,
+    })
+}
+
+fn print(system: &System, gap: &Gap) {
+    line(format_args!("{}   {}", system.name, system.about));
+    line(format_args!("host     {}", host::describe(&gap.facts)));
+    let count = |outcome: HostOutcome| counts(&gap.probes).get(outcome.name()).copied().unwrap_or(0);
+    line(format_args!("plan     {:<60} lacuna plan {}", super::plan::summary(&gap.plan), system.name));
+    line(format_args!(
+        "attacks  {} probes: {} enforced, {} got out, {} could not be tested",
+        gap.probes.len(),
+        count(HostOutcome::Enforced),
+        gap.probes.iter().filter(|row| row.outcome.got_out()).count(),
+        gap.probes.len() - count(HostOutcome::Enforced) - gap.probes.iter().filter(|row| row.outcome.got_out()).count()
+    ));
+    print_probes(&gap.probes);
+
+    line(format_args!("\n{:24} {:-^34}   {:-^27}", "", " model ", " this host "));
+    line(format_args!("{:24} {:<12}{:<12}{:<12}{:<10}{:<22}agree", "", "ideal", "linux", "plan", "sim", "measured"));
+    let mut notes = Vec::new();
+    for row in &gap.rows {
+        print_row(row, &mut notes);
+    }
+    for (number, note) in (1..).zip(&notes) {
+        line(format_args!("[{number}] {note}"));
+    }
+    let judged = &gap.judged;
+    line(format_args!(
+        "\nmodel: {}, {} and {} states; a simulated run of {} with seed 0 proves nothing; `lacuna check {}` tells the stories",
+        judged[0].report.states,
+        judged[1].report.states,
+        judged[2].report.states,
+        Nanos(gap.run.summary.horizon_ns),
+        system.name
+    ));
+    if !gap.plan.unmet().is_empty() {
+        line(format_args!("\nREQUESTED AND NOT EFFECTIVE ({})", gap.plan.unmet().len()));
+        for unmet in gap.plan.unmet() {
+            line(format_args!("  {:<4}{:<12}{}", unmet.guarantee, unmet.part, unmet.why));
+            line(format_args!("  {:16}{}", "", unmet.remedy));
+        }
+    }
+}
+
+/// What got out and what could not be tested.
+pub fn print_probes(probes: &[ProbeRow]) {
+    let out: Vec<&ProbeRow> = probes.iter().filter(|row| row.outcome.got_out()).collect();
+    if !out.is_empty() {
+        line(format_args!("\nGOT OUT ({})", out.len()));
+    }
+    for row in out {
+        line(format_args!("  {:<28}{}: {} (control: {})", row.id, row.outcome.name(), row.evidence, row.control));
+        line(format_args!("  {:<28}again: {}   fix: {}", "", row.again, row.fix.unwrap_or("none is known")));
+    }
+    let untested: Vec<&ProbeRow> =
+        probes.iter().filter(|row| !row.outcome.got_out() && row.outcome != HostOutcome::Enforced).collect();
+    if !untested.is_empty() {
+        line(format_args!("\nCOULD NOT TEST ({})", untested.len()));
+    }
+    for row in untested {
+        line(format_args!("  {:<28}{}: {} (control: {})", row.id, row.outcome.name(), row.evidence, row.control));
+    }
+}
+
+fn print_row(row: &Row, notes: &mut Vec<String>) {
+    let [ideal, linux, plan] = &row.model;
+    let mut agree = row.agree.name().to_owned();
+    if let Agreement::No(note) = &row.agree {
+        notes.push(note.clone());
+        agree = format!("{agree}  [{}]", notes.len());
+    }
+    line(format_args!(
+        "{:<4}{:<20} {ideal:<12}{linux:<12}{plan:<12}{:<10}{:<22}{agree}",
+        row.id,
+        row.id.short(),
+        row.sim,
+        row.measured
+    ));
+    if let Some(BoundRow { what, bound, sim, measured }) = &row.bound {
+        let show = |time: &Option<Nanos>| time.map_or("none".into(), round);
+        let (host, n) = measured
+            .map_or(("-".into(), String::new()), |(longest, n)| (format!("max {}", round(longest)), format!("n={n}")));
+        line(format_args!(
+            "{:4}{what:<20} {:<12}{:<12}{:<12}{:<10}{host:<22}{n}",
+            "",
+            show(bound),
+            "",
+            show(bound),
+            sim.map_or("-".into(), round)
+        ));
+    }
+}
+
+/// Three digits are enough for a table; the JSON has them all.
+fn round(time: Nanos) -> String {
+    let ns = time.0;
+    let (unit, scale) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => ("us", 1_000),
+        1_000_000..1_000_000_000 => ("ms", 1_000_000),
+        _ => ("s", 1_000_000_000),
+    };
+    let tenths = ns / (scale / 10);
+    if tenths >= 100 || tenths.is_multiple_of(10) {
+        format!("{} {unit}", ns.div_ceil(scale))
+    } else {
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    }
+}

@@ -1,0 +1,13 @@
+//! One file a command. Each does its work with the libraries, and prints.
+
+pub mod analyse;
+pub mod check;
+pub mod clean;
+pub mod exec;
+pub mod gap;
+pub mod plan;
+pub mod replay;
+pub mod run;
+pub mod scenarios;
+pub mod simulate;
+pub mod validate;

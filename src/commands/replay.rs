@@ -1,0 +1,164 @@
+//! `lacuna replay`: the traces by which the model of this host, unprotected, refutes guarantees, made into real calls and
+//! run many times; beside each workaround.
+
+use lacuna_check::Limits;
+use lacuna_hosted::SetUp;
+use lacuna_hosted::measure::MeasureError;
+use lacuna_hosted::replay::{Calls, Measured, ReplayError, Script};
+use lacuna_model::evidence::ModelVerdict;
+use lacuna_model::guarantee::{GuaranteeId, safety};
+use lacuna_model::trace::Trace;
+use serde_json::{Value, json};
+
+use super::check::{judge, story};
+use crate::cli::Format;
+use crate::exit::{Exit, Failure};
+use crate::host;
+use crate::load::load;
+use crate::print::{document, line, progress};
+
+/// One way of making the calls, and what came of it.
+#[derive(Debug)]
+enum Ran {
+    Measured(Measured),
+    NotTestableHere(String),
+}
+
+/// A guarantee that the model refutes, and its replay.
+#[derive(Debug)]
+struct Replayed {
+    ids: Vec<GuaranteeId>,
+    trace: Trace,
+    violation: String,
+    /// The calls, or why there are none.
+    calls: Result<Script, String>,
+    ran: Vec<(&'static str, Ran)>,
+}
+
+impl Replayed {
+    /// Was the violation seen the unprotected way, and by no means of prevention?
+    fn exit(&self) -> Exit {
+        let seen = |ran: &Ran| matches!(ran, Ran::Measured(measured) if measured.violations.hits > 0);
+        let prevented = |ran: &Ran| matches!(ran, Ran::Measured(measured) if measured.violations.hits == 0);
+        match self.ran.split_first() {
+            None => Exit::AsExpected,
+            Some((unprotected, _)) if !seen(&unprotected.1) => Exit::Unknown,
+            Some((_, ways)) if ways.iter().any(|(_, ran)| prevented(ran)) => Exit::AsExpected,
+            Some(_) => Exit::NotAsExpected,
+        }
+    }
+}
+
+/// Runs it. `times` counts spawned children; a tree of processes is killed a two-hundredth as often, and a bomb set off a
+/// four-hundredth as often, for each is many processes.
+///
+/// # Errors
+/// If the scenario is wrong, or this host cannot be measured at all.
+pub fn run(scenario: &str, times: u32, format: Format) -> Result<Exit, Failure> {
+    let loaded = load(scenario)?;
+    let system = &loaded.scenario.system;
+    let facts = host::facts()?;
+    let bare = host::plan(SetUp::Bare, &host::policy(system, &[]), &facts)?;
+    let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
+    let judged = judge(system, bare.effective(), &ids, &Limits::default())?;
+
+    let mut replays: Vec<Replayed> = Vec::new();
+    for checked in &judged.report.guarantees {
+        let ModelVerdict::Refuted { trace, violation } = &checked.verdict else { continue };
+        let calls = Script::from_trace(trace).map_err(|error| error.to_string());
+        // Two guarantees may be refuted by the same calls: they are run once.
+        let same = |known: &&mut Replayed| matches!((&known.calls, &calls), (Ok(a), Ok(b)) if a.calls == b.calls);
+        if let Some(known) = replays.iter_mut().find(same) {
+            known.ids.push(checked.id);
+            continue;
+        }
+        let (trace, violation) = (trace.clone(), violation.clone());
+        replays.push(Replayed { ids: vec![checked.id], trace, violation, calls, ran: Vec::new() });
+    }
+    for replay in &mut replays {
+        let Ok(script) = &replay.calls else { continue };
+        let n = match script.calls {
+            Calls::Handles(_) => times.max(1),
+            Calls::Killed(_) => (times / 200).max(1),
+            Calls::Multiplied { .. } => (times / 400).max(1),
+        };
+        for mode in script.modes() {
+            progress(format_args!("{} {}", replay.ids[0], mode.name()));
+            let ran = match script.run(mode, n) {
+                Ok(measured) => Ran::Measured(measured),
+                Err(ReplayError::Measure(error @ MeasureError::Unavailable { .. })) => {
+                    Ran::NotTestableHere(error.to_string())
+                }
+                Err(error) => return Err(Failure::host(error)),
+            };
+            replay.ran.push((mode.name(), ran));
+        }
+    }
+    let exit = replays.iter().fold(Exit::AsExpected, |exit, replay| exit.and(replay.exit()));
+    match format {
+        Format::Json => document(json!({
+            "scenario": system.name,
+            "host": facts,
+            "kernel": judged.profile,
+            "replays": replays.iter().map(json_of).collect::<Vec<Value>>(),
+        })),
+        Format::Text => {
+            line(format_args!("{}   {}", system.name, system.about));
+            line(format_args!("host     {}", host::describe(&facts)));
+            if replays.is_empty() {
+                line(format_args!("\nnothing to replay: the model of this host, unprotected, refutes nothing here"));
+            }
+            replays.iter().for_each(print);
+        }
+    }
+    Ok(exit)
+}
+
+fn json_of(replay: &Replayed) -> Value {
+    let modes: Vec<Value> = replay
+        .ran
+        .iter()
+        .map(|(mode, ran)| match ran {
+            Ran::Measured(measured) => json!({
+                "mode": mode,
+                "n": measured.violations.n,
+                "violations": measured.violations.hits,
+                "interval_95": measured.violations.wilson_95(),
+                "detail": measured.detail,
+            }),
+            Ran::NotTestableHere(why) => json!({ "mode": mode, "not_testable_here": why }),
+        })
+        .collect();
+    let mut value = json!({
+        "guarantees": replay.ids,
+        "violation": replay.violation,
+        "trace": replay.trace.events,
+        "modes": modes,
+    });
+    match &replay.calls {
+        Ok(script) => value["calls"] = json!(script.describe()),
+        Err(why) => value["not_replayable"] = json!(why),
+    }
+    value
+}
+
+fn print(replay: &Replayed) {
+    let ids: Vec<&str> = replay.ids.iter().map(|id| id.name()).collect();
+    line(format_args!("\n{} refuted by the model: {}", ids.join(" and "), replay.violation));
+    story(&replay.trace, "  ");
+    let script = match &replay.calls {
+        Ok(script) => script,
+        Err(why) => return line(format_args!("  not replayed: {why}")),
+    };
+    line(format_args!("  as calls"));
+    script.describe().iter().for_each(|role| line(format_args!("    {role}")));
+    script.left_out.iter().for_each(|step| line(format_args!("    without a call: {step}")));
+    let width = replay.ran.iter().map(|(mode, _)| mode.chars().count()).max().unwrap_or(0);
+    for (number, (mode, ran)) in replay.ran.iter().enumerate() {
+        let what = if number == 0 { "  unprotected" } else { "" };
+        match ran {
+            Ran::Measured(measured) => line(format_args!("  {mode:<width$}  {}{what}", measured.violations)),
+            Ran::NotTestableHere(why) => line(format_args!("  {mode:<width$}  not testable here: {why}")),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `lacuna run` and `lacuna probe`: this host under attack.
+
+use std::sync::atomic::AtomicBool;
+
+use lacuna_hosted::SetUp;
+use lacuna_hosted::probe::{self, Probe, Row};
+use lacuna_model::evidence::HostOutcome;
+use serde_json::json;
+
+use crate::cli::Format;
+use crate::exit::{Exit, Failure};
+use crate::gap::attack;
+use crate::host;
+use crate::load::load;
+use crate::print::{document, line};
+
+/// Attacks the set-up that a scenario's policy gets on this host, with every probe.
+///
+/// # Errors
+/// If the scenario is wrong, the host cannot, or somebody interrupts.
+pub fn scenario(
+    scenario: &str,
+    set_up: Option<SetUp>,
+    interrupt: &AtomicBool,
+    format: Format,
+) -> Result<Exit, Failure> {
+    let loaded = load(scenario)?;
+    let system = &loaded.scenario.system;
+    if host::confined(system).is_none() {
+        return Err(Failure::input(format!("`{}` confines nothing: no process has a job group", system.name)));
+    }
+    attacked(&host::policy(system, &[]), &probe::all(), set_up, interrupt, format)
+}
+
+/// Attacks the set-up that the policy of `ci-job` gets on this host, with the probes named, or all.
+///
+/// # Errors
+/// If a name is wrong, the host cannot, or somebody interrupts.
+pub fn probes(ids: &[String], set_up: Option<SetUp>, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
+    let mut probes = Vec::new();
+    for id in ids {
+        probes.push(probe::find(id).ok_or_else(|| unknown(id))?);
+    }
+    if ids.is_empty() {
+        probes = probe::all();
+    }
+    let loaded = load("ci-job")?;
+    attacked(&host::policy(&loaded.scenario.system, &[]), &probes, set_up, interrupt, format)
+}
+
+fn unknown(id: &str) -> Failure {
+    let near = probe::all().into_iter().map(|known| (strsim::damerau_levenshtein(known.id, id), known.id)).min();
+    let hint = near.map_or(String::new(), |(_, known)| format!(": did you mean `{known}`?"));
+    Failure::input(format!("there is no probe `{id}`{hint}"))
+}
+
+fn attacked(
+    policy: &lacuna_hosted::Policy,
+    probes: &[&'static Probe],
+    set_up: Option<SetUp>,
+    interrupt: &AtomicBool,
+    format: Format,
+) -> Result<Exit, Failure> {
+    let facts = host::facts()?;
+    let plan = host::plan(host::set_up(set_up, &facts), policy, &facts)?;
+    let rows = attack(&plan, probes, interrupt)?;
+    match format {
+        Format::Json => document(json!({
+            "host": facts,
+            "setup": plan.set_up(),
+            "effective": plan.effective(),
+            "rows": rows,
+        })),
+        Format::Text => {
+            line(format_args!("host     {}", host::describe(&facts)));
+            line(format_args!("plan     {}\n", super::plan::summary(&plan)));
+            rows.iter().for_each(print);
+        }
+    }
+    Ok(rows.iter().fold(Exit::AsExpected, |exit, row| {
+        exit.and(match row.outcome {
+            outcome if outcome.got_out() => Exit::NotAsExpected,
+            HostOutcome::Inconclusive => Exit::Unknown,
+            _ => Exit::AsExpected,
+        })
+    }))
+}
+
+fn print(row: &Row) {
+    let by = row.primitive.map_or(String::new(), |primitive| format!(" by {primitive}"));
+    line(format_args!("{:<26}{}{by}", row.id, row.outcome.name()));
+    line(format_args!("  {:<24}{}", "", row.evidence));
+    line(format_args!("  {:<24}control: {}", "", row.control));
+    if let Some(fix) = row.fix {
+        line(format_args!("  {:<24}fix: {fix}", ""));
+    }
+}

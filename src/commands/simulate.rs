@@ -1,0 +1,151 @@
+//! `lacuna simulate`: one timed run.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use lacuna_model::evidence::SimVerdict;
+use lacuna_model::objects::Objects;
+use lacuna_model::profile::Profile;
+use lacuna_model::system::System;
+use lacuna_model::units::Nanos;
+use lacuna_sim::export::{gantt, perfetto};
+use lacuna_sim::policy::FixedPriority;
+use lacuna_sim::resolver::{Draw, Seeded};
+use lacuna_sim::simulation::{Options, Run, simulate};
+use lacuna_sim::statistics::{OperationSummary, Quantiles};
+use lacuna_sim::timeline::Timeline;
+use serde_json::json;
+
+use crate::cli::{Execution, Format};
+use crate::exit::{Exit, Failure};
+use crate::load::load;
+use crate::print::{document, line};
+
+/// What `simulate` was asked.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The scenario.
+    pub scenario: &'a str,
+    /// How long.
+    pub horizon: Nanos,
+    /// Under which profile.
+    pub kernel: &'a str,
+    /// Where choices start from.
+    pub seed: u64,
+    /// How long executions take.
+    pub execution: Execution,
+    /// Where to write a trace.
+    pub trace: Option<PathBuf>,
+    /// Where to write a chart.
+    pub gantt: Option<PathBuf>,
+}
+
+/// One run of a system.
+///
+/// # Errors
+/// If the system has no semantics, or the run gets nowhere.
+pub fn once(system: &System, profile: &Profile, request: &Request<'_>) -> Result<(Objects, Run), Failure> {
+    let objects = Objects::new(system, profile).map_err(Failure::input)?;
+    let policy = FixedPriority::new(&system.scheduling_contexts);
+    let draw = match request.execution {
+        Execution::Worst => Draw::Most,
+        Execution::Best => Draw::Least,
+        Execution::Random => Draw::Uniform,
+    };
+    let mut resolver = Seeded::new(request.seed).executions(draw);
+    let run = simulate(&objects, policy, &mut resolver, &Options::new(request.horizon)).map_err(Failure::input)?;
+    Ok((objects, run))
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the scenario or the profile is wrong, or a file cannot be written.
+pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
+    let loaded = load(request.scenario)?;
+    let system = &loaded.scenario.system;
+    let profile = super::check::profile(request.kernel)?;
+    let (objects, run) = once(system, &profile, request)?;
+    if request.trace.is_some() || request.gantt.is_some() {
+        let timeline = Timeline::new(&objects, &run.log);
+        if let Some(path) = &request.trace {
+            write(path, |file| perfetto::write(&timeline, file))?;
+        }
+        if let Some(path) = &request.gantt {
+            write(path, |file| file.write_all(gantt::draw(&timeline, &system.name, None).as_bytes()))?;
+        }
+    }
+    match format {
+        Format::Json => {
+            let mut value = json!(run.summary);
+            value["scenario"] = json!(system.name);
+            value["kernel"] = json!(profile.name);
+            value["seed"] = json!(request.seed);
+            document(value);
+        }
+        Format::Text => print(system, &profile, request, &run),
+    }
+    let missed = run.summary.contexts.iter().any(|context| context.missed > 0);
+    Ok(if missed { Exit::NotAsExpected } else { Exit::AsExpected })
+}
+
+fn write(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Failure> {
+    let written = File::create(path).map(BufWriter::new).and_then(|mut file| {
+        content(&mut file)?;
+        file.flush()
+    });
+    written.map_err(|error| Failure::input(format!("cannot write `{}`: {error}", path.display())))
+}
+
+fn print(system: &System, profile: &Profile, request: &Request<'_>, run: &Run) {
+    line(format_args!("{}   {}", system.name, system.about));
+    line(format_args!(
+        "{} simulated under {}, fixed priorities, seed {}; one run, no proof\n",
+        Nanos(run.summary.horizon_ns),
+        profile.name,
+        request.seed
+    ));
+    let names = run.summary.contexts.iter().map(|context| context.name.as_str());
+    let operations = run.summary.kills.iter().chain(&run.summary.spawns).map(|operation| operation.name.as_str());
+    let width = names.chain(operations).map(|name| name.chars().count() + 6).max().unwrap_or(0).max(7);
+    line(format_args!(
+        "{:<width$} {:>8} {:>7}   {:>12} {:>12} {:>12} {:>12}",
+        "", "jobs", "missed", "min", "median", "p99", "max"
+    ));
+    for context in &run.summary.contexts {
+        let quantiles = quantiles(context.response_ns.as_ref());
+        let verdict = match &context.verdict {
+            SimVerdict::Held => "held".into(),
+            SimVerdict::Missed { job, released_ns } => {
+                format!("missed: first job {job}, which arrived at {}", Nanos(*released_ns))
+            }
+        };
+        line(format_args!(
+            "{:<width$} {:>8} {:>7}   {quantiles}   {verdict}",
+            context.name, context.jobs, context.missed
+        ));
+    }
+    let operation = |kind: &str, summary: &OperationSummary| {
+        let name = format!("{kind} {}", summary.name);
+        line(format_args!("{name:<width$} {:>8} {:>7}   {}", summary.count, "", quantiles_of(summary)));
+    };
+    run.summary.kills.iter().for_each(|summary| operation("kill", summary));
+    run.summary.spawns.iter().for_each(|summary| operation("spawn", summary));
+    if let Some(since) = run.summary.quiescent_at_ns {
+        line(format_args!("nothing happens after {}", Nanos(since)));
+    }
+}
+
+fn quantiles_of(summary: &OperationSummary) -> String {
+    quantiles(summary.duration_ns.as_ref())
+}
+
+fn quantiles(quantiles: Option<&Quantiles>) -> String {
+    match quantiles {
+        Some(Quantiles { min, p50, p99, max, .. }) => {
+            format!("{:>12} {:>12} {:>12} {:>12}", Nanos(*min), Nanos(*p50), Nanos(*p99), Nanos(*max))
+        }
+        None => format!("{:>12} {:>12} {:>12} {:>12}", "-", "-", "-", "-"),
+    }
+}

@@ -1,0 +1,345 @@
+//! The gap: for each guarantee what the model says under three profiles, what a simulated run saw, what this host did
+//! under attack, and whether the two agree.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lacuna_check::{Limits, Report};
+use lacuna_hosted::probe::{self, Row as ProbeRow};
+use lacuna_hosted::{Facts, Plan, SetUp};
+use lacuna_model::analysis::response_time::{Bound, operation_response};
+use lacuna_model::evidence::{AnalysisVerdict, HostOutcome, ModelVerdict, SimVerdict};
+use lacuna_model::guarantee::{GuaranteeId, Transition, safety};
+use lacuna_model::objects::Objects;
+use lacuna_model::profile::Profile;
+use lacuna_model::relation::Label;
+use lacuna_model::system::{Instruction, System};
+use lacuna_model::units::Nanos;
+use lacuna_sim::simulation::Run;
+
+use crate::cli::Execution;
+use crate::commands::analyse::{self, Row as Analysed};
+use crate::commands::check::{Judged, judge};
+use crate::commands::simulate;
+use crate::exit::{Exit, Failure};
+use crate::host;
+use crate::print::progress;
+
+/// How often each attack is made.
+const ROUNDS: u64 = 20;
+/// How many probes are begun before the interrupt is looked at again.
+const PROBES_AT_ONCE: usize = 4;
+
+/// Does the host do what the model of it says?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Agreement {
+    /// Both hold, or both do not.
+    Yes,
+    /// They contradict each other: how.
+    No(String),
+    /// One of them says nothing.
+    Open,
+}
+
+impl Agreement {
+    /// As printed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No(_) => "NO",
+            Self::Open => "-",
+        }
+    }
+}
+
+/// One guarantee, side by side.
+#[derive(Debug)]
+pub struct Row {
+    /// Which.
+    pub id: GuaranteeId,
+    /// Under the ideal profile, this host unprotected, and the plan.
+    pub model: [String; 3],
+    /// In the simulated run.
+    pub sim: String,
+    /// On this host.
+    pub measured: String,
+    /// Whether the plan's column and the host agree.
+    pub agree: Agreement,
+    /// The time bound that goes with it, if one does.
+    pub bound: Option<BoundRow>,
+}
+
+/// A time bound, side by side; in nanoseconds.
+#[derive(Debug)]
+pub struct BoundRow {
+    /// What is bounded.
+    pub what: &'static str,
+    /// On paper.
+    pub bound: Option<Nanos>,
+    /// The longest in the simulated run.
+    pub sim: Option<Nanos>,
+    /// The longest on this host, and how many there were.
+    pub measured: Option<(Nanos, u64)>,
+}
+
+/// Everything that `gap` found.
+#[derive(Debug)]
+pub struct Gap {
+    /// This host.
+    pub facts: Facts,
+    /// The plan.
+    pub plan: Plan,
+    /// The model under the three profiles.
+    pub judged: [Judged; 3],
+    /// The bounds of the tasks, or why there are none.
+    pub analysed: Result<Vec<Analysed>, String>,
+    /// The simulated run.
+    pub run: Run,
+    /// What the attacks came to.
+    pub probes: Vec<ProbeRow>,
+    /// The table.
+    pub rows: Vec<Row>,
+    /// How all that compares with what the scenario expects.
+    pub exit: Exit,
+}
+
+/// Gathers it.
+///
+/// # Errors
+/// If the system has no semantics, this host no plan for it, or somebody interrupts.
+pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) -> Result<Gap, Failure> {
+    let facts = host::facts()?;
+    let policy = host::policy(system, &[]);
+    let plan = host::plan(host::set_up(set_up, &facts), &policy, &facts)?;
+    let bare = host::plan(SetUp::Bare, &policy, &facts)?;
+
+    let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
+    let limits = Limits { interrupt: Some(interrupt), ..Limits::default() };
+    let check = |profile: Profile| {
+        progress(format_args!("checking under {}", profile.name));
+        judge(system, profile, &ids, &limits)
+    };
+    let judged = [check(Profile::ideal())?, check(bare.effective())?, check(plan.effective())?];
+
+    progress(format_args!("simulating"));
+    let request = simulate::Request {
+        scenario: &system.name,
+        horizon: Nanos(10_000_000_000),
+        kernel: &plan.effective().name,
+        seed: 0,
+        execution: Execution::Random,
+        trace: None,
+        gantt: None,
+    };
+    let (objects, run) = simulate::once(system, &plan.effective(), &request)?;
+
+    let asked: Vec<_> = probe::all().into_iter().filter(|probe| speaks_of(&judged, probe.guarantee)).collect();
+    let probes = attack(&plan, &asked, interrupt)?;
+    let analysed = analyse::rows(system);
+
+    let mut rows: Vec<Row> = ids
+        .iter()
+        .filter(|id| speaks_of(&judged, **id))
+        .map(|id| safety_row(system, *id, &judged, &objects, &run, &probes))
+        .collect();
+    rows.extend(deadline_row(&analysed, &run));
+    let exit = exit(&judged, &rows, &probes);
+    Ok(Gap { facts, plan, judged, analysed, run, probes, rows, exit })
+}
+
+/// Runs probes, looking at the interrupt now and then.
+///
+/// # Errors
+/// If somebody interrupts.
+pub fn attack(plan: &Plan, probes: &[&'static probe::Probe], interrupt: &AtomicBool) -> Result<Vec<ProbeRow>, Failure> {
+    let mut rows = Vec::new();
+    for some in probes.chunks(PROBES_AT_ONCE) {
+        if interrupt.load(Ordering::Relaxed) {
+            return Err(Failure { exit: Exit::Interrupted, message: "interrupted".into() });
+        }
+        progress(format_args!("attacking: {}", some.iter().map(|probe| probe.id).collect::<Vec<_>>().join(", ")));
+        rows.extend(probe::run_some(plan, some, ROUNDS));
+    }
+    progress(format_args!(""));
+    Ok(rows)
+}
+
+fn verdict(report: &Report, id: GuaranteeId) -> Option<&ModelVerdict> {
+    report.guarantees.iter().find(|checked| checked.id == id).map(|checked| &checked.verdict)
+}
+
+/// Does the scenario ever trigger the guarantee, under any of the profiles?
+fn speaks_of(judged: &[Judged], id: GuaranteeId) -> bool {
+    let of = |judged: &Judged| verdict(&judged.report, id).is_some_and(|verdict| *verdict != ModelVerdict::Vacuous);
+    judged.iter().any(of)
+}
+
+fn safety_row(
+    system: &System,
+    id: GuaranteeId,
+    judged: &[Judged; 3],
+    objects: &Objects,
+    run: &Run,
+    probes: &[ProbeRow],
+) -> Row {
+    let model = [0, 1, 2].map(|index| {
+        verdict(&judged[index].report, id).map_or("-".into(), |verdict| match verdict {
+            ModelVerdict::ProvedToDepth { depth } => format!("proved to {depth}"),
+            verdict => verdict.name().into(),
+        })
+    });
+    let outcome = measured(probes, id);
+    let agree = match (verdict(&judged[2].report, id), outcome) {
+        (Some(verdict), Some(outcome)) => agreement(id, verdict, outcome, probes),
+        _ => Agreement::Open,
+    };
+    Row {
+        id,
+        model,
+        sim: simulated(id, objects, run).into(),
+        measured: outcome.map_or("-", HostOutcome::name).into(),
+        agree,
+        bound: (id == GuaranteeId::G4).then(|| kill_bound(system, run, probes)).flatten(),
+    }
+}
+
+/// What all probes of a guarantee come to: the worst of them; but what could not be tested hides nothing that was.
+fn measured(probes: &[ProbeRow], id: GuaranteeId) -> Option<HostOutcome> {
+    use HostOutcome::{
+        AcceptedNotEnforced, Enforced, Inconclusive, NotEnforced, NotTestableHere, Partial, SurfaceAbsent,
+    };
+    let outcomes: Vec<HostOutcome> = probes.iter().filter(|row| row.guarantee == id).map(|row| row.outcome).collect();
+    let has = |outcome: HostOutcome| outcomes.contains(&outcome);
+    let got_out = outcomes.iter().any(|outcome| outcome.got_out());
+    if got_out && (has(Enforced) || has(Partial)) {
+        return Some(Partial);
+    }
+    let order = [AcceptedNotEnforced, NotEnforced, Inconclusive, Enforced, NotTestableHere, SurfaceAbsent];
+    order.into_iter().find(|outcome| has(*outcome))
+}
+
+fn agreement(id: GuaranteeId, verdict: &ModelVerdict, outcome: HostOutcome, probes: &[ProbeRow]) -> Agreement {
+    let holds = match verdict {
+        ModelVerdict::Proved | ModelVerdict::ProvedToDepth { .. } => true,
+        ModelVerdict::Refuted { .. } => false,
+        ModelVerdict::Vacuous | ModelVerdict::Unknown { .. } => return Agreement::Open,
+    };
+    let names = |wanted: &dyn Fn(HostOutcome) -> bool| {
+        let rows = probes.iter().filter(|row| row.guarantee == id && wanted(row.outcome));
+        rows.map(|row| row.id).collect::<Vec<_>>().join(", ")
+    };
+    match (holds, outcome) {
+        (true, HostOutcome::Enforced) => Agreement::Yes,
+        (false, outcome) if outcome.got_out() => Agreement::Yes,
+        (true, outcome) if outcome.got_out() => Agreement::No(format!(
+            "the model of the plan proves {id}, and the host breaks it ({}): the effective profile is too strong there",
+            names(&HostOutcome::got_out)
+        )),
+        (false, HostOutcome::Enforced) => {
+            let untested = names(&|outcome| outcome == HostOutcome::NotTestableHere);
+            if untested.is_empty() {
+                Agreement::No(format!("the model of the plan refutes {id}, and no attack here got through"))
+            } else {
+                // What the model refutes is what could not be tried.
+                Agreement::Open
+            }
+        }
+        _ => Agreement::Open,
+    }
+}
+
+/// Did a step of the simulated run violate the guarantee?
+fn simulated(id: GuaranteeId, objects: &Objects, run: &Run) -> &'static str {
+    let Some(guarantee) = safety().iter().find(|guarantee| guarantee.id() == id) else { return "-" };
+    let (mut triggered, mut violated) = (false, false);
+    run.log.replay(objects, |before, record, after| {
+        if let (Label::Object(step), Some(outcome)) = (record.label, record.outcome) {
+            let transition = Transition { before, step, outcome, after };
+            triggered |= guarantee.triggered(objects, &transition);
+            violated |= guarantee.violation(objects, &transition).is_some();
+        }
+    });
+    match (violated, triggered) {
+        (true, _) => "violated",
+        (false, true) => "held",
+        (false, false) => "-",
+    }
+}
+
+/// The bound on a kill of a job group: the declared bound of the kernel, lengthened by more urgent tasks.
+fn kill_bound(system: &System, run: &Run, probes: &[ProbeRow]) -> Option<BoundRow> {
+    let declared = system.kernel_bounds.kill_group;
+    if declared == Nanos(0) {
+        return None;
+    }
+    let mut bound = None;
+    for process in &system.processes {
+        for context in &process.contexts {
+            if !context.program.iter().any(|instruction| matches!(instruction, Instruction::Kill(_))) {
+                continue;
+            }
+            let priority = context.schedule.map_or(0, |id| system.scheduling_contexts[id.index()].priority);
+            let response = match operation_response(system, &context.name, priority, declared) {
+                Ok(Bound::Finite(response)) => Some(response),
+                _ => None,
+            };
+            bound = bound.max(response);
+        }
+    }
+    let longest = run.summary.kills.iter().filter_map(|kill| kill.duration_ns.as_ref()).map(|of| Nanos(of.max)).max();
+    let host = probes
+        .iter()
+        .filter(|row| row.guarantee == GuaranteeId::G4)
+        .filter_map(|row| Some((Nanos(*row.numbers.get("kill_to_last_death_max_ns")?), *row.numbers.get("n")?)));
+    let measured = host.reduce(|(longest, n), (other, more)| (longest.max(other), n + more));
+    Some(BoundRow { what: "kill to last death", bound, sim: longest, measured })
+}
+
+/// The row of G18, if the scenario has tasks.
+fn deadline_row(analysed: &Result<Vec<Analysed>, String>, run: &Run) -> Option<Row> {
+    let paper = match analysed {
+        Ok(rows) if rows.is_empty() => return None,
+        Ok(rows) if rows.iter().all(|row| row.verdict == AnalysisVerdict::Bound) => "bound",
+        Ok(rows) if rows.iter().any(|row| matches!(row.verdict, AnalysisVerdict::Unschedulable { .. })) => {
+            "unschedulable"
+        }
+        Ok(_) | Err(_) => "unknown",
+    };
+    let held = run.summary.contexts.iter().all(|context| context.verdict == SimVerdict::Held);
+    let worst = analysed.as_ref().ok().and_then(|rows| rows.iter().filter_map(|row| row.worst).max());
+    let longest = run.summary.contexts.iter().filter_map(|context| context.response_ns.as_ref());
+    Some(Row {
+        id: GuaranteeId::G18,
+        // The analysis rests on the declared bounds and the policy, not on the mechanisms that profiles differ in.
+        model: [paper.into(), paper.into(), paper.into()],
+        sim: if held { "held" } else { "missed" }.into(),
+        measured: "-".into(),
+        agree: Agreement::Open,
+        bound: Some(BoundRow {
+            what: "worst response",
+            bound: worst,
+            sim: longest.map(|of| Nanos(of.max)).max(),
+            measured: None,
+        }),
+    })
+}
+
+fn exit(judged: &[Judged; 3], rows: &[Row], probes: &[ProbeRow]) -> Exit {
+    let mut exit = judged.iter().fold(Exit::AsExpected, |exit, judged| exit.and(judged.exit));
+    if probes.iter().any(|row| row.outcome.got_out()) || rows.iter().any(|row| row.sim == "missed") {
+        exit = exit.and(Exit::NotAsExpected);
+    }
+    if probes.iter().any(|row| row.outcome == HostOutcome::Inconclusive) {
+        exit = exit.and(Exit::Unknown);
+    }
+    exit
+}
+
+/// Probe rows counted by outcome, for a summary.
+pub fn counts(probes: &[ProbeRow]) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for row in probes {
+        *counts.entry(row.outcome.name()).or_default() += 1;
+    }
+    counts
+}

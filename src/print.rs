@@ -1,0 +1,45 @@
+//! Printing: lines and documents to the standard output. A reader that went away (`lacuna | head`) ends us quietly.
+
+use std::io::{ErrorKind, Write};
+
+use serde_json::Value;
+
+/// The version of every JSON document.
+pub const VERSION: u32 = 1;
+
+fn put(text: std::fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(anstream::stdout().lock(), "{text}")
+        && error.kind() == ErrorKind::BrokenPipe
+    {
+        std::process::exit(0);
+    }
+}
+
+/// Prints a line.
+pub fn line(text: std::fmt::Arguments<'_>) {
+    put(text);
+}
+
+/// Prints one JSON document, marking it, or each entry of a list, with the version.
+pub fn document(mut value: Value) {
+    let mark = |value: &mut Value| {
+        if let Value::Object(fields) = value {
+            fields.insert("version".into(), VERSION.into());
+        }
+    };
+    match &mut value {
+        Value::Array(entries) => entries.iter_mut().for_each(mark),
+        value => mark(value),
+    }
+    put(format_args!("{value:#}"));
+}
+
+/// Says what goes on, on a terminal only; the next one overwrites it.
+pub fn progress(text: std::fmt::Arguments<'_>) {
+    let mut error = std::io::stderr();
+    if std::io::IsTerminal::is_terminal(&error) {
+        // Nothing depends on it.
+        let _ = write!(error, "\r\x1b[2K{text}\r");
+        let _ = error.flush();
+    }
+}

@@ -1,0 +1,95 @@
+//! Every choice on every axis changes some verdict, and a stronger one never makes a safety verdict worse.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use lacuna_check::{Limits, check};
+use lacuna_model::evidence::ModelVerdict;
+use lacuna_model::guarantee::{GuaranteeId, safety};
+use lacuna_model::objects::Objects;
+use lacuna_model::profile::{Authority, Creation, Inheritance, Kill, Profile, Quota, Tracking};
+use lacuna_model::system::System;
+
+fn system(name: &str) -> System {
+    lacuna_scenarios::library().iter().find(|entry| entry.name == name).unwrap().system().unwrap()
+}
+
+/// The guarantees that are refuted.
+fn refuted(system: &System, profile: &Profile) -> Vec<GuaranteeId> {
+    let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
+    let report = check(&Objects::new(system, profile).unwrap(), &ids, &Limits::default());
+    let refuted = report.guarantees.iter().filter(|checked| matches!(checked.verdict, ModelVerdict::Refuted { .. }));
+    refuted.map(|checked| checked.id).collect()
+}
+
+#[test]
+fn each_choice_decides_something() {
+    use GuaranteeId::{G2, G3, G4, G6, G7};
+    let hard = Profile::linux_hardened;
+    let cases: Vec<(&str, Profile, Vec<GuaranteeId>)> = vec![
+        ("parallel-spawn", hard(), vec![]),
+        ("parallel-spawn", Profile { inheritance: Inheritance::Ambient, ..hard() }, vec![G2]),
+        ("parallel-spawn", Profile { inheritance: Inheritance::FlagLater, ..hard() }, vec![G2]),
+        ("parallel-spawn", Profile { inheritance: Inheritance::AtomicFlag, ..hard() }, vec![]),
+        // The race is between opening and flagging: creation in one action does not close it.
+        (
+            "parallel-spawn",
+            Profile { inheritance: Inheritance::FlagLater, creation: Creation::Spawn, ..hard() },
+            vec![G2],
+        ),
+        ("double-fork", hard(), vec![]),
+        // Whoever waits for the middle loses the daemon when the middle ends.
+        ("double-fork", Profile { tracking: Tracking::ParentLink, ..hard() }, vec![G3, G4]),
+        ("double-fork", Profile { tracking: Tracking::ProcessGroup, ..hard() }, vec![G3, G4]),
+        ("double-fork", Profile { tracking: Tracking::Subreaper, ..hard() }, vec![]),
+        // A fork between the snapshot and the kill is missed.
+        ("double-fork", Profile { tracking: Tracking::Subreaper, kill: Kill::Walk, ..hard() }, vec![G4]),
+        ("double-fork", Profile { kill: Kill::Walk, ..hard() }, vec![G4]),
+        ("double-fork", Profile { kill: Kill::OneProcess, ..hard() }, vec![G4]),
+        ("fork-bomb", hard(), vec![]),
+        ("fork-bomb", Profile { process_quota: Quota::None, ..hard() }, vec![G6]),
+        ("fork-bomb", Profile { process_quota: Quota::PerUser, ..hard() }, vec![]),
+        ("fork-bomb", Profile { process_quota: Quota::Reserved, ..hard() }, vec![]),
+        ("ci-job", Profile { memory_quota: Quota::None, ..hard() }, vec![G6]),
+        ("ci-job", Profile { files: Authority::AmbientByUser, ..hard() }, vec![G7]),
+        ("ci-job", Profile { network: Authority::AmbientByUser, ..hard() }, vec![G7]),
+        ("ci-job", Profile { network: Authority::CapabilityOnly, ..hard() }, vec![]),
+    ];
+    for (scenario, profile, expected) in cases {
+        assert_eq!(refuted(&system(scenario), &profile), expected, "{scenario} under {profile:?}");
+    }
+}
+
+/// Every pair of profiles that differ in one axis, the second one stronger there.
+fn stronger_pairs(base: &Profile) -> Vec<(Profile, Profile)> {
+    let mut pairs = Vec::new();
+    let mut chain = |profiles: Vec<Profile>| {
+        pairs.extend(profiles.windows(2).map(|pair| (pair[0].clone(), pair[1].clone())));
+    };
+    chain(Inheritance::ALL.into_iter().map(|inheritance| Profile { inheritance, ..base.clone() }).collect());
+    chain(Creation::ALL.into_iter().map(|creation| Profile { creation, ..base.clone() }).collect());
+    for tracking in [Tracking::ParentLink, Tracking::ProcessGroup, Tracking::Subreaper] {
+        let stronger = Profile { tracking: Tracking::JobGroup, ..base.clone() };
+        chain(vec![Profile { tracking, ..base.clone() }, stronger]);
+    }
+    for kill in [Kill::OneProcess, Kill::Walk] {
+        chain(vec![Profile { kill, ..base.clone() }, Profile { kill: Kill::Atomic, ..base.clone() }]);
+    }
+    for process_quota in [Quota::None, Quota::PerUser, Quota::PerJobGroup] {
+        let stronger = Profile { process_quota: Quota::Reserved, ..base.clone() };
+        chain(vec![Profile { process_quota, ..base.clone() }, stronger]);
+    }
+    pairs
+}
+
+#[test]
+fn a_stronger_choice_never_makes_safety_worse() {
+    for scenario in ["parallel-spawn", "double-fork", "fork-bomb"] {
+        let system = system(scenario);
+        for base in [Profile::linux(), Profile::linux_hardened(), Profile::ideal()] {
+            for (weak, strong) in stronger_pairs(&base) {
+                let (weaker, stronger) = (refuted(&system, &weak), refuted(&system, &strong));
+                let worse: Vec<_> = stronger.iter().filter(|id| !weaker.contains(id)).collect();
+                assert!(worse.is_empty(), "{scenario}: {worse:?} refuted by {strong:?} and not by {weak:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! This host through the command line: exec, replay, interrupts, what is left behind.
+#![allow(clippy::unwrap_used, reason = "a test")]
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{Run, lacuna, program};
+
+/// Processes one of whose arguments is this word.
+fn running(word: &str) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| {
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        arguments.split(|byte| *byte == 0).any(|argument| argument == word.as_bytes())
+    })
+    .collect()
+}
+
+/// As [`running`], but only the job's own: the program has the word among its arguments as well.
+fn running_inside(word: &str) -> Vec<u32> {
+    let inside = |pid: &u32| {
+        let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        !arguments.split('\0').any(|argument| argument == "exec")
+    };
+    running(word).into_iter().filter(inside).collect()
+}
+
+/// Waits until it is so, at most that long.
+fn within(limit: Duration, so: impl Fn() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    while Instant::now() < end {
+        if so() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    so()
+}
+
+/// Set for the program and inherited by whatever it forks.
+const MARK: &str = "LACUNA_TEST_RUN";
+
+/// What a run of this program, by the number of its process, has on the machine: processes, cgroups, files, mounts. Other
+/// runs go on meanwhile.
+fn left_by(pid: u32) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mark = format!("{MARK}={}", mark_of(pid));
+    let is_ours = |name: &str| name.starts_with("lacuna-") && name.split('-').nth(2) == Some(&pid.to_string());
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(other) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let groups = std::fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        if groups.split(['/', '\n']).any(is_ours)
+            || environment.split(|byte| *byte == 0).any(|one| one == mark.as_bytes())
+        {
+            found.insert(format!("process {other}"));
+        }
+    }
+    let mut directories = vec![std::path::PathBuf::from("/sys/fs/cgroup")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                if is_ours(&entry.file_name().to_string_lossy()) {
+                    found.insert(format!("cgroup {}", entry.path().display()));
+                }
+                directories.push(entry.path());
+            }
+        }
+    }
+    for entry in std::fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        if is_ours(&entry.file_name().to_string_lossy()) {
+            found.insert(format!("file {}", entry.path().display()));
+        }
+    }
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    found.extend(mounts.lines().filter(|line| line.split(['/', ' ']).any(is_ours)).map(|line| format!("mount {line}")));
+    found
+}
+
+/// The value of [`MARK`] is chosen before there is a process; the wrapping shell knows the number, and keeps it.
+fn mark_of(pid: u32) -> String {
+    format!("run-{pid}")
+}
+
+/// A command whose process has [`MARK`] set to its own number: a shell sets it and becomes the command.
+fn marked(words: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{MARK}=run-$$; export {MARK}; exec \"$@\""), "sh"]).args(words);
+    command
+}
+
+/// Runs to the end; the number is that of the process.
+fn run_marked(mut command: Command) -> (u32, Run) {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    (child.id(), child.wait_with_output().unwrap().into())
+}
+
+fn assert_nothing_left(pid: u32) {
+    within(Duration::from_secs(2), || left_by(pid).is_empty());
+    assert_eq!(left_by(pid), BTreeSet::new());
+}
+
+/// Tests of this file that load the whole machine go one at a time.
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A directory that anybody may enter, with a copy of the program in it.
+fn for_anybody() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = directory.path().join("lacuna");
+    std::fs::copy(program(), &copy).unwrap();
+    (directory, copy.to_str().unwrap().to_owned())
+}
+
+/// As an ordinary user; none, with a line that says so, where we cannot become one.
+fn as_ordinary_user(test: &str, arguments: &[&str]) -> Option<(u32, Run)> {
+    if !rustix::process::geteuid().is_root() {
+        return Some(run_marked(marked(&[&[program()], arguments].concat())));
+    }
+    if Command::new("setpriv").arg("--version").output().is_err() {
+        println!("skipped: {test}: there is no setpriv, and we are root");
+        return None;
+    }
+    let (_keep, copy) = for_anybody();
+    let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", &copy];
+    let mut command = marked(&[&user, arguments].concat());
+    command.current_dir("/");
+    Some(run_marked(command))
+}
+
+fn check_gap(run: &Run, who: &str) {
+    assert!(matches!(run.code, Some(0 | 1)), "{who}: {:?}\n{}\n{}", run.code, run.out, run.err);
+    let json = run.json();
+    for key in ["host", "rows", "probes", "unmet", "effective"] {
+        assert!(!json[key].is_null(), "{who}: {key}");
+    }
+    for id in ["G2", "G3", "G4", "G6", "G7", "G18"] {
+        let row = run.row("rows", id);
+        for column in ["ideal", "linux", "plan", "sim", "measured", "agree"] {
+            assert!(row[column].is_string(), "{who} {id} {column}: {row}");
+        }
+        if id != "G18" {
+            assert_eq!(row["linux"], "refuted", "{who} {id}");
+            assert_eq!(row["ideal"], "proved to 3", "{who} {id}");
+            assert_ne!(row["sim"], "violated", "{who} {id}");
+        }
+    }
+    // A row is enforced only by attacks that succeed without the mechanism.
+    let probes = json["probes"].as_array().unwrap();
+    assert!(probes.len() >= 15, "{who}: {}", probes.len());
+    for probe in probes.iter().filter(|probe| probe["outcome"] == "enforced") {
+        assert!(probe["numbers"]["control_through"].as_u64().is_some_and(|through| through > 0), "{who}: {probe:#}");
+        assert_eq!(probe["numbers"]["through"], 0, "{who}: {probe:#}");
+    }
+    assert!(probes.iter().all(|probe| probe["outcome"] != "inconclusive"), "{who}: {probes:#?}");
+}
+
+#[test]
+fn the_gap_of_ci_job_leaves_nothing_behind() {
+    let _alone = alone();
+    let (pid, run) = run_marked(marked(&[program(), "gap", "ci-job", "--format", "json"]));
+    check_gap(&run, "as we are");
+    assert_nothing_left(pid);
+}
+
+#[test]
+fn the_gap_of_ci_job_as_an_ordinary_user() {
+    let _alone = alone();
+    let test = "the_gap_of_ci_job_as_an_ordinary_user";
+    let Some((pid, run)) = as_ordinary_user(test, &["gap", "ci-job", "--format", "json"]) else { return };
+    check_gap(&run, "as an ordinary user");
+    assert!(!run.json()["unmet"].as_array().unwrap().is_empty(), "without privilege something is unmet");
+    assert_nothing_left(pid);
+}
+
+#[test]
+fn the_first_screen() {
+    let _alone = alone();
+    let run = lacuna(&[]);
+    assert!(matches!(run.code, Some(0 | 1)), "{:?} {}", run.code, run.err);
+    for word in ["ci-job", "host", "plan", "ideal", "linux", "sim", "measured", "agree", "G2", "G18"] {
+        assert!(run.out.contains(word), "{word}\n{}", run.out);
+    }
+    assert!(!run.out.contains('\x1b'), "no colours in a pipe");
+}
+
+/// (scenario, the way that prevents it, whether an ordinary user has that)
+#[test]
+fn what_the_model_refutes_is_measured_on_this_host() {
+    let _alone = alone();
+    for (scenario, guarantee, prevention) in [
+        ("parallel-spawn", "G2", "close_range in the child"),
+        ("double-fork", "G3", "cgroup.kill"),
+        ("fork-bomb", "G6", "RLIMIT_NPROC in a user namespace"),
+    ] {
+        let run = lacuna(&["replay", scenario, "--times", "4000", "--format", "json"]);
+        assert_eq!(run.code, Some(0), "{scenario}\n{}{}", run.out, run.err);
+        let json = run.json();
+        let replays = json["replays"].as_array().unwrap();
+        let of =
+            |replay: &&serde_json::Value| replay["guarantees"].as_array().unwrap().iter().any(|id| id == guarantee);
+        let modes = replays.iter().find(of).unwrap()["modes"].as_array().unwrap().clone();
+        assert!(modes[0]["violations"].as_u64().unwrap() > 0, "{scenario}: {:#}", modes[0]);
+        let way = modes.iter().find(|mode| mode["mode"] == prevention).unwrap();
+        match way["not_testable_here"].as_str() {
+            Some(why) => println!("skipped: {scenario} by {prevention}: {why}"),
+            None => assert_eq!(way["violations"], 0, "{scenario}: {way:#}"),
+        }
+        if scenario == "parallel-spawn" {
+            assert!(modes[0]["n"].as_u64().unwrap() >= 4000, "{:#}", modes[0]);
+        }
+    }
+}
+
+#[test]
+fn replay_works_from_the_trace_and_not_from_the_name() {
+    let _alone = alone();
+    let text = &lacuna_scenarios::library().iter().find(|entry| entry.name == "parallel-spawn").unwrap().source.text;
+    let renamed = ["parallel-spawn", "pipe-a", "pipe-b", "worker-a", "worker-b", "server"];
+    let renamed = renamed.iter().enumerate().fold(text.clone(), |text, (n, name)| text.replace(name, &format!("x{n}")));
+    let (_keep, path) = support::file("other.ron", &renamed);
+    let calls = |scenario: &str| {
+        let json = lacuna(&["replay", scenario, "--times", "400", "--format", "json"]).json();
+        (json["replays"][0]["calls"].clone(), json["replays"][0]["modes"].as_array().unwrap().len())
+    };
+    assert_eq!(calls(&path), calls("parallel-spawn"));
+
+    let harmless = "Scenario(name: \"calm\", about: \"Nothing.\", domains: [\"d\"], processes: { \"p\": (domain: \"d\", \
+                    contexts: { \"main\": (program: [Compute(\"1ms\"), Exit]) }) })";
+    let (_keep, path) = support::file("calm.ron", harmless);
+    let run = lacuna(&["replay", &path]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(run.out.contains("nothing to replay"), "{}", run.out);
+}
+
+#[test]
+fn exec_returns_the_commands_own_status() {
+    let run = lacuna(&["exec", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(7), "out\n"), "{}", run.err);
+    assert!(run.err.starts_with("err\n"), "{}", run.err);
+    assert_eq!(lacuna(&["exec", "--deadline", "200ms", "--", "sleep", "60"]).code, Some(124));
+    assert_eq!(lacuna(&["exec", "--", "/no/such/program"]).code, Some(3));
+
+    let run = lacuna(&["exec", "--format", "json", "--", "sh", "-c", "echo out; exit 7"]);
+    assert_eq!(run.code, Some(7));
+    assert_eq!(run.json()["end"]["status"]["exited"], 7, "{}", run.out);
+    assert!(run.err.starts_with("out\n"), "{}", run.err);
+}
+
+#[test]
+fn exec_confines() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("secret"), "s3cret").unwrap();
+    let secret = home.path().join("secret");
+    let secret = secret.to_str().unwrap();
+    assert_eq!(lacuna(&["exec", "--read", secret, "--", "cat", secret]).out, "s3cret", "the control");
+    let run = lacuna(&["exec", "--", "cat", secret]);
+    assert!(run.code != Some(0) && run.out.is_empty(), "{:?} {}", run.code, run.out);
+
+    let work = tempfile::tempdir().unwrap();
+    let bind = format!("workdir={}", work.path().display());
+    assert_eq!(lacuna(&["exec", "--bind", &bind, "--", "sh", "-c", "echo done > made"]).code, Some(0));
+    assert_eq!(std::fs::read_to_string(work.path().join("made")).unwrap(), "done\n");
+}
+
+#[test]
+fn exec_refuses_what_it_cannot_give() {
+    let run = lacuna(&["exec", "--require", "G18", "--", "true"]);
+    assert_eq!(run.code, Some(3));
+    assert!(run.err.contains("G18"), "{}", run.err);
+    assert_eq!(lacuna(&["exec", "--require", "G2,G4", "--", "true"]).code, Some(0));
+    assert_eq!(lacuna(&["exec", "--bind", "workdir=/no/such", "--", "true"]).code, Some(2));
+    assert_eq!(lacuna(&["exec"]).code, Some(2));
+}
+
+fn start(word: &str) -> Child {
+    let script = "setsid sleep 77 $0 & sleep 78 & while :; do sleep 0.01; done";
+    let mut command = marked(&[program(), "exec", "--", "sh", "-c", script, word]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+fn an_interrupt_ends_the_job_and_is_exit_130() {
+    let word = format!("lacuna-test-int-{}", std::process::id());
+    let mut child = start(&word);
+    assert!(within(Duration::from_secs(10), || !running_inside(&word).is_empty()), "it started");
+    assert!(!left_by(child.id()).is_empty(), "the search finds what is there");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(running(&word), Vec::<u32>::new());
+    assert_nothing_left(child.id());
+}
+
+#[test]
+fn two_runs_at_once_do_not_disturb_each_other() {
+    let words = ["one", "two"].map(|name| format!("lacuna-test-{name}-{}", std::process::id()));
+    let mut children = [start(&words[0]), start(&words[1])];
+    for word in &words {
+        assert!(within(Duration::from_secs(10), || !running_inside(word).is_empty()), "{word} started");
+    }
+    let pid = rustix::process::Pid::from_child(&children[0]);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(children[0].wait().unwrap().code(), Some(130));
+    assert_eq!(running(&words[0]), Vec::<u32>::new());
+    assert!(
+        lacuna(&["clean"]).code == Some(0) && !running_inside(&words[1]).is_empty(),
+        "the other goes on, also through a clean"
+    );
+    let pid = rustix::process::Pid::from_child(&children[1]);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(children[1].wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_killed_supervisor_takes_its_job_along_and_clean_removes_the_rest() {
+    let mut killed = Vec::new();
+    for moment in 0..10u64 {
+        let word = format!("lacuna-test-kill-{moment}-{}", std::process::id());
+        let mut child = start(&word);
+        std::thread::sleep(Duration::from_millis(moment * 7));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed.push(child.id());
+        let gone = within(Duration::from_secs(1), || running(&word).iter().all(|pid| !runs(*pid)));
+        assert!(gone, "moment {moment}: {:?}", running(&word));
+    }
+    assert_eq!(lacuna(&["clean"]).code, Some(0));
+    killed.into_iter().for_each(assert_nothing_left);
+}
+
+/// Is the process there, and no zombie?
+fn runs(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with(['Z', 'X']))
+}

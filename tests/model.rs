@@ -1,0 +1,174 @@
+//! The model through the command line: check, analyse, simulate, and what they say of wrong input.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use support::{file, lacuna};
+
+/// (scenario, guarantees that `linux` refutes)
+const REFUTED: [(&str, &[&str]); 4] = [
+    ("parallel-spawn", &["G2"]),
+    ("double-fork", &["G3", "G4"]),
+    ("fork-bomb", &["G6"]),
+    ("ci-job", &["G2", "G3", "G4", "G6", "G7"]),
+];
+
+#[test]
+fn linux_is_refuted_with_a_trace_and_the_others_prove_it() {
+    for (scenario, refuted) in REFUTED {
+        let linux = lacuna(&["check", scenario, "--kernel", "linux", "--format", "json"]);
+        assert_eq!(linux.code, Some(0), "{scenario}: the scenario expects this\n{}", linux.err);
+        for id in refuted {
+            let row = linux.row("guarantees", id);
+            assert_eq!(row["verdict"], "refuted", "{scenario} {id}");
+            assert!(row["trace"].as_array().is_some_and(|trace| !trace.is_empty()), "{scenario} {id} has a trace");
+        }
+        for kernel in ["linux-hardened", "ideal"] {
+            let run = lacuna(&["check", scenario, "--kernel", kernel, "--format", "json"]);
+            assert_eq!(run.code, Some(0), "{scenario} {kernel}");
+            for id in refuted {
+                let row = run.row("guarantees", id);
+                assert_eq!(row["complete"], true, "{scenario} {kernel} {id}");
+                // An adversary whose steps are bounded proves no more than that.
+                let proved = if scenario == "ci-job" && *id != "G2" { "proved-to-depth" } else { "proved" };
+                let verdict = row["verdict"].as_str().unwrap();
+                assert!(
+                    verdict == proved || (scenario == "ci-job" && verdict == "proved-to-depth"),
+                    "{scenario} {kernel} {id}: {verdict}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_story_of_the_leak_is_the_race_and_nothing_else() {
+    let run = lacuna(&["check", "parallel-spawn", "--kernel", "linux", "--guarantee", "G2", "--format", "json"]);
+    let row = run.row("guarantees", "G2");
+    let trace = row["trace"].as_array().unwrap();
+    let of = |action: &str| trace.iter().filter(|event| event["action"] == action).collect::<Vec<_>>();
+    // One context opens; before it sets the flag, the other forks; the child keeps what it was not to have.
+    let forks = of("fork");
+    assert_eq!(forks.len(), 1, "{trace:#?}");
+    assert_eq!(trace.last().unwrap()["action"], "exec");
+    let listed: Vec<&str> = forks[0]["listed"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let leaked = of("open").into_iter().find(|event| !listed.contains(&event["target"].as_str().unwrap())).unwrap();
+    assert_ne!(leaked["who"], forks[0]["who"]);
+    assert!(row["violation"].as_str().unwrap().contains(leaked["target"].as_str().unwrap()), "{row:#}");
+    assert!(of("set-flag").iter().all(|event| event["target"] != leaked["target"]), "it was never flagged");
+}
+
+#[test]
+fn what_the_scenario_does_not_expect_is_exit_1() {
+    let text = lacuna_scenarios::library().iter().find(|entry| entry.name == "fork-bomb").unwrap().source.text.clone();
+    let (_keep, path) = file("mine.ron", &text.replace("Fails([G6])", "Holds"));
+    assert_eq!(lacuna(&["check", &path, "--kernel", "linux"]).code, Some(1));
+    assert_eq!(lacuna(&["check", &path, "--kernel", "ideal"]).code, Some(0));
+}
+
+#[test]
+fn a_search_that_is_cut_off_proves_nothing() {
+    let run = lacuna(&["check", "double-fork", "--kernel", "ideal", "--max-states", "5", "--format", "json"]);
+    assert_eq!(run.code, Some(4));
+    assert_eq!(run.row("guarantees", "G4")["verdict"], "unknown");
+    assert_eq!(run.row("guarantees", "G4")["complete"], false);
+}
+
+const TASKS: &str = "name,wcet,period\na,1ms,4ms\nb,1ms,5ms\nc,3ms,9ms\nd,3ms,18ms\n";
+
+#[test]
+fn analysis_and_simulation_agree_on_lehoczkys_example() {
+    let (_keep, path) = file("tasks.csv", TASKS);
+    let analysed = lacuna(&["analyse", &path, "--format", "json"]);
+    let simulated = lacuna(&["simulate", &path, "--for", "10s", "--format", "json"]);
+    assert_eq!((analysed.code, simulated.code), (Some(0), Some(0)), "{}{}", analysed.err, simulated.err);
+    assert_eq!(simulated.json()["horizon_ns"], 10_000_000_000u64);
+    for (task, worst_ms) in [("a", 1), ("b", 2), ("c", 7), ("d", 18)] {
+        assert_eq!(analysed.row("contexts", task)["wcrt_ns"], worst_ms * 1_000_000, "{task}");
+        assert_eq!(analysed.row("contexts", task)["verdict"], "bound", "{task}");
+        let row = simulated.row("contexts", task);
+        assert_eq!(row["response_ns"]["max"], worst_ms * 1_000_000, "{task}");
+        assert_eq!(row["missed"], 0, "{task}");
+    }
+    assert_eq!(simulated.row("contexts", "a")["jobs"], 2500);
+}
+
+#[test]
+fn a_missed_deadline_is_exit_1_from_both() {
+    let (_keep, path) = file("over.csv", "name,wcet,period\na,3ms,4ms\nb,2ms,5ms\n");
+    let analysed = lacuna(&["analyse", &path, "--format", "json"]);
+    assert_eq!((analysed.code, analysed.row("contexts", "b")["verdict"].as_str()), (Some(1), Some("unschedulable")));
+    let simulated = lacuna(&["simulate", &path, "--format", "json"]);
+    assert_eq!(simulated.code, Some(1));
+    assert!(simulated.row("contexts", "b")["missed"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_trace_and_a_chart_are_written() {
+    let (keep, path) = file("tasks.csv", TASKS);
+    let (trace, chart) = (keep.path().join("t.json"), keep.path().join("g.svg"));
+    let run = lacuna(&[
+        "simulate",
+        &path,
+        "--for",
+        "36ms",
+        "--trace",
+        trace.to_str().unwrap(),
+        "--gantt",
+        chart.to_str().unwrap(),
+    ]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(trace).unwrap()).unwrap();
+    assert!(trace["traceEvents"].as_array().unwrap().iter().any(|event| event["ph"] == "X"));
+    assert!(std::fs::read_to_string(chart).unwrap().starts_with("<svg"));
+}
+
+#[test]
+fn wrong_input_is_exit_2_with_its_place_and_a_hint() {
+    let (_keep, path) = file("wrong.ron", "Scenario(\n    name: \"x\",\n    about: \"y\",\n    domans: [\"a\"],\n)\n");
+    let run = lacuna(&["validate", &path]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("wrong.ron:4:5") && run.err.contains("domains"), "{}", run.err);
+    assert!(run.out.is_empty());
+
+    for (arguments, says) in [
+        (&["check", "parallel-spwn"][..], "did you mean `parallel-spawn`"),
+        (&["check", "parallel-spawn", "--kernel", "lunix"], "`linux`"),
+        (&["check", "parallel-spawn", "--guarantee", "G99"], "G99"),
+        (&["check", "no/such/file.ron"], "no/such/file.ron"),
+        (&["analyse", "parallel-spawn"], "no tasks"),
+        (&["simulate", "ci-job", "--for", "0s"], "no time"),
+        (&["frobnicate"], "unrecognized"),
+    ] {
+        let run = lacuna(arguments);
+        assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.err);
+        assert!(run.err.contains(says), "{arguments:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn every_scenario_of_the_library_is_listed_valid_and_as_it_expects() {
+    let listed = lacuna(&["scenarios", "--format", "json"]).json();
+    let names: Vec<&str> =
+        listed["scenarios"].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
+    for name in ["ci-job", "parallel-spawn", "double-fork", "fork-bomb"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    for name in names {
+        assert_eq!(lacuna(&["validate", name]).code, Some(0), "{name}");
+        assert_eq!(lacuna(&["check", name]).code, Some(0), "{name}");
+    }
+}
+
+#[test]
+fn json_keys_stay() {
+    let run = lacuna(&["check", "fork-bomb", "--kernel", "linux", "--kernel", "ideal", "--format", "json"]).json();
+    for document in run.as_array().unwrap() {
+        assert_eq!(document["version"], 1);
+        for key in ["scenario", "kernel", "guarantees"] {
+            assert!(!document[key].is_null(), "{key}");
+        }
+    }
+    let scenarios = lacuna(&["scenarios", "--format", "json"]).json();
+    assert_eq!(scenarios["version"], 1);
+}

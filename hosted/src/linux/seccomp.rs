@@ -23,6 +23,9 @@ pub const ARCHITECTURE: u32 = 0xc000_00b7;
 #[cfg(target_arch = "riscv64")]
 pub const ARCHITECTURE: u32 = 0xc000_00f3;
 
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+compile_error!("seccomp filters are written for x86-64, AArch64 and RISC-V; add the AUDIT_ARCH of this machine");
+
 /// Calls refused with `EPERM`, on every machine.
 const SURFACE: &[libc::c_long] = &[
     // Namespaces and mounts.

@@ -290,7 +290,7 @@ fn kill_bound(system: &System, run: &Run, probes: &[ProbeRow]) -> Option<BoundRo
     let host = probes
         .iter()
         .filter(|row| row.guarantee == GuaranteeId::G4)
-        .filter_map(|row| Some((Nanos(*row.numbers.get("kill_to_last_death_max_ns")?), *row.numbers.get("n")?)));
+        .filter_map(|row| Some((Nanos(*row.numbers.get("kill_max_ns")?), *row.numbers.get("n")?)));
     let measured = host.reduce(|(longest, n), (other, more)| (longest.max(other), n + more));
     Some(BoundRow { what: "kill to last death", bound, sim: longest, measured })
 }

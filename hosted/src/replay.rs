@@ -380,7 +380,7 @@ fn tree(taken: &[Taken<'_>], copies: u32) -> (Tree, u32) {
     let processes = u32::try_from(roles.len() - 1).unwrap_or(u32::MAX);
     let detaches = roles.iter().flatten().filter(|s| matches!(s, Step::Detach)).count() as u32;
     let restless = roles.iter().flatten().any(|s| matches!(s, Step::ForkOn { .. }));
-    let forks = if restless { 4_000 } else { copies * (processes + detaches) };
+    let forks = if restless { 400 } else { copies * (processes + detaches) };
     (Tree { roles, forks }, processes)
 }
 

@@ -18,6 +18,8 @@
 //! | [`resolver`] | who chooses where the relation leaves a choice |
 //! | [`simulation`] | the run |
 //! | [`statistics`] | what is counted of it |
+//! | [`safety`] | the safety guarantees along it |
+//! | [`durations`] | exact quantiles |
 //! | [`log`] | its labels, from which everything else is found again |
 //! | [`timeline`] | its course, context by context |
 //! | [`export`] | a trace for a viewer, a picture |
@@ -66,10 +68,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod durations;
 pub mod export;
 pub mod log;
 pub mod policy;
 pub mod resolver;
+pub mod safety;
 pub mod simulation;
 pub mod statistics;
 pub mod timeline;

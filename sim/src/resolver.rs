@@ -1,9 +1,9 @@
 //! The resolver: who chooses wherever the relation leaves a choice. The checker takes every branch; the simulator asks a
 //! [`Resolver`].
 //!
-//! [`Seeded`] draws from ChaCha8 (D. J. Bernstein, *ChaCha, a variant of Salsa20*, 2008), one stream for each concern, and
-//! for execution times and jitters one for each context: with one seed the n-th job of a context takes the same time
-//! under every policy, however ties fall. No floating point: a uniform choice is by rejection (D. Lemire, *Fast random
+//! [`Seeded`] draws from ChaCha8 (D. J. Bernstein, *ChaCha, a variant of Salsa20*, 2008), one stream for ties, and for each
+//! context one for its execution times, its jitters, its choices and its attacks: with one seed the n-th job of a task
+//! takes the same time under every policy, however ties fall. No floating point: a uniform choice is by rejection (D. Lemire, *Fast random
 //! integer generation in an interval*, ACM TOMACS 29(1), 2019), hence exact and the same on every platform.
 
 use lacuna_model::objects::{Action, ContextSlot};
@@ -38,11 +38,8 @@ pub struct Seeded {
     seed: u64,
     executions: Draw,
     jitters: Draw,
-    ties: ChaCha8Rng,
-    choices: ChaCha8Rng,
-    attacks: ChaCha8Rng,
-    execution_streams: Vec<Option<ChaCha8Rng>>,
-    jitter_streams: Vec<Option<ChaCha8Rng>>,
+    /// Of each concern, of each context; made when first drawn from.
+    streams: [Vec<Option<ChaCha8Rng>>; 5],
 }
 
 /// What a stream of random numbers is for. The numbers are part of what a seed means: they stay.
@@ -78,16 +75,7 @@ fn below(random: &mut ChaCha8Rng, bound: u64) -> u64 {
 impl Seeded {
     /// Draws execution times and jitters uniformly.
     pub fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            executions: Draw::Uniform,
-            jitters: Draw::Uniform,
-            ties: stream(seed, Concern::Ties, 0),
-            choices: stream(seed, Concern::Choices, 0),
-            attacks: stream(seed, Concern::Attacks, 0),
-            execution_streams: Vec::new(),
-            jitter_streams: Vec::new(),
-        }
+        Self { seed, executions: Draw::Uniform, jitters: Draw::Uniform, streams: Default::default() }
     }
 
     /// Execution times are drawn like this instead.
@@ -104,22 +92,21 @@ impl Seeded {
         self
     }
 
-    fn draw(&mut self, concern: Concern, context: ContextSlot, least: Nanos, most: Nanos) -> Nanos {
-        let (draw, streams) = match concern {
-            Concern::Jitters => (self.jitters, &mut self.jitter_streams),
-            _ => (self.executions, &mut self.execution_streams),
-        };
+    fn random(&mut self, concern: Concern, context: ContextSlot) -> &mut ChaCha8Rng {
+        let (streams, index) = (&mut self.streams[concern as usize], usize::from(context));
+        if streams.len() <= index {
+            streams.resize(index + 1, None);
+        }
+        streams[index].get_or_insert_with(|| stream(self.seed, concern, context))
+    }
+
+    fn draw(&mut self, draw: Draw, concern: Concern, context: ContextSlot, least: Nanos, most: Nanos) -> Nanos {
         match draw {
             Draw::Least => least,
             Draw::Most => most,
             Draw::Uniform if least >= most => least,
             Draw::Uniform => {
-                let index = usize::from(context);
-                if streams.len() <= index {
-                    streams.resize(index + 1, None);
-                }
-                let seed = self.seed;
-                let random = streams[index].get_or_insert_with(|| stream(seed, concern, context));
+                let random = self.random(concern, context);
                 let more = match (most.0 - least.0).checked_add(1) {
                     Some(bound) => below(random, bound),
                     None => random.next_u64(),
@@ -132,29 +119,25 @@ impl Seeded {
 
 /// The stream for a choice among several offers: an adversary may always give up; a program's choice is among arms;
 /// whatever else happens at one instant is a tie.
-fn concern(offers: &[Offer]) -> Concern {
-    let action = |offer: &Offer| match offer {
-        Offer::Object(step) => Some(step.action),
+fn concern(offers: &[Offer]) -> (Concern, ContextSlot) {
+    let step = |offer: &Offer| match offer {
+        Offer::Object(step) => Some(*step),
         _ => None,
     };
-    if offers.iter().any(|offer| action(offer) == Some(Action::GiveUp)) {
-        Concern::Attacks
-    } else if offers.iter().all(|offer| matches!(action(offer), Some(Action::Choose(_)))) {
-        Concern::Choices
-    } else {
-        Concern::Ties
+    let attack = offers.iter().filter_map(step).find(|step| step.action == Action::GiveUp);
+    let choice = |offer: &Offer| step(offer).filter(|step| matches!(step.action, Action::Choose(_)));
+    match (attack, offers.first().and_then(choice)) {
+        (Some(step), _) => (Concern::Attacks, step.context),
+        (None, Some(first)) if offers.iter().all(|offer| choice(offer).is_some()) => (Concern::Choices, first.context),
+        _ => (Concern::Ties, 0),
     }
 }
 
 impl Resolver for Seeded {
     fn resolve(&mut self, offers: &[Offer]) -> Label {
         let index = if offers.len() > 1 {
-            let random = match concern(offers) {
-                Concern::Attacks => &mut self.attacks,
-                Concern::Choices => &mut self.choices,
-                _ => &mut self.ties,
-            };
-            below(random, offers.len() as u64) as usize
+            let (concern, context) = concern(offers);
+            below(self.random(concern, context), offers.len() as u64) as usize
         } else {
             0
         };
@@ -164,11 +147,11 @@ impl Resolver for Seeded {
             Offer::Time(TimeOffer::Release(context)) => Label::Time(TimeStep::Release(context)),
             Offer::Time(TimeOffer::Elapse { most }) => Label::Time(TimeStep::Elapse(most)),
             Offer::Time(TimeOffer::Arrive { context, jitter }) => {
-                let jitter = self.draw(Concern::Jitters, context, Nanos(0), jitter);
+                let jitter = self.draw(self.jitters, Concern::Jitters, context, Nanos(0), jitter);
                 Label::Time(TimeStep::Arrive { context, jitter })
             }
             Offer::Time(TimeOffer::Begin { context, least, most }) => {
-                let execution = self.draw(Concern::Executions, context, least, most);
+                let execution = self.draw(self.executions, Concern::Executions, context, least, most);
                 Label::Time(TimeStep::Begin { context, execution })
             }
         }
@@ -208,6 +191,22 @@ mod tests {
             among.resolve(&[Offer::Time(TimeOffer::Release(0)), Offer::Time(TimeOffer::Release(1))]);
             assert_eq!(alone.resolve(&begin(3, 0, 1000)), among.resolve(&begin(3, 0, 1000)));
         }
+    }
+
+    #[test]
+    fn seeds_and_contexts_have_streams_of_their_own() {
+        let draws = |seed, context| {
+            let mut resolver = Seeded::new(seed);
+            [0; 4].map(|_| resolver.resolve(&begin(context, 0, u64::from(u32::MAX)))).map(|label| match label {
+                Label::Time(TimeStep::Begin { execution, .. }) => execution,
+                _ => Nanos(0),
+            })
+        };
+        assert_eq!(draws(1, 0), draws(1, 0));
+        assert_ne!(draws(1, 0), draws(2, 0));
+        assert_ne!(draws(1, 0), draws(1, 1));
+        // What a seed means stays: this is the first draw of seed 1, on every platform.
+        assert_eq!(draws(1, 0)[0], Nanos(1_217_063_102));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub struct Row {
     pub jobs: Vec<Job>,
     /// Whatever else it did or suffered that is worth a mark.
     pub marks: Vec<Mark>,
-    order: (u8, usize, ProcessSlot),
+    order: (u8, ProcessSlot, usize),
 }
 
 /// An interval during which a context had the core.
@@ -199,7 +199,7 @@ impl Builder<'_> {
         let known = self.rows.iter().position(|row| row.process == process && row.context == own);
         let row = known.unwrap_or_else(|| {
             let order =
-                (state.processes[usize::from(slot)].instance_of.0, self.objects.index_in_process(context), slot);
+                (state.processes[usize::from(slot)].instance_of.0, slot, self.objects.index_in_process(context));
             self.rows.push(Row {
                 process,
                 context: own,

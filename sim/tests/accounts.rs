@@ -4,6 +4,7 @@
 mod support;
 
 use lacuna_model::evidence::SimVerdict;
+use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::profile::{Kill, Profile};
 use lacuna_model::relation::{Label, Offer};
 use lacuna_model::sched::SchedStep;
@@ -13,10 +14,12 @@ use lacuna_model::system::{
 };
 use lacuna_model::time::TimeStep;
 use lacuna_model::units::Nanos;
+use lacuna_sim::durations::Quantiles;
 use lacuna_sim::policy::FixedPriority;
 use lacuna_sim::resolver::{Draw, Resolver, Seeded};
+use lacuna_sim::safety::observe;
 use lacuna_sim::simulation::{Options, Run, SimulationError, simulate};
-use lacuna_sim::statistics::{OperationSummary, Quantiles};
+use lacuna_sim::statistics::OperationSummary;
 use support::{T, rate_monotonic, task};
 
 fn compute(time: u64) -> Instruction {
@@ -93,7 +96,7 @@ fn jobs_of_a_killed_process_are_missed_or_abandoned() {
     system.job_groups.push(JobGroup { name: "job".into(), processes: None, memory: None });
     system.processes[0].group = Some(GroupId(0));
     system.scheduling_contexts.push(SchedulingContext { name: "killer".into(), priority: 2, budget: None });
-    system.processes.push(process(1, "killer", None, vec![wait(15), Instruction::Kill(GroupId(0))]));
+    system.processes.push(process(1, "killer", None, vec![wait(14), Instruction::Kill(GroupId(0))]));
     system.processes.push(process(1, "never", None, vec![]));
     system.process_table = 3;
     // The killer waits 15 for a child that it does not have yet: give it one that never ends.
@@ -102,8 +105,8 @@ fn jobs_of_a_killed_process_are_missed_or_abandoned() {
     system.processes[2].contexts[0].schedule = None;
     let run = run(&system, &Profile::ideal(), 100);
     let killed = &run.summary.contexts[0];
-    // Arrivals at 0, 4, 8, 12; at 15 the deadlines 6, 10, 14 have passed, 18 has not.
-    assert_eq!((killed.jobs, killed.missed, killed.abandoned, killed.finished), (4, 3, 1, 0));
+    // Arrivals at 0, 4, 8, 12; at 14 the deadlines 6 and 10 have passed, 14 and 18 have not.
+    assert_eq!((killed.jobs, killed.missed, killed.abandoned, killed.finished), (4, 2, 2, 0));
 }
 
 fn forever() -> Instruction {
@@ -150,6 +153,23 @@ fn kills_and_creations_are_timed() {
         // Created at 3, waited for until 23, killed at 30: nothing is left to happen.
         assert_eq!(run.summary.quiescent_at_ns, Some(30), "{}", profile.name);
     }
+}
+
+/// The builder leaves its process group before the group is killed, and is killed on no kernel that tracks by that.
+#[test]
+fn a_violation_is_seen_at_its_step() {
+    let mut system = supervised();
+    system.processes[1].contexts[0].program.insert(0, Instruction::Detach);
+    let observed = |profile: &Profile| {
+        let run = run(&system, profile, 100);
+        let all = observe(&support::objects(&system, profile), &run.log);
+        all.into_iter().find(|observed| observed.id == GuaranteeId::G4).unwrap()
+    };
+    let ideal = observed(&Profile::ideal());
+    assert_eq!((ideal.triggered, ideal.violation), (1, None));
+    let seen = observed(&Profile::linux()).violation.unwrap();
+    // Killed at 30, it goes on: its computation ends at 31.
+    assert_eq!((seen.at_ns, seen.step.as_str()), (31, "builder/main computes"));
 }
 
 #[test]

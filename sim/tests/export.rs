@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use lacuna_model::evidence::SimVerdict;
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::relation::Label;
@@ -15,7 +16,7 @@ use lacuna_sim::export::perfetto;
 use lacuna_sim::policy::FixedPriority;
 use lacuna_sim::resolver::Seeded;
 use lacuna_sim::simulation::{Options, Run, simulate};
-use lacuna_sim::timeline::Timeline;
+use lacuna_sim::timeline::{Job, JobEnd, Timeline};
 use proptest::prelude::*;
 use serde_json::Value;
 use support::{T, rate_monotonic, task};
@@ -103,6 +104,36 @@ proptest! {
         agrees(&objects, &run)?;
     }
 
+    /// The course of a run, counted job by job, is what was counted while it ran.
+    #[test]
+    fn the_summary_is_the_timeline_counted(objects in support::random::objects(), seed: u64) {
+        let run = run(&objects, seed, Options::new(Nanos(60)));
+        let timeline = Timeline::new(&objects, &run.log);
+        let mut summaries = run.summary.contexts.iter();
+        for process in &objects.system().processes {
+            for context in process.contexts.iter().filter(|context| context.task.is_some()) {
+                let summary = summaries.next().unwrap();
+                let is_instance = |name: &str| name.split('#').next() == Some(&process.name);
+                let rows = timeline.rows.iter().filter(|row| is_instance(&row.process) && row.context == context.name);
+                let jobs: Vec<Job> = rows.flat_map(|row| row.jobs.clone()).collect();
+                let missed = jobs.iter().filter(|job| job.missed(timeline.until)).count();
+                let responses = jobs.iter().filter_map(|job| match job.end {
+                    JobEnd::Done(at) => Some(at.0 - job.arrival.0),
+                    _ => None,
+                });
+                let mut responses: Vec<u64> = responses.collect();
+                responses.sort_unstable();
+                prop_assert_eq!(summary.jobs, jobs.len() as u64);
+                prop_assert_eq!(summary.missed, missed as u64);
+                prop_assert_eq!(summary.finished, responses.len() as u64);
+                prop_assert_eq!(summary.response_ns.map(|quantiles| quantiles.max), responses.last().copied());
+                let median = responses.get(responses.len().saturating_sub(1) / 2).copied();
+                prop_assert_eq!(summary.response_ns.map(|quantiles| quantiles.p50), median);
+                prop_assert_eq!(summary.verdict == SimVerdict::Held, missed == 0);
+            }
+        }
+    }
+
     /// Whatever the system and the window, a picture is well-formed and bounded.
     #[test]
     fn a_picture_is_well_formed(objects in support::random::objects(), seed: u64, window in proptest::option::of((0u64..90, 0u64..90))) {
@@ -141,6 +172,9 @@ fn instants_are_the_jobs() {
     assert_eq!((count("deadline"), count("deadline missed")), (10, 10));
     let first = of_kind(&events, "i").find(|event| event["name"] == "deadline missed").unwrap();
     assert_eq!((ns(&first["ts"]), first["args"]["job"].as_u64()), (6, Some(0)));
+    let names: Vec<_> = of_kind(&events, "X").map(|event| event["name"].as_str().unwrap().to_owned()).collect();
+    let jobs: Vec<_> = (0..10).map(|job| format!("job {job}")).collect();
+    assert_eq!(names, [jobs.clone(), jobs].concat(), "a slice for each job");
     let responses: Vec<_> = of_kind(&events, "i").filter_map(|event| event["args"]["response_ns"].as_u64()).collect();
     assert_eq!(responses, [[4; 10], [7; 10]].concat());
 }

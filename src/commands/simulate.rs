@@ -9,11 +9,12 @@ use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::System;
 use lacuna_model::units::Nanos;
+use lacuna_sim::durations::Quantiles;
 use lacuna_sim::export::{gantt, perfetto};
 use lacuna_sim::policy::FixedPriority;
 use lacuna_sim::resolver::{Draw, Seeded};
 use lacuna_sim::simulation::{Options, Run, simulate};
-use lacuna_sim::statistics::{OperationSummary, Quantiles};
+use lacuna_sim::statistics::OperationSummary;
 use lacuna_sim::timeline::Timeline;
 use serde_json::json;
 

@@ -44,7 +44,7 @@ pub(super) const PROBES: &[Probe] = &[
         about: "lanes of processes that fork the next and exit survive a kill",
         deciders: TRACKING,
         fix: FIX,
-        trial: |setting| kills(setting, &Tree::relays(6), Shape::Forking),
+        trial: |setting| kills(setting, &Tree::relays(4), Shape::Forking),
         attack: |_, _| {},
     },
     Probe {

@@ -127,9 +127,10 @@ impl Victim {
     }
 
     fn died(&mut self) -> bool {
-        // A death under way has had the time that the attacker took to end; a moment more for a busy machine.
+        // A death under way has had the time that the attacker took to end; more for a busy machine. Only a victim that
+        // nobody killed is waited for in vain.
         let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(20) {
+        while start.elapsed() < Duration::from_millis(100) {
             if matches!(self.0.try_wait(), Ok(Some(_))) {
                 return true;
             }

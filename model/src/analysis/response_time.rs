@@ -14,7 +14,7 @@
 //! among them. Offsets are ignored, which is safe. A job that takes no time still waits until the core is free for it,
 //! where the least fixed point would be 0: it is counted as one nanosecond.
 
-use crate::system::{Context, Process, System};
+use crate::system::{Context, Instruction, Process, System};
 use crate::units::Nanos;
 
 /// What the analysis must know of one task. Times in nanoseconds.
@@ -155,13 +155,14 @@ pub enum NotAnalysable {
 }
 
 /// The task set of a system, in the file's order. Contexts that are not tasks must be less urgent than every task: what
-/// they do then never delays one.
+/// they do then never delays one. A process with tasks must exist at most once: each instance would bring its own demand.
 ///
 /// # Errors
 /// If some task or some context beside the tasks does not fit this analysis.
 pub fn task_set(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
     let tasks = tasks_of(system)?;
-    let least = tasks.iter().map(|task| task.priority).min();
+    let contexts = system.processes.iter().flat_map(|process| &process.contexts);
+    let least = contexts.filter(|context| context.task.is_some()).map(|context| priority(system, context)).min();
     for process in &system.processes {
         for context in process.contexts.iter().filter(|context| context.task.is_none()) {
             let priority = priority(system, context);
@@ -176,8 +177,9 @@ pub fn task_set(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
     Ok(tasks)
 }
 
-fn priority(system: &System, context: &Context) -> u32 {
-    context.schedule.map_or(0, |id| system.scheduling_contexts[id.index()].priority)
+/// Whoever has no scheduling context is below all others.
+fn priority(system: &System, context: &Context) -> Option<u32> {
+    context.schedule.map(|id| system.scheduling_contexts[id.index()].priority)
 }
 
 /// The tasks of a system, if each is of the kind that this analysis covers.
@@ -187,6 +189,10 @@ fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
         for context in &process.contexts {
             let Some(task) = context.task else { continue };
             let name = task_name(system, process, &context.name);
+            if !exists_at_most_once(system, process) {
+                let why = "its process may have several instances, each with a demand of its own";
+                return Err(NotAnalysable::Context { context: name, why });
+            }
             let budget = context.schedule.and_then(|id| system.scheduling_contexts[id.index()].budget);
             if budget.is_some() {
                 let why = "it runs on a budget, which this analysis does not cover";
@@ -202,7 +208,7 @@ fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
                 period: task.period,
                 deadline: task.deadline,
                 jitter: task.jitter,
-                priority: priority(system, context),
+                priority: priority(system, context).unwrap_or(0),
             });
         }
     }
@@ -222,6 +228,55 @@ pub fn operation_response(system: &System, context: &str, priority: u32, cost: N
     let once = Nanos(u64::MAX);
     tasks.push(Demand { name: context.into(), wcet: cost, period: once, deadline: once, jitter: Nanos(0), priority });
     Ok(response_times(&tasks, tasks.len() - 1).worst())
+}
+
+/// Is there at most one instance of the process? So it is if nobody creates it, or one instruction that is run at most
+/// once does, in a process that nobody creates and in which no adversary can make a copy that runs it too.
+fn exists_at_most_once(system: &System, process: &Process) -> bool {
+    let of = |creator: &Process, created: &Process| {
+        let programs = creator.contexts.iter().map(|context| creations(system, &context.program, created));
+        programs.fold(0u64, u64::saturating_add)
+    };
+    let all =
+        |created: &Process| system.processes.iter().map(|creator| of(creator, created)).fold(0u64, u64::saturating_add);
+    match all(process) {
+        0 => true,
+        // An own fork would be the second instance. The program of a task is run once a job.
+        1 => system.processes.iter().any(|creator| {
+            !std::ptr::eq(creator, process)
+                && of(creator, process) == 1
+                && all(creator) == 0
+                && creator.contexts.iter().all(|context| context.task.is_none() && !attacks(&context.program))
+        }),
+        _ => false,
+    }
+}
+
+/// Is there an adversary in a list of instructions?
+fn attacks(program: &[Instruction]) -> bool {
+    program.iter().any(|instruction| match instruction {
+        Instruction::Adversary { .. } => true,
+        Instruction::Loop { body, .. } => attacks(body),
+        Instruction::Choose(arms) => arms.iter().any(|arm| attacks(arm)),
+        _ => false,
+    })
+}
+
+/// How often a list of instructions creates the process, at most; the largest number there is, if without end.
+fn creations(system: &System, program: &[Instruction], created: &Process) -> u64 {
+    use Instruction::{Choose, Fork, Loop, Spawn};
+    let one = |instruction: &Instruction| match instruction {
+        Spawn { process, .. } | Fork(process) => {
+            u64::from(system.processes.get(process.index()).is_some_and(|named| std::ptr::eq(named, created)))
+        }
+        Loop { times, body } => match creations(system, body, created) {
+            0 => 0,
+            each => times.map_or(u64::MAX, |times| each.saturating_mul(u64::from(times))),
+        },
+        Choose(arms) => arms.iter().map(|arm| creations(system, arm, created)).max().unwrap_or(0),
+        _ => 0,
+    };
+    program.iter().map(one).fold(0, u64::saturating_add)
 }
 
 /// The name of a context among all: its own if that is the only one, otherwise with its process's.
@@ -299,6 +354,58 @@ mod tests {
         assert_eq!(worst(&[(1, 2, 0), (1, 3, 0), (1, 5, 0)]), [finite(&[1, 2]), vec![Bound::Unbounded]].concat());
         let full = worst(&[(1, 2, 0), (1, 2, 0)]);
         assert_eq!(full, finite(&[1, 2]));
+    }
+
+    /// A supervisor without a scheduling context runs `program`; the process it may create has a task of priority 0.
+    fn supervised(program: Vec<crate::system::Instruction>) -> System {
+        use crate::system::{
+            Context, DomainId, Instruction, KernelBounds, SchedulingContext, SchedulingContextId, Task,
+        };
+        let task = Task { period: Nanos(10), deadline: Nanos(10), offset: Nanos(0), jitter: Nanos(0) };
+        let process = |name: &str, program, schedule, task| Process {
+            name: name.into(),
+            domain: DomainId(0),
+            group: None,
+            contexts: vec![Context { name: name.into(), schedule, program, task }],
+        };
+        let compute = vec![Instruction::Compute { bcet: Nanos(1), wcet: Nanos(2) }];
+        System {
+            name: String::new(),
+            about: String::new(),
+            domains: vec!["d".into()],
+            objects: vec![],
+            job_groups: vec![],
+            buffers: vec![],
+            handles: vec![],
+            processes: vec![
+                process("supervisor", program, None, None),
+                process("worker", compute, Some(SchedulingContextId(0)), Some(task)),
+            ],
+            scheduling_contexts: vec![SchedulingContext { name: "s".into(), priority: 0, budget: None }],
+            kernel_bounds: KernelBounds::default(),
+            process_table: 4,
+            expect: vec![],
+        }
+    }
+
+    #[test]
+    fn a_task_of_several_instances_is_not_one_demand() {
+        use crate::system::ProcessId;
+        let spawn = Instruction::Spawn { process: ProcessId(1), pass: vec![] };
+        let again = |times| Instruction::Loop { times, body: vec![spawn.clone()] };
+        let analysable = |program| task_set(&supervised(program)).is_ok();
+        assert!(analysable(vec![]), "whoever has no scheduling context is less urgent than priority 0");
+        assert!(analysable(vec![spawn.clone()]));
+        assert!(analysable(vec![Instruction::Choose(vec![vec![spawn.clone()], vec![spawn.clone()]])]));
+        assert!(!analysable(vec![spawn.clone(), spawn.clone()]));
+        assert!(!analysable(vec![again(Some(2))]));
+        assert!(!analysable(vec![again(None)]));
+        // An adversary's copy would go on with the same program.
+        assert!(!analysable(vec![Instruction::Adversary { depth: Some(1) }, spawn.clone()]));
+        // A worker that copies itself.
+        let mut twice = supervised(vec![]);
+        twice.processes[1].contexts[0].program.push(Instruction::Fork(ProcessId(1)));
+        assert!(task_set(&twice).is_err());
     }
 
     #[test]

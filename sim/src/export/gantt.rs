@@ -87,13 +87,17 @@ fn choose(timeline: &Timeline) -> Window {
     let length = ends.get(READABLE_BARS).map_or(timeline.until, |end| *end).min(timeline.until);
     let jobs = timeline.rows.iter().flat_map(|row| &row.jobs);
     let misses = jobs.filter(|job| job.missed(timeline.until)).filter_map(|job| job.deadline);
-    match misses.min() {
+    let window = match misses.min() {
         Some(miss) if miss > length => {
             let to = Nanos(miss.0.saturating_add(length.0 / 4)).min(timeline.until);
             Window { from: Nanos(to.0.saturating_sub(length.0)), to }
         }
         _ => Window { from: Nanos(0), to: length },
-    }
+    };
+    // Borders at ticks: round numbers.
+    let tick = tick(Nanos(window.to.0 - window.from.0));
+    let to = window.to.0.div_ceil(tick).saturating_mul(tick);
+    Window { from: Nanos(window.from.0 / tick * tick), to: Nanos(to) }
 }
 
 /// The part of the window of which something is known, and which has at most [`MAX_BARS`] bars.

@@ -69,9 +69,10 @@ impl FixedPriorityState {
         self.supplies.get(id.index()).copied().flatten().map(|supply| supply.left)
     }
 
-    fn running_by(&self) -> Option<SchedulingContextId> {
+    /// The index of what the running context is scheduled by.
+    fn running_by(&self) -> Option<usize> {
         let running = self.running?;
-        self.ready.iter().find(|entry| entry.context == running)?.by
+        self.ready.iter().find(|entry| entry.context == running)?.by.map(SchedulingContextId::index)
     }
 }
 
@@ -160,7 +161,7 @@ impl Sched for FixedPriority {
 
     fn steps(&self, state: &FixedPriorityState) -> Vec<SchedStep> {
         let mut steps = Vec::new();
-        for (index, supply) in (0..).zip(&state.supplies) {
+        for (index, supply) in (0..=u8::MAX).zip(&state.supplies) {
             if supply.is_some_and(|supply| supply.until_refill.0 == 0) {
                 steps.push(SchedStep::Replenish(SchedulingContextId(index)));
             }
@@ -185,9 +186,9 @@ impl Sched for FixedPriority {
     fn next_event(&self, state: &FixedPriorityState) -> Option<Nanos> {
         let running_by = state.running_by();
         let mut next: Option<Nanos> = None;
-        for ((index, supply), scheduling) in (0..).zip(&state.supplies).zip(&self.scheduling_contexts) {
+        for ((index, supply), scheduling) in state.supplies.iter().enumerate().zip(&self.scheduling_contexts) {
             let (Some(supply), Some(budget)) = (supply, scheduling.budget) else { continue };
-            let in_use = running_by == Some(SchedulingContextId(index));
+            let in_use = running_by == Some(index);
             let refill = (in_use || supply.left < budget.amount).then_some(supply.until_refill);
             let exhausted = in_use.then_some(supply.left);
             next = [next, refill, exhausted].into_iter().flatten().filter(|event| event.0 > 0).min();
@@ -198,9 +199,9 @@ impl Sched for FixedPriority {
     fn elapse(&self, state: &mut FixedPriorityState, duration: Nanos) {
         state.same_instant = false;
         let running_by = state.running_by();
-        for ((index, supply), scheduling) in (0..).zip(&mut state.supplies).zip(&self.scheduling_contexts) {
+        for ((index, supply), scheduling) in state.supplies.iter_mut().enumerate().zip(&self.scheduling_contexts) {
             let (Some(supply), Some(budget)) = (supply, scheduling.budget) else { continue };
-            if running_by == Some(SchedulingContextId(index)) {
+            if running_by == Some(index) {
                 supply.left.0 = supply.left.0.saturating_sub(duration.0);
             }
             if supply.left < budget.amount {

@@ -168,7 +168,8 @@ impl SetUp {
             RlimitFileSize => policy.file_limit_bytes().is_some(),
             RlimitDescriptors => policy.descriptors_limit().is_some(),
             LandlockNetwork => confines_tcp,
-            SeccompSockets => !matches!(policy.network_granted(), Network::Host),
+            SeccompNoInternet => matches!(policy.network_granted(), Network::None),
+            SeccompSockets => matches!(policy.network_granted(), Network::Loopback | Network::Tcp { .. }),
         }
     }
 }
@@ -194,7 +195,7 @@ fn works(id: PrimitiveId, facts: &Facts) -> bool {
         LandlockFiles => facts.landlock_abi >= 1,
         LandlockNetwork => facts.landlock_abi >= 4,
         LandlockScopes => facts.landlock_abi >= 6,
-        SeccompSurface | SeccompSockets => facts.seccomp.works(),
+        SeccompSurface | SeccompNoInternet | SeccompSockets => facts.seccomp.works(),
     }
 }
 
@@ -204,7 +205,9 @@ fn needs(id: PrimitiveId, facts: &Facts) -> &'static [PrimitiveId] {
     let privileged = facts.capable(SYS_ADMIN);
     match id {
         PidNamespace | NetworkNamespace | IpcNamespace | PrivateRoot if !privileged => &[UserNamespace],
-        LandlockFiles | LandlockNetwork | LandlockScopes | SeccompSurface | SeccompSockets => &[NoNewPrivileges],
+        LandlockFiles | LandlockNetwork | LandlockScopes | SeccompSurface | SeccompNoInternet | SeccompSockets => {
+            &[NoNewPrivileges]
+        }
         CgroupV2Pids | CgroupV2Memory => &[CgroupV2],
         _ => &[],
     }
@@ -371,7 +374,7 @@ fn unmet(policy: &Policy, facts: &Facts, chosen: &BTreeSet<PrimitiveId>) -> Vec<
     match policy.network_granted() {
         Network::Host => {}
         Network::None | Network::Loopback if has(NetworkNamespace) => {}
-        Network::None if has(SeccompSockets) => {}
+        Network::None if has(SeccompNoInternet) => {}
         Network::None | Network::Loopback => open(G7, "network", &[NetworkNamespace], NAMESPACES),
         Network::Tcp { .. } if has(LandlockNetwork) && has(SeccompSockets) => {}
         Network::Tcp { .. } => open(G7, "network", &[LandlockNetwork, SeccompSockets], "Landlock 4 (Linux 6.7)"),
@@ -441,7 +444,7 @@ fn why_not(id: PrimitiveId, facts: &Facts) -> String {
         LandlockFiles | LandlockNetwork | LandlockScopes => {
             format!("Landlock's interface here is version {}", facts.landlock_abi)
         }
-        SeccompSurface | SeccompSockets => format!("no seccomp filter: {}", said(&facts.seccomp)),
+        SeccompSurface | SeccompNoInternet | SeccompSockets => format!("no seccomp filter: {}", said(&facts.seccomp)),
         ExactDescriptors => format!("no close_range: {}", said(&facts.close_range)),
         _ => format!("{id} does not serve here"),
     }

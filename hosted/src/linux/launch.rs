@@ -261,7 +261,7 @@ pub(crate) fn spawn(command: JobCommand) -> Result<Job, LaunchError> {
             .then(|| ProcRule { rights: landlock::read_rights() }),
         landlocks: steps(&[LandlockFiles, LandlockNetwork, LandlockScopes]),
         filter: seccomp::prepare(&plan),
-        filters: steps(&[SeccompSurface, SeccompSockets]),
+        filters: steps(&[SeccompSurface, SeccompNoInternet, SeccompSockets]),
         image,
         arguments: strings(arguments.iter().map(|word| word.as_bytes().to_vec()))?,
         environment: strings(words)?,

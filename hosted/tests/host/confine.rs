@@ -9,7 +9,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 
 use lacuna_hosted::PrimitiveId::{
     DropCapabilities, ExactDescriptors, IpcNamespace, LandlockFiles, LandlockNetwork, LandlockScopes, NetworkNamespace,
-    PidNamespace, PrivateRoot, SeccompSockets, SeccompSurface,
+    PidNamespace, PrivateRoot, SeccompNoInternet, SeccompSockets, SeccompSurface,
 };
 use lacuna_hosted::{Access, Network, Plan, PrimitiveId, SetUp};
 
@@ -139,7 +139,7 @@ fn network() {
     if let Some(namespace) = only(&tight, "network", &[NetworkNamespace]) {
         assert_eq!(attack(&namespace, &["tcp", &address]).0, "errno 101");
     }
-    if let Some(filter) = only(&tight, "network", &[SeccompSockets]) {
+    if let Some(filter) = only(&tight, "network", &[SeccompNoInternet]) {
         assert_eq!(attack(&filter, &["tcp", &address]).0, "errno 97");
     }
 }

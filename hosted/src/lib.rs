@@ -44,6 +44,7 @@ pub mod primitive;
 pub mod probe;
 #[cfg(target_os = "linux")]
 pub mod replay;
+mod unmet;
 
 pub use clean::Cleaned;
 #[cfg(target_os = "linux")]
@@ -59,6 +60,7 @@ pub use job::Job;
 pub use linux::{landlock::LandlockError, launch::LaunchError, protocol::Stage};
 #[cfg(target_os = "linux")]
 pub use output::OutputReader;
-pub use plan::{Plan, PlanError, RequireError, SetUp, Step, Unmet};
+pub use plan::{Plan, PlanError, SetUp, Step};
 pub use policy::{Access, Network, PathRule, Policy};
 pub use primitive::PrimitiveId;
+pub use unmet::{RequireError, Unmet};

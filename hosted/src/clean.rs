@@ -6,9 +6,10 @@
 //! named, whose owner is of our namespace and dead, is removed. Nothing else is ever touched.
 //!
 //! Assumptions: the trees looked at (our own place in each hierarchy of cgroups, the directory for temporary files)
-//! are of this boot, which those are. Holes: an owner in another process namespace is left alone, dead or not.
+//! are of this boot, which those are. Holes: an owner in another process namespace is left alone,
+//! dead or not; one in another *time* namespace shows another start, and must not share our trees.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a cleaning did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -58,6 +59,7 @@ fn start_ticks(stat: &str) -> Option<u64> {
 mod live {
     use std::io;
     use std::os::unix::fs::MetadataExt;
+    use std::path::Path;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
@@ -65,7 +67,9 @@ mod live {
     impl Owner {
         /// This very process.
         pub(crate) fn this() -> io::Result<Self> {
-            let namespace = std::fs::metadata("/proc/self/ns/pid")?.ino();
+            // Where /proc shows another process namespace than ours, its numbers mean others: 0 is nobody's to judge.
+            let ours = std::fs::read_link("/proc/self")?.to_str() == Some(&std::process::id().to_string());
+            let namespace = if ours { std::fs::metadata("/proc/self/ns/pid")?.ino() } else { 0 };
             let stat = std::fs::read_to_string("/proc/self/stat")?;
             let start_ticks = start_ticks(&stat).ok_or(io::ErrorKind::InvalidData)?;
             Ok(Self { namespace, pid: std::process::id(), start_ticks })
@@ -73,7 +77,7 @@ mod live {
 
         /// Is it of our process namespace, and surely gone?
         pub(crate) fn is_dead(self, this: Self) -> bool {
-            if self.namespace != this.namespace {
+            if self.namespace != this.namespace || this.namespace == 0 {
                 return false;
             }
             match std::fs::read_to_string(format!("/proc/{}/stat", self.pid)) {
@@ -164,5 +168,7 @@ mod tests {
         assert!(Owner { start_ticks: this.start_ticks + 1, ..this }.is_dead(this));
         assert!(Owner { pid: 1 << 30, ..this }.is_dead(this));
         assert!(!Owner { namespace: 1, pid: 1 << 30, ..this }.is_dead(this));
+        let unseen = Owner { namespace: 0, ..this };
+        assert!(!Owner { pid: 1 << 30, ..unseen }.is_dead(unseen), "with a foreign /proc nobody can be judged");
     }
 }

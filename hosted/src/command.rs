@@ -73,6 +73,7 @@ impl Plan {
     }
 
     /// A command whose program is an open file, executed by its descriptor: no path that anybody could write.
+    /// It is a binary: the interpreter of a script could not open a descriptor that closes at `exec`.
     pub fn command_open(&self, program: OwnedFd, name: impl AsRef<OsStr>) -> JobCommand {
         JobCommand::new(self, Program::Open(program), name.as_ref())
     }

@@ -60,7 +60,7 @@ pub enum Cause {
     OwnAccord,
     /// The policy's deadline passed.
     Deadline,
-    /// It was killed by [`Job::kill`].
+    /// It was killed by [`Job::kill`](crate::Job::kill).
     Asked,
     /// The keeper ended first: someone outside killed it, or the machine ran out of memory.
     KeeperLost,

@@ -20,7 +20,8 @@ use crate::LaunchError;
 use crate::end::{Account, Cause, End, Status, WaitError, kernel};
 use crate::linux::cgroup_v1;
 use crate::linux::family::{descendants_of, number_of};
-use crate::linux::launch::{Groups, receive};
+use crate::linux::groups::Groups;
+use crate::linux::launch::receive;
 use crate::linux::protocol::{Message, Others, WORD_END, WORD_LET_GO};
 use crate::linux::sys;
 use crate::output::OutputReader;
@@ -201,11 +202,12 @@ impl Job {
         self.first.as_ref().and_then(number_of).unwrap_or(0)
     }
 
-    /// Sends a signal to the first process alone.
+    /// Sends a signal, by its number in `signal(7)`, to the first process alone.
     ///
     /// # Errors
     /// It is gone, or the kernel refuses.
-    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+    pub fn signal(&self, number: i32) -> io::Result<()> {
+        let signal = Signal::from_named_raw(number).ok_or(io::ErrorKind::InvalidInput)?;
         let pidfd = self.first.as_ref().ok_or(io::ErrorKind::NotFound)?;
         Ok(pidfd_send_signal(pidfd, signal)?)
     }

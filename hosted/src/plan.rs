@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::facts::Facts;
 use crate::policy::{Network, Policy};
 use crate::primitive::{PrimitiveId, strengthen};
+use crate::unmet::{RequireError, Unmet, unmet};
 
 /// How much of what a host offers is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -47,19 +48,6 @@ impl Step {
             guarantees: primitive.serves(),
         }
     }
-}
-
-/// A part of a guarantee that the steps do not give.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Unmet {
-    /// Which guarantee.
-    pub guarantee: GuaranteeId,
-    /// Which part of it.
-    pub part: &'static str,
-    /// Why not here.
-    pub why: String,
-    /// What would give it: a privilege, a setting, a set-up.
-    pub remedy: String,
 }
 
 /// What will be applied, and what will not.
@@ -99,18 +87,6 @@ pub enum PlanError {
     /// A granted path is not absolute.
     #[error("the path {0} of the policy is not absolute")]
     RelativePath(std::path::PathBuf),
-}
-
-/// Guarantees were required that this plan does not give.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(Unmet::to_string).collect::<Vec<_>>().join("; "))]
-pub struct RequireError(pub Vec<Unmet>);
-
-impl std::fmt::Display for Unmet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { guarantee, part, why, remedy } = self;
-        write!(f, "{guarantee} {part}: {why}; {remedy}")
-    }
 }
 
 /// The guarantees that a launch on a host can serve.
@@ -168,13 +144,14 @@ impl SetUp {
             RlimitFileSize => policy.file_limit_bytes().is_some(),
             RlimitDescriptors => policy.descriptors_limit().is_some(),
             LandlockNetwork => confines_tcp,
-            SeccompSockets => !matches!(policy.network_granted(), Network::Host),
+            SeccompNoInternet => matches!(policy.network_granted(), Network::None),
+            SeccompSockets => matches!(policy.network_granted(), Network::Loopback | Network::Tcp { .. }),
         }
     }
 }
 
 /// Does the primitive work on this host, by the facts alone?
-fn works(id: PrimitiveId, facts: &Facts) -> bool {
+pub(crate) fn works(id: PrimitiveId, facts: &Facts) -> bool {
     use PrimitiveId::*;
     match id {
         Guardian | NewSession | RlimitProcesses | RlimitMemory | RlimitFileSize | RlimitDescriptors | RlimitCore
@@ -194,7 +171,7 @@ fn works(id: PrimitiveId, facts: &Facts) -> bool {
         LandlockFiles => facts.landlock_abi >= 1,
         LandlockNetwork => facts.landlock_abi >= 4,
         LandlockScopes => facts.landlock_abi >= 6,
-        SeccompSurface | SeccompSockets => facts.seccomp.works(),
+        SeccompSurface | SeccompNoInternet | SeccompSockets => facts.seccomp.works(),
     }
 }
 
@@ -204,7 +181,9 @@ fn needs(id: PrimitiveId, facts: &Facts) -> &'static [PrimitiveId] {
     let privileged = facts.capable(SYS_ADMIN);
     match id {
         PidNamespace | NetworkNamespace | IpcNamespace | PrivateRoot if !privileged => &[UserNamespace],
-        LandlockFiles | LandlockNetwork | LandlockScopes | SeccompSurface | SeccompSockets => &[NoNewPrivileges],
+        LandlockFiles | LandlockNetwork | LandlockScopes | SeccompSurface | SeccompNoInternet | SeccompSockets => {
+            &[NoNewPrivileges]
+        }
         CgroupV2Pids | CgroupV2Memory => &[CgroupV2],
         _ => &[],
     }
@@ -322,127 +301,4 @@ fn judge(chosen: &BTreeSet<PrimitiveId>, facts: &Facts) -> Vec<PrimitiveId> {
     judge.retain(|id| !chosen.contains(id));
     judge.sort();
     judge
-}
-
-/// What these steps leave open.
-fn unmet(policy: &Policy, facts: &Facts, chosen: &BTreeSet<PrimitiveId>) -> Vec<Unmet> {
-    use PrimitiveId::*;
-    let has = |id: PrimitiveId| chosen.contains(&id);
-    let mut unmet = Vec::new();
-    let mut open = |guarantee, part, serving: &[PrimitiveId], remedy: &str| {
-        let (why, remedy) = reason(serving, remedy, facts);
-        unmet.push(Unmet { guarantee, part, why, remedy });
-    };
-    let confined = has(LandlockFiles) && has(NoNewPrivileges);
-
-    if !has(ExactDescriptors) {
-        open(G2, "descriptors", &[ExactDescriptors], "Linux 5.11");
-    }
-    if !(has(PidNamespace) || confined && (has(CgroupV2) || has(CgroupV1Freezer))) {
-        open(G3, "descendants", &[PidNamespace, CgroupV2], DELEGATE);
-        open(G4, "descendants", &[PidNamespace, CgroupV2], DELEGATE);
-    }
-    if !has(Guardian) {
-        open(G4, "death of the supervisor", &[Guardian], "keep the step");
-    }
-    if policy.processes_limit().is_some() {
-        let grouped = confined && (has(CgroupV2Pids) || has(CgroupV1Pids));
-        if !(grouped || has(RlimitProcesses) && has(UserNamespace)) {
-            open(G6, "processes", &[CgroupV2Pids, CgroupV1Pids, RlimitProcesses], DELEGATE);
-        }
-    }
-    if policy.memory_limit_bytes().is_some() && !(confined && (has(CgroupV2Memory) || has(CgroupV1Memory))) {
-        open(G6, "memory", &[CgroupV2Memory, CgroupV1Memory], DELEGATE);
-    }
-    if policy.file_limit_bytes().is_some() && !has(RlimitFileSize) {
-        open(G6, "file size", &[RlimitFileSize], "keep the step");
-    }
-    if policy.descriptors_limit().is_some() && !has(RlimitDescriptors) {
-        open(G6, "open descriptors", &[RlimitDescriptors], "keep the step");
-    }
-    if !confined {
-        open(G7, "contents of files", &[LandlockFiles], "boot with lsm=landlock (Linux 5.13)");
-    } else if facts.landlock_abi < 3 {
-        open(G7, "shortening of files", &[], "Landlock 3 (Linux 6.2)");
-    }
-    if !has(PrivateRoot) {
-        open(G7, "metadata of files, pathname sockets", &[PrivateRoot], NAMESPACES);
-    }
-    match policy.network_granted() {
-        Network::Host => {}
-        Network::None | Network::Loopback if has(NetworkNamespace) => {}
-        Network::None if has(SeccompSockets) => {}
-        Network::None | Network::Loopback => open(G7, "network", &[NetworkNamespace], NAMESPACES),
-        Network::Tcp { .. } if has(LandlockNetwork) && has(SeccompSockets) => {}
-        Network::Tcp { .. } => open(G7, "network", &[LandlockNetwork, SeccompSockets], "Landlock 4 (Linux 6.7)"),
-    }
-    if !has(IpcNamespace) {
-        open(G7, "System V IPC and message queues", &[IpcNamespace], NAMESPACES);
-    }
-    if !(has(PidNamespace) || has(LandlockScopes)) {
-        open(G7, "signals to other processes", &[PidNamespace, LandlockScopes], NAMESPACES);
-    }
-    if !(has(NetworkNamespace) || has(LandlockScopes)) {
-        open(G7, "abstract sockets", &[NetworkNamespace, LandlockScopes], "Landlock 6 (Linux 6.12)");
-    }
-    if !(has(DropCapabilities) && has(NoNewPrivileges)) {
-        open(G7, "privilege", &[DropCapabilities, NoNewPrivileges], "keep the steps");
-    }
-    if !has(SeccompSurface) {
-        open(G7, "surface of the kernel", &[SeccompSurface], "a kernel with CONFIG_SECCOMP_FILTER");
-    }
-    unmet
-}
-
-const DELEGATE: &str = "try: systemd-run --user --scope -p Delegate=yes, or a writable cgroup";
-const NAMESPACES: &str = "allow user namespaces, or run with CAP_SYS_ADMIN";
-
-/// Why none of these primitives serves here, and what would help.
-fn reason(serving: &[PrimitiveId], remedy: &str, facts: &Facts) -> (String, String) {
-    if let Some(id) = serving.iter().find(|id| works(**id, facts) && **id != PrimitiveId::RlimitProcesses) {
-        return (format!("this plan leaves out {id}, which works here"), "keep that step, or plan tight".into());
-    }
-    let why = match serving.first() {
-        None => "the kernel is too old".into(),
-        Some(id) => why_not(*id, facts),
-    };
-    (why, remedy.into())
-}
-
-/// What the host said about a primitive that does not work.
-fn why_not(id: PrimitiveId, facts: &Facts) -> String {
-    use PrimitiveId::*;
-    let said = |support: &crate::facts::Support| support.why_not().unwrap_or("it works").to_owned();
-    match id {
-        UserNamespace | PidNamespace | NetworkNamespace | IpcNamespace | PrivateRoot => {
-            let spaces = &facts.namespaces;
-            let own = match id {
-                PidNamespace => &spaces.pid,
-                NetworkNamespace => &spaces.network,
-                IpcNamespace => &spaces.ipc,
-                PrivateRoot => &spaces.mount,
-                _ => &spaces.user,
-            };
-            format!("no {id}: {}", said(own))
-        }
-        CgroupV2 | CgroupV2Pids | CgroupV2Memory | CgroupV1Pids | CgroupV1Memory | CgroupV1Freezer => {
-            let controller = match id {
-                CgroupV2Pids | CgroupV1Pids => "the pids controller",
-                CgroupV2Memory | CgroupV1Memory => "the memory controller",
-                _ => "cgroup.kill",
-            };
-            let place = match &facts.cgroup_v2 {
-                None if facts.cgroup_v1.is_empty() => "no cgroup is mounted".into(),
-                Some(v2) if !v2.create.works() => format!("{}: {}", v2.own.display(), said(&v2.create)),
-                _ => "none is delegated to us".into(),
-            };
-            format!("no writable cgroup with {controller} ({place})")
-        }
-        LandlockFiles | LandlockNetwork | LandlockScopes => {
-            format!("Landlock's interface here is version {}", facts.landlock_abi)
-        }
-        SeccompSurface | SeccompSockets => format!("no seccomp filter: {}", said(&facts.seccomp)),
-        ExactDescriptors => format!("no close_range: {}", said(&facts.close_range)),
-        _ => format!("{id} does not serve here"),
-    }
 }

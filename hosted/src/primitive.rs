@@ -113,7 +113,10 @@ primitives! {
         assumes [],
     LandlockFiles "landlock-files" serves [G7]
         "Contents of files and directories: only what the policy lists, for the job and all its descendants."
-        assumes ["stat, chmod, utimes, setxattr and pathname sockets are not covered"],
+        assumes [
+            "stat, chmod, utimes, setxattr and pathname sockets are not covered",
+            "before version 3 (Linux 6.2) neither is truncate"
+        ],
     LandlockNetwork "landlock-network" serves [G7]
         "TCP connect and bind: only the listed ports."
         assumes ["neither fast open nor MPTCP nor UDP is covered: a socket filter has to be"],
@@ -123,8 +126,11 @@ primitives! {
     SeccompSurface "seccomp-surface" serves [G7]
         "Calls that a job has no business with are refused: namespaces, mounts, bpf, io_uring, keys, ptrace, TIOCSTI."
         assumes ["a deny-list: a call that is new in the kernel passes, up to the last that was known"],
+    SeccompNoInternet "seccomp-no-internet" serves [G7]
+        "Every socket family but AF_UNIX is refused."
+        assumes ["no socket of such a family was passed in"],
     SeccompSockets "seccomp-sockets" serves [G7]
-        "Socket families and protocols outside the policy are refused."
+        "Socket families and protocols that Landlock's TCP rules do not see are refused."
         assumes ["no socket of such a family was passed in"],
 }
 
@@ -169,7 +175,8 @@ pub fn strengthen(applied: &BTreeSet<PrimitiveId>) -> Profile {
     if confined {
         profile.files = Authority::Subtractive;
     }
-    if has(NetworkNamespace) || has(SeccompSockets) {
+    // A filter of families alone says nothing of ports; it makes Landlock's rules of TCP ports complete.
+    if has(NetworkNamespace) || has(SeccompNoInternet) || has(SeccompSockets) && has(LandlockNetwork) {
         profile.network = Authority::Subtractive;
     }
     profile

@@ -45,8 +45,8 @@ use crate::measure::{MeasureError, fork_bomb, kill};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// No step has a call on a host, or none that makes a process.
-    #[error("nothing in this trace can be replayed on a host: step {number}, \"{step}\", has no call")]
+    /// The step at which the violation is, or the first if there is no process in it, has no call on a host.
+    #[error("this trace cannot be replayed on a host: step {number}, \"{step}\", has no call")]
     NoCalls {
         /// Which step, from 1.
         number: usize,
@@ -160,6 +160,10 @@ impl Script {
             let (number, event) = position.map_or((1, first), |at| (at + 1, &trace.events[at]));
             return Err(ReplayError::NoCalls { number, step: event.text.clone() });
         };
+        // A trace ends with the violation: what has no call there cannot be brought about.
+        if let Some(last) = taken.last().filter(|t| call(t.action) == Call::Missing) {
+            return Err(ReplayError::NoCalls { number: trace.events.len(), step: last.event.text.clone() });
+        }
         let opens = taken.iter().any(|t| matches!(t.action, Action::Open(_)) && t.process == creation.process);
         let escapes = taken.iter().any(|t| matches!(t.action, Action::Detach | Action::Kill(_)));
         let calls = match (escapes, opens) {

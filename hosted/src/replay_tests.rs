@@ -114,6 +114,14 @@ fn a_trace_without_calls_names_the_step() {
 }
 
 #[test]
+fn a_violation_without_a_call_is_no_leak_instead() {
+    let mut leak = leak("a", "b");
+    leak.events.push(event(1, 0, Action::Allocate(1 << 30), "", Outcome::Done));
+    let error = Script::from_trace(&leak).unwrap_err();
+    assert!(error.to_string().contains("step 6, \"1/0 allocate \""), "{error}");
+}
+
+#[test]
 fn a_step_without_a_call_is_left_out_and_listed() {
     let mut leak = leak("a", "b");
     leak.events.insert(0, event(0, 0, Action::Send(BufferId(0)), "log", Outcome::Done));

@@ -2,10 +2,10 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use lacuna_hosted::{Cause, End, Facts, Plan, Policy, SetUp, Status};
+use lacuna_hosted::{Access, Cause, End, Facts, Input, Output, Plan, Policy, SetUp, Status};
 
 const ALL: [SetUp; 3] = [SetUp::Bare, SetUp::Minimal, SetUp::Tight];
 
@@ -58,4 +58,54 @@ fn the_deadline_ends_it() {
         assert!(end.killed_by_deadline(), "{set_up:?} {end:?}");
         assert!(begin.elapsed() < Duration::from_secs(5), "{set_up:?} {end:?}");
     }
+}
+
+#[test]
+fn streams_words_and_environment_are_as_said() {
+    for set_up in ALL {
+        let plan = plan(set_up, &Policy::new().system());
+        let (mut read, write) = std::io::pipe().unwrap();
+        let mut job = plan
+            .command("sh")
+            .args(["-c", "read line; echo \"$line $1 $ONLY ${HOME-nothing}\"; pwd >&2", "sh", "a b"])
+            .env_clear()
+            .env("ONLY", "this")
+            .env("PATH", "/usr/bin:/bin")
+            .cwd("/usr")
+            .stdin(Input::Pipe)
+            .stderr(Output::Descriptor(write.into()))
+            .spawn()
+            .unwrap();
+        let mut input = std::fs::File::from(job.take_input().unwrap());
+        input.write_all(b"said\n").unwrap();
+        let (mut out, mut err) = (String::new(), String::new());
+        job.output().read_to_string(&mut out).unwrap();
+        assert!(job.wait().unwrap().status.success());
+        read.read_to_string(&mut err).unwrap();
+        assert_eq!((out.as_str(), err.as_str()), ("said a b this nothing\n", "/usr\n"), "{set_up:?}");
+    }
+}
+
+#[test]
+fn nothing_of_our_signals_is_inherited() {
+    // The test's own runtime ignores SIGPIPE (13); a job that inherited that would not end at a closed pipe.
+    for set_up in ALL {
+        let policy = Policy::new().system().dir("/proc", Access::READ);
+        let (text, _) = shell(&plan(set_up, &policy), "grep -E '^Sig(Ign|Blk)' /proc/self/status");
+        assert_eq!(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n", "{set_up:?}");
+    }
+}
+
+#[test]
+fn a_job_can_be_signalled_by_its_handle() {
+    let plan = plan(SetUp::Tight, &Policy::new().system());
+    let script = "trap 'echo told; exit 5' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut job = plan.command("/bin/sh").args(["-c", script]).cwd("/").spawn().unwrap();
+    let mut ready = [0; 6];
+    job.output().read_exact(&mut ready).unwrap();
+    assert!(job.pidfd().is_some() && job.id() > 0);
+    job.signal(15).unwrap();
+    let mut rest = String::new();
+    job.output().read_to_string(&mut rest).unwrap();
+    assert_eq!((rest.as_str(), job.wait().unwrap().status), ("told\n", Status::Exited(5)));
 }

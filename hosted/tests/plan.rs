@@ -121,7 +121,7 @@ fn evidence(profile: &Profile) -> Vec<(&'static str, &'static [&'static [Primiti
     }
     if profile.network != linux.network {
         assert_eq!(profile.network, Authority::Subtractive);
-        claims.push(("network", &[&[NetworkNamespace], &[SeccompSockets]]));
+        claims.push(("network", &[&[NetworkNamespace], &[SeccompNoInternet], &[SeccompSockets, LandlockNetwork]]));
     }
     assert_eq!((profile.creation, profile.kill), (linux.creation, linux.kill));
     claims
@@ -158,7 +158,7 @@ proptest! {
         let limited = policy.memory_limit_bytes().is_some();
         prop_assert_eq!(limited && profile.memory_quota < Quota::PerJobGroup, open(G6, "memory"));
         prop_assert_eq!(profile.files != Authority::Subtractive, open(G7, "contents of files"));
-        if *policy.network_granted() == Network::None {
+        if *policy.network_granted() != Network::Host {
             prop_assert_eq!(profile.network != Authority::Subtractive, open(G7, "network"));
         }
         for unmet in plan.unmet() {

@@ -17,8 +17,9 @@ fn main() {
 mod linux {
     use lacuna_hosted::PrimitiveId::{self, *};
     use lacuna_hosted::probe::{self, Row};
-    use lacuna_hosted::{Facts, Network, Plan, Policy, SetUp};
+    use lacuna_hosted::{Facts, Network, Plan, Policy, SetUp, Status};
     use lacuna_model::evidence::HostOutcome::{self, *};
+    use rustix::fs::{MemfdFlags, SealFlags};
 
     const ROUNDS: u64 = 3;
 
@@ -32,6 +33,7 @@ mod linux {
         ("a_policy_that_grants_the_network_has_none_to_attack", a_policy_that_grants_the_network_has_none_to_attack),
         ("rows_are_in_order_and_serialise", rows_are_in_order_and_serialise),
         ("the_executable_is_sealed", the_executable_is_sealed),
+        ("only_a_sealed_task_makes_an_actor", only_a_sealed_task_makes_an_actor),
         ("nothing_is_left_behind", nothing_is_left_behind),
     ];
 
@@ -197,6 +199,27 @@ mod linux {
         let mut file = std::fs::File::from(copy);
         assert!(file.write_all(b"x").is_err());
         assert!(file.set_len(0).is_err());
+    }
+
+    /// Started with this at descriptor 3, and asked for a test that is not there: what does it come to?
+    fn status_with(facts: &Facts, text: &[u8], seals: SealFlags) -> Status {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let task = rustix::fs::memfd_create("task", flags).unwrap();
+        rustix::io::write(&task, text).unwrap();
+        rustix::fs::fcntl_add_seals(&task, seals).unwrap();
+        let plan = SetUp::Bare.plan(&policy(), facts).unwrap();
+        let command = plan.command(std::env::current_exe().unwrap()).arg("no-such-test").pass(&task, 3);
+        command.spawn().unwrap().wait().unwrap().status
+    }
+
+    fn only_a_sealed_task_makes_an_actor(facts: &Facts) {
+        let all = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+        let broken = b"lacuna-actor-task-1\n{\"no\":\"task\"}";
+        // Sealed and marked it is one of ours, and a task that is none is an error.
+        assert_eq!(status_with(facts, broken, all), Status::Exited(2));
+        // Whoever can still change it could have put anything there; without our mark it is somebody else's.
+        assert_eq!(status_with(facts, broken, SealFlags::WRITE), Status::Exited(0));
+        assert_eq!(status_with(facts, b"something else", all), Status::Exited(0));
     }
 
     /// Last: of all that ran before.

@@ -7,13 +7,13 @@
 use std::ffi::{CString, OsStr};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType, recvmsg, socketpair,
 };
@@ -21,19 +21,19 @@ use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use super::capabilities::{Bounding, SETPCAP};
 use super::cgroup::Group;
-use super::cgroup_v2::JobGroup;
 use super::child::{First, Image, ProcRule, Strings};
 use super::descriptors::Table;
+use super::groups::Groups;
 use super::keeper::{self, Keeper, Loopback, Means};
 use super::landlock::LandlockError;
 use super::namespaces::Identity;
 use super::protocol::{self, Message, Stage};
+use super::streams::Streams;
 use super::sys::{self, CloneCall, NewProcess, Side};
-use super::{cgroup_v1, cgroup_v2, landlock, private_root, rlimits, seccomp};
-use crate::command::{Input, JobCommand, Output, Program};
+use super::{landlock, private_root, rlimits, seccomp};
+use crate::command::{JobCommand, Program};
 use crate::end::Account;
 use crate::job::{Job, Started};
-use crate::plan::Plan;
 use crate::policy::Network;
 use crate::primitive::PrimitiveId;
 
@@ -98,78 +98,6 @@ fn names(namespaces: &[PrimitiveId]) -> String {
         return "no namespace".into();
     }
     namespaces.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// The job's cgroups.
-#[derive(Debug, Default)]
-pub(crate) struct Groups {
-    pub(crate) v2: Option<JobGroup>,
-    pub(crate) freezer: Option<Group>,
-    v1: Vec<(PrimitiveId, Group)>,
-    limits: Vec<PrimitiveId>,
-}
-
-impl Groups {
-    fn prepare(plan: &Plan) -> Result<Self, LaunchError> {
-        use PrimitiveId::*;
-        let (facts, policy) = (plan.facts(), plan.policy());
-        let mut groups = Self::default();
-        let failed = |primitive| move |source| LaunchError::PrepareStep { primitive, source };
-        let gone = || io::Error::other("the facts know no such hierarchy");
-        if plan.uses(CgroupV2) {
-            let v2 = facts.v2_usable().ok_or_else(|| failed(CgroupV2)(gone()))?;
-            for (primitive, controller) in [(CgroupV2Pids, "pids"), (CgroupV2Memory, "memory")] {
-                if plan.has(primitive) {
-                    cgroup_v2::enable(&v2.own, controller).map_err(failed(primitive))?;
-                }
-            }
-            let group = JobGroup::create(&v2.own).map_err(failed(CgroupV2))?;
-            if let (true, Some(n)) = (plan.has(CgroupV2Pids), policy.processes_limit()) {
-                cgroup_v2::limit_processes(&group.group, n).map_err(failed(CgroupV2Pids))?;
-                groups.limits.push(CgroupV2Pids);
-            }
-            if let (true, Some(bytes)) = (plan.has(CgroupV2Memory), policy.memory_limit_bytes()) {
-                cgroup_v2::limit_memory(&group.group, bytes).map_err(failed(CgroupV2Memory))?;
-                groups.limits.push(CgroupV2Memory);
-            }
-            groups.v2 = Some(group);
-        }
-        let v1 = |primitive, controller: &str| {
-            let tree = facts.v1_with(controller).ok_or_else(|| failed(primitive)(gone()))?;
-            Group::create(&tree.own).map_err(failed(primitive))
-        };
-        if plan.has(CgroupV1Pids) {
-            let group = v1(CgroupV1Pids, "pids")?;
-            let limit = policy.processes_limit().unwrap_or(u32::MAX);
-            cgroup_v1::limit_processes(&group, limit).map_err(failed(CgroupV1Pids))?;
-            groups.v1.push((CgroupV1Pids, group));
-        }
-        if plan.has(CgroupV1Memory) {
-            let group = v1(CgroupV1Memory, "memory")?;
-            let limit = policy.memory_limit_bytes().unwrap_or(u64::MAX);
-            cgroup_v1::limit_memory(&group, limit).map_err(failed(CgroupV1Memory))?;
-            groups.v1.push((CgroupV1Memory, group));
-        }
-        if plan.uses(CgroupV1Freezer) {
-            groups.freezer = Some(v1(CgroupV1Freezer, "freezer")?);
-        }
-        Ok(groups)
-    }
-
-    /// Limits that hold for whoever is born into the group.
-    pub(crate) fn limited(&self) -> impl Iterator<Item = PrimitiveId> {
-        self.limits.iter().copied()
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Group> {
-        let v2 = self.v2.iter().map(|v2| &v2.group);
-        v2.chain(&self.freezer).chain(self.v1.iter().map(|(_, group)| group))
-    }
-
-    /// Removes all of them.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        self.all().try_for_each(Group::remove)
-    }
 }
 
 /// Launches a command. See [`JobCommand::spawn`].
@@ -261,7 +189,7 @@ pub(crate) fn spawn(command: JobCommand) -> Result<Job, LaunchError> {
             .then(|| ProcRule { rights: landlock::read_rights() }),
         landlocks: steps(&[LandlockFiles, LandlockNetwork, LandlockScopes]),
         filter: seccomp::prepare(&plan),
-        filters: steps(&[SeccompSurface, SeccompSockets]),
+        filters: steps(&[SeccompSurface, SeccompNoInternet, SeccompSockets]),
         image,
         arguments: strings(arguments.iter().map(|word| word.as_bytes().to_vec()))?,
         environment: strings(words)?,
@@ -353,55 +281,6 @@ fn find(name: &Path, path: Option<&OsStr>) -> Result<CString, LaunchError> {
         .find(|path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok())
         .ok_or_else(|| LaunchError::NoProgram(name.into()))
         .and_then(|path| Ok(CString::new(path.as_os_str().as_bytes())?))
-}
-
-/// The standard streams, both ends.
-struct Streams {
-    far: [OwnedFd; 3],
-    input: Option<OwnedFd>,
-    output: Option<OwnedFd>,
-}
-
-impl Streams {
-    fn prepare(stdin: Input, stdout: Output, stderr: Output) -> Result<Self, LaunchError> {
-        let failed = |source: io::Error| LaunchError::Prepare { what: "a standard stream", source };
-        let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| failed(error.into()));
-        let null = |flags| {
-            rustix::fs::open("/dev/null", flags | OFlags::CLOEXEC, Mode::empty()).map_err(|error| failed(error.into()))
-        };
-        let own = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(failed);
-        let (mut input, mut output) = (None, None);
-        let far_input = match stdin {
-            Input::Null => null(OFlags::RDONLY)?,
-            Input::Inherit => own(io::stdin().as_fd())?,
-            Input::Descriptor(fd) => fd,
-            Input::Pipe => {
-                let (read, write) = pipe()?;
-                input = Some(write);
-                read
-            }
-        };
-        let mut capture = None;
-        let mut to = |stream, inherited: BorrowedFd<'_>| match stream {
-            Output::Null => null(OFlags::WRONLY),
-            Output::Inherit => own(inherited),
-            Output::Descriptor(fd) => Ok(fd),
-            Output::Capture => {
-                if capture.is_none() {
-                    let (read, write) = pipe()?;
-                    output = Some(read);
-                    capture = Some(write);
-                }
-                capture.as_ref().map_or_else(|| null(OFlags::WRONLY), |write| own(write.as_fd()))
-            }
-        };
-        let far = [far_input, to(stdout, io::stdout().as_fd())?, to(stderr, io::stderr().as_fd())?];
-        Ok(Self { far, input, output })
-    }
-
-    fn wanted(&self) -> Vec<(RawFd, RawFd)> {
-        self.far.iter().zip(0..).map(|(fd, target)| (fd.as_raw_fd(), target)).collect()
-    }
 }
 
 /// One message of the other side, and the descriptor that came with it. `None`: the other side is gone.

@@ -9,7 +9,7 @@
 //! the job's own process namespace, read-only.
 //!
 //! Assumptions: no descriptor of a directory outside is passed in. Holes: within a granted path everything has a name;
-//! it is impossible where the root is the initramfs (`pivot_root` says EINVAL).
+//! granting `/` brings the host's `/proc` along; it is impossible where the root is the initramfs (`pivot_root` says EINVAL).
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};

@@ -1,4 +1,5 @@
-//! Primitives `seccomp-surface` and `seccomp-sockets`: calls that a job has no business with are refused.
+//! Primitives `seccomp-surface`, `seccomp-no-internet`, `seccomp-sockets`: calls that a job has no
+//! business with are refused.
 //!
 //! Calls: `seccomp(SECCOMP_SET_MODE_FILTER)` after `no_new_privs`. Source: `seccomp(2)`; the lists are those of the
 //! kernel's attack surface that container engines agree on, read against Linux 6.18.
@@ -22,6 +23,9 @@ pub const ARCHITECTURE: u32 = 0xc000_00b7;
 /// `AUDIT_ARCH_*` of this machine.
 #[cfg(target_arch = "riscv64")]
 pub const ARCHITECTURE: u32 = 0xc000_00f3;
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+compile_error!("seccomp filters are written for x86-64, AArch64 and RISC-V; add the AUDIT_ARCH of this machine");
 
 /// Calls refused with `EPERM`, on every machine.
 const SURFACE: &[libc::c_long] = &[
@@ -152,7 +156,7 @@ fn sockets(network: &Network) -> Vec<Deny> {
 /// The filter of a plan, if any of the two primitives is a step of it.
 pub(crate) fn prepare(plan: &Plan) -> Option<Vec<Instruction>> {
     let mut rules = Vec::new();
-    if plan.has(PrimitiveId::SeccompSockets) {
+    if plan.has(PrimitiveId::SeccompNoInternet) || plan.has(PrimitiveId::SeccompSockets) {
         rules.append(&mut sockets(plan.policy().network_granted()));
     }
     if plan.has(PrimitiveId::SeccompSurface) {

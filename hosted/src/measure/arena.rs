@@ -48,7 +48,7 @@ pub(crate) enum Command {
     KillGroup = b'g',
     /// Kill what is a child, reap, until there is none.
     KillChildren = b's',
-    /// Kill the init of the tree's pid namespace.
+    /// Kill the init of the tree's pid namespace, and reap it.
     KillInit = b'n',
     /// Reap until there is none.
     Wait = b'w',
@@ -145,6 +145,28 @@ impl Arena {
         self.account.members(self.supervisor())
     }
 
+    /// Waits until so many members have said that they are where they will be, or patience ends.
+    pub(crate) fn wait_announced(&mut self, count: u64) -> Result<(), MeasureError> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.ready_count < count && Instant::now() < deadline {
+            self.hear();
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        let limit_ms = PATIENCE.as_millis() as u64;
+        if self.ready_count < count {
+            Err(MeasureError::Timeout { what: "a tree under way", limit_ms })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn hear(&mut self) {
+        let mut bytes = [0; 256];
+        while let Ok(n @ 1..) = rustix::io::read(&self.ready, &mut bytes) {
+            self.ready_count += n as u64;
+        }
+    }
+
     /// Waits until every living member holds still, and says how many those are.
     ///
     /// A member that has said so lives on and forks no more. Therefore, when as many are alive as had said so before
@@ -152,10 +174,7 @@ impl Arena {
     pub(crate) fn settle(&mut self) -> Result<u64, MeasureError> {
         let start = Instant::now();
         loop {
-            let mut bytes = [0; 256];
-            while let Ok(n @ 1..) = rustix::io::read(&self.ready, &mut bytes) {
-                self.ready_count += n as u64;
-            }
+            self.hear();
             let ready = self.ready_count;
             let alive = self.members()?.len() as u64;
             if alive == ready && alive > 0 {
@@ -310,7 +329,9 @@ impl SupervisorPlan<'_> {
                         DONE
                     }
                     b'n' => {
+                        // The kernel lets an init be reaped when the last of its namespace is gone.
                         libc::kill(root, libc::SIGKILL);
+                        libc::waitpid(root, std::ptr::null_mut(), 0);
                         DONE
                     }
                     b's' => kill_children(),

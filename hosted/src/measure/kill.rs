@@ -8,12 +8,11 @@
 //! every member inherits.
 //!
 //! A survivor is a member that still lives when the kill has returned and the deaths under way have had time: the
-//! number has not changed for [`GRACE`]. With forkers, any member that was not there when the kill returned is one.
+//! number has not changed for [`GRACE`]. Where members keep forking, whoever is there a good while later is one.
 //!
 //! Known holes: a member may change its name and so escape the walk, as it may drop a cookie. Times include the
 //! wake-up of the judge; on a shared machine the tail is the hypervisor's.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -28,8 +27,9 @@ use super::tree::Tree;
 /// How long the number of the living must stay the same before they are called survivors.
 pub const GRACE: Duration = Duration::from_millis(100);
 
-/// How long forkers may take to die of a kill that has returned. Less than they would go on by themselves.
-const HIDING: Duration = Duration::from_secs(1);
+/// How long forkers may take to die of a kill that has returned, and how long a walk may chase them. They never die of
+/// themselves.
+const FORKING: Duration = Duration::from_millis(300);
 
 /// A way to kill a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -137,8 +137,9 @@ fn kill_once(tree: &Tree, mode: Mode) -> Result<Run, MeasureError> {
     let groups: Vec<&Cgroup> = freezer.iter().collect();
     let mut arena = Arena::start(tree, account, &groups, around)?;
     let members = if tree.is_restless() {
-        // They never come to rest; let every lane get going.
-        std::thread::sleep(Duration::from_millis(20));
+        // They do not come to rest; let every one get where it forks on, and go on for a while.
+        arena.wait_announced(tree.announced() + u64::from(around.pid_namespace.is_some()))?;
+        std::thread::sleep(Duration::from_millis(5));
         arena.members()?.len() as u64
     } else {
         arena.settle()?
@@ -157,9 +158,8 @@ fn kill_once(tree: &Tree, mode: Mode) -> Result<Run, MeasureError> {
     }
     let mut run = Run { judge: arena.account.name(), members, survivors: 0, last_death_ns: None, last_reap_ns: None };
     arena.ask_gone()?;
-    let present: HashSet<i32> = arena.members()?.into_iter().collect();
     let returned = Instant::now();
-    let mut unchanged = (present.len(), returned);
+    let mut unchanged = (usize::MAX, returned);
     loop {
         let gone = match arena.account.wait_empty(Duration::from_millis(5))? {
             Some(Emptiness::Empty) => true,
@@ -173,13 +173,12 @@ fn kill_once(tree: &Tree, mode: Mode) -> Result<Run, MeasureError> {
             return Ok(run);
         }
         let alive = arena.members()?;
-        let born_after = alive.iter().filter(|pid| !present.contains(pid)).count();
         if alive.len() != unchanged.0 {
             unchanged = (alive.len(), Instant::now());
         }
-        // Forkers may hide from the count of a walk, but not from the kernel's word that somebody is left.
-        let hiding = tree.is_restless() && returned.elapsed() > HIDING;
-        if born_after > 0 || hiding || (!alive.is_empty() && unchanged.1.elapsed() > GRACE) {
+        // Of members that fork the number tells nothing, and a count may miss them; that somebody is left does not.
+        let lasting = if tree.is_restless() { returned.elapsed() > FORKING } else { unchanged.1.elapsed() > GRACE };
+        if lasting {
             run.survivors = alive.len().max(1) as u64;
             return Ok(run);
         }
@@ -194,7 +193,7 @@ fn walk(arena: &Arena) -> Result<(), MeasureError> {
     let start = Instant::now();
     loop {
         let bearers = account::bearers(&arena.name)?;
-        if bearers.is_empty() || start.elapsed() > HIDING {
+        if bearers.is_empty() || start.elapsed() > FORKING {
             return Ok(());
         }
         account::kill_bearers(bearers, &arena.name);

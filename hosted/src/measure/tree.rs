@@ -83,6 +83,28 @@ impl Tree {
     pub(crate) fn is_restless(&self) -> bool {
         self.roles.iter().flatten().any(|step| matches!(step, Step::Relay | Step::ForkOn { .. }))
     }
+
+    /// How many processes of a restless tree say that they have come where they hold still or fork on, before any fork
+    /// that is repeated.
+    pub(crate) fn announced(&self) -> u64 {
+        // A role that forks itself is followed as deep as there are roles: enough to know that it is under way.
+        self.announced_by(0, self.roles.len())
+    }
+
+    fn announced_by(&self, role: RoleIndex, depth: usize) -> u64 {
+        let steps = self.roles.get(role).map_or(&[] as &[Step], Vec::as_slice);
+        let mut announced = 0u64;
+        for step in steps {
+            match *step {
+                Step::Fork { role, times } if depth > 0 => {
+                    announced = announced.saturating_add(u64::from(times) * self.announced_by(role, depth - 1));
+                }
+                Step::Exit => return announced,
+                _ => {}
+            }
+        }
+        announced + 1
+    }
 }
 
 /// The fork counter, in memory that all members share. Members write it: it bounds them, and no judge reads it.
@@ -152,13 +174,16 @@ impl Member<'_> {
                             }
                         }
                     }
-                    Step::ForkOn { role } => loop {
-                        match self.fork() {
-                            0 => self.run(role),
-                            REFUSED_BY_BOUND => break,
-                            _ => pause_a_moment(),
+                    Step::ForkOn { role } => {
+                        raw::tell(self.ready, raw::READY);
+                        loop {
+                            match self.fork() {
+                                0 => self.run(role),
+                                REFUSED_BY_BOUND => break,
+                                _ => pause_a_moment(),
+                            }
                         }
-                    },
+                    }
                     Step::NewSession => {
                         libc::syscall(libc::SYS_setsid);
                     }
@@ -176,7 +201,10 @@ impl Member<'_> {
                         raw::exit_now(127);
                     }
                     Step::Exit => raw::exit_now(0),
-                    Step::Relay => self.relay(),
+                    Step::Relay => {
+                        raw::tell(self.ready, raw::READY);
+                        self.relay();
+                    }
                     Step::Swarm => while self.fork() != REFUSED_BY_BOUND {},
                 }
             }

@@ -75,7 +75,7 @@ fn kills(setting: &Setting<'_>, tree: &Tree, shape: Shape) -> Result<Tally, Trou
         match shape {
             Shape::AtRest => drop(job.settle()?),
             Shape::Forking => {
-                job.wait_started()?;
+                job.wait_under_way()?;
                 std::thread::sleep(Duration::from_millis(10));
             }
         }

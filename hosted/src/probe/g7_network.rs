@@ -21,7 +21,7 @@ use super::{Attack, Claims, Probe};
 use crate::Network;
 use crate::PrimitiveId::{self, *};
 
-const INET: &[PrimitiveId] = &[NetworkNamespace, SeccompSockets, LandlockNetwork];
+const INET: &[PrimitiveId] = &[NetworkNamespace, SeccompNoInternet, SeccompSockets, LandlockNetwork];
 const FIX: &str = "a network namespace (a policy without network), or a seccomp filter of socket families";
 
 pub(super) const PROBES: &[Probe] = &[

@@ -21,13 +21,14 @@ pub(super) struct TreeJob {
     pub(super) running: Running,
     name: Name,
     ready: usize,
+    announced: u64,
 }
 
 impl TreeJob {
     pub(super) fn start(setting: &Setting<'_>, tree: Tree) -> Result<Self, Trouble> {
-        let name = new_name();
+        let (name, announced) = (new_name(), tree.announced());
         let running = setting.start(&Task::Tree { tree, name: name.clone() })?;
-        Ok(Self { running, name: Name(name), ready: 0 })
+        Ok(Self { running, name: Name(name), ready: 0, announced })
     }
 
     /// Who bears the name and lives.
@@ -35,14 +36,15 @@ impl TreeJob {
         Ok(account::bearers(&self.name.0)?)
     }
 
-    /// Waits until the first process has forked all that it will.
-    pub(super) fn wait_started(&mut self) -> Result<(), Trouble> {
-        match raw::read_byte(self.running.claims.as_fd(), PATIENCE) {
-            Some(raw::READY) => Ok(()),
-            _ => {
-                Err(Trouble::Io { what: "starting a tree in the sandbox", source: std::io::ErrorKind::TimedOut.into() })
+    /// Waits until every process is where it forks on.
+    pub(super) fn wait_under_way(&mut self) -> Result<(), Trouble> {
+        for _ in 0..self.announced {
+            if raw::read_byte(self.running.claims.as_fd(), PATIENCE) != Some(raw::READY) {
+                let source = std::io::ErrorKind::TimedOut.into();
+                return Err(Trouble::Io { what: "starting a tree in the sandbox", source });
             }
         }
+        Ok(())
     }
 
     /// Waits until every bearer has said that it holds still, and gives their numbers. As in the arena: when as many

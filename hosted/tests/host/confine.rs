@@ -9,7 +9,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 
 use lacuna_hosted::PrimitiveId::{
     DropCapabilities, ExactDescriptors, IpcNamespace, LandlockFiles, LandlockNetwork, LandlockScopes, NetworkNamespace,
-    PidNamespace, PrivateRoot, SeccompSockets, SeccompSurface,
+    PidNamespace, PrivateRoot, SeccompNoInternet, SeccompSockets, SeccompSurface,
 };
 use lacuna_hosted::{Access, Network, Plan, PrimitiveId, SetUp};
 
@@ -17,6 +17,7 @@ use crate::common::{Test, attack, attacker, plan, policy, skip};
 
 pub(crate) const TESTS: &[Test] = &[
     ("confine::files", files),
+    ("confine::files_by_every_landlock", files_by_version),
     ("confine::names_outside_a_private_root", names),
     ("confine::read_only_means_no_chmod", read_only),
     ("confine::own_proc", own_proc),
@@ -66,6 +67,20 @@ fn files() {
         assert_eq!(attack(&landlock, &["stat", &path(&other, "secret")]).0, "ok");
     }
     assert!(!other.path().join("again").exists());
+}
+
+fn files_by_version() {
+    let (allowed, other) = (temporary(), temporary());
+    let secret = other.path().join("secret");
+    std::fs::write(&secret, "secret").unwrap();
+    let made = allowed.path().join("made");
+    for version in 1..=crate::common::facts().landlock_abi.min(7) {
+        let facts = lacuna_hosted::Facts { landlock_abi: version, ..crate::common::facts().clone() };
+        let plan = SetUp::Minimal.plan(&policy().dir(allowed.path(), Access::ALL), &facts).unwrap();
+        let plan = plan.without(&[PrivateRoot]).unwrap();
+        assert_eq!(attack(&plan, &["read", secret.to_str().unwrap()]).0, "errno 13", "{version}");
+        assert_eq!(attack(&plan, &["write", made.to_str().unwrap()]).0, "ok", "{version}");
+    }
 }
 
 fn names() {
@@ -124,7 +139,7 @@ fn network() {
     if let Some(namespace) = only(&tight, "network", &[NetworkNamespace]) {
         assert_eq!(attack(&namespace, &["tcp", &address]).0, "errno 101");
     }
-    if let Some(filter) = only(&tight, "network", &[SeccompSockets]) {
+    if let Some(filter) = only(&tight, "network", &[SeccompNoInternet]) {
         assert_eq!(attack(&filter, &["tcp", &address]).0, "errno 97");
     }
 }

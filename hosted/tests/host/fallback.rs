@@ -20,7 +20,7 @@ fn no() -> Support {
     Support::Fails("as a test".into())
 }
 
-fn without_namespaces(facts: &Facts) -> Facts {
+pub(crate) fn without_namespaces(facts: &Facts) -> Facts {
     let namespaces = Namespaces { user: no(), pid: no(), network: no(), ipc: no(), mount: no() };
     Facts { namespaces, ..facts.clone() }
 }

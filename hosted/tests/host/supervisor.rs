@@ -7,9 +7,10 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lacuna_hosted::SetUp;
+use lacuna_hosted::{Facts, SetUp};
 
-use crate::common::{Test, facts, image, plan, policy};
+use crate::common::{Test, facts, image, policy};
+use crate::fallback::without_namespaces;
 
 pub(crate) const TESTS: &[Test] = &[("supervisor::killed_at_any_moment", killed)];
 
@@ -18,8 +19,8 @@ const KILLS: u32 = 50;
 
 /// The supervisor: launches attackers that detach and relay, one after the other, until it is killed.
 pub(crate) fn main(words: &[String]) {
-    let set_up = set_up(&words[0]);
-    let plan = plan(set_up, &policy().processes(40));
+    let (set_up, facts) = host(&words[0]);
+    let plan = set_up.plan(&policy().processes(40), &facts).unwrap();
     let image = std::fs::File::from(image());
     println!("ready");
     loop {
@@ -31,12 +32,21 @@ pub(crate) fn main(words: &[String]) {
     }
 }
 
-fn set_up(name: &str) -> SetUp {
-    [SetUp::Bare, SetUp::Minimal, SetUp::Tight].into_iter().find(|set_up| format!("{set_up:?}") == name).unwrap()
+/// The set-up and the facts that a name stands for: this host, or less than it.
+fn host(name: &str) -> (SetUp, Facts) {
+    let here = facts().clone();
+    match name {
+        "Bare" => (SetUp::Bare, here),
+        "Minimal" => (SetUp::Minimal, here),
+        "Tight" => (SetUp::Tight, here),
+        "Freezer" => (SetUp::Tight, without_namespaces(&Facts { cgroup_v2: None, ..here })),
+        "Keeper" => (SetUp::Tight, without_namespaces(&Facts { cgroup_v2: None, cgroup_v1: vec![], ..here })),
+        other => panic!("{other}"),
+    }
 }
 
 fn killed() {
-    for name in ["Minimal", "Tight", "Bare"] {
+    for name in ["Minimal", "Tight", "Bare", "Freezer", "Keeper"] {
         let mut worst = Duration::ZERO;
         let mut left = 0;
         for round in 0..KILLS {

@@ -90,6 +90,9 @@ pub enum Command {
         /// Write a Gantt chart.
         #[arg(long, value_name = "FILE.svg")]
         gantt: Option<PathBuf>,
+        /// Write how response times are distributed.
+        #[arg(long, value_name = "FILE.svg")]
+        responses: Option<PathBuf>,
     },
     /// Run a scenario's plan and probes on this host.
     Run {

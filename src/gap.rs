@@ -110,7 +110,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
     let facts = host::facts()?;
     let policy = host::policy(system, &[]);
     let plan = host::plan(host::set_up(set_up, &facts), &policy, &facts)?;
-    let bare = host::plan(SetUp::Bare, &policy, &facts)?;
+    let unprotected = host::unprotected(&policy, &facts)?;
 
     let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
     let limits = Limits { interrupt: Some(interrupt), ..Limits::default() };
@@ -118,7 +118,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         progress(format_args!("checking under {}", profile.name));
         judge(system, profile, &ids, &limits)
     };
-    let judged = [check(Profile::ideal())?, check(bare.effective())?, check(plan.effective())?];
+    let judged = [check(Profile::ideal())?, check(unprotected)?, check(plan.effective())?];
 
     if interrupt.load(Ordering::Relaxed) {
         return Err(Failure::interrupted());
@@ -132,6 +132,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         execution: Execution::Random,
         trace: None,
         gantt: None,
+        responses: None,
     };
     let (objects, run) = simulate::once(system, &plan.effective(), &request)?;
     let observed = observe(&objects, &run.log);

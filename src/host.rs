@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lacuna_hosted::{Access, Facts, Network, Plan, Policy, SetUp};
+use lacuna_model::profile::Profile;
 use lacuna_model::system::{Instruction, ObjectClass, Process, Right, System};
 
 use crate::exit::Failure;
@@ -89,6 +90,15 @@ fn access(rights: &[Right]) -> Access {
 /// If there is none for this host.
 pub fn plan(set_up: SetUp, policy: &Policy, facts: &Facts) -> Result<Plan, Failure> {
     set_up.plan(policy, facts).map_err(Failure::host)
+}
+
+/// The profile of the model that a process on this host has where nothing is applied.
+///
+/// # Errors
+/// If there is no plan even for nothing.
+pub fn unprotected(policy: &Policy, facts: &Facts) -> Result<Profile, Failure> {
+    let bare = plan(SetUp::Bare, policy, facts)?;
+    Ok(Profile { name: facts.os.clone(), ..bare.effective() })
 }
 
 /// `Linux 6.18 x86_64, uid 1000; …`: this host in a line.

@@ -8,6 +8,7 @@ mod gap;
 mod host;
 mod load;
 mod print;
+mod responses;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -65,7 +66,7 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
         Command::Analyse { scenario } => commands::analyse::run(&scenario, format),
         Command::Scenarios => commands::scenarios::run(format),
         Command::Validate { scenario } => commands::validate::run(&scenario, format),
-        Command::Simulate { scenario, horizon, kernel, seed, execution, trace, gantt } => {
+        Command::Simulate { scenario, horizon, kernel, seed, execution, trace, gantt, responses } => {
             let request = commands::simulate::Request {
                 scenario: &scenario,
                 horizon,
@@ -74,6 +75,7 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
                 execution,
                 trace,
                 gantt,
+                responses,
             };
             commands::simulate::run(&request, format)
         }

@@ -121,6 +121,14 @@ fn a_trace_and_a_chart_are_written() {
     let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(trace).unwrap()).unwrap();
     assert!(trace["traceEvents"].as_array().unwrap().iter().any(|event| event["ph"] == "X"));
     assert!(std::fs::read_to_string(chart).unwrap().starts_with("<svg"));
+
+    let responses = keep.path().join("r.svg");
+    let run = lacuna(&["simulate", &path, "--responses", responses.to_str().unwrap()]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let picture = std::fs::read_to_string(responses).unwrap();
+    for words in ["a, 2500 jobs, at most 1ms", "d, 555 jobs, at most 18ms"] {
+        assert!(picture.contains(words), "{words}");
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lacuna_check::Limits;
-use lacuna_hosted::SetUp;
 use lacuna_hosted::measure::MeasureError;
 use lacuna_hosted::replay::{Calls, Measured, ReplayError, Script};
 use lacuna_model::evidence::ModelVerdict;
@@ -60,9 +59,9 @@ pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -
     let loaded = load(scenario)?;
     let system = &loaded.scenario.system;
     let facts = host::facts()?;
-    let bare = host::plan(SetUp::Bare, &host::policy(system, &[]), &facts)?;
+    let unprotected = host::unprotected(&host::policy(system, &[]), &facts)?;
     let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
-    let judged = judge(system, bare.effective(), &ids, &Limits { interrupt: Some(interrupt), ..Limits::default() })?;
+    let judged = judge(system, unprotected, &ids, &Limits { interrupt: Some(interrupt), ..Limits::default() })?;
 
     let mut replays: Vec<Replayed> = Vec::new();
     for checked in &judged.report.guarantees {

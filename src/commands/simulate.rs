@@ -22,6 +22,7 @@ use crate::cli::{Execution, Format};
 use crate::exit::{Exit, Failure};
 use crate::load::load;
 use crate::print::{document, line};
+use crate::responses;
 
 /// What `simulate` was asked.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub struct Request<'a> {
     pub trace: Option<PathBuf>,
     /// Where to write a chart.
     pub gantt: Option<PathBuf>,
+    /// Where to write the distribution of responses.
+    pub responses: Option<PathBuf>,
 }
 
 /// One run of a system.
@@ -68,13 +71,17 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     let system = &loaded.scenario.system;
     let profile = super::check::profile(request.kernel)?;
     let (objects, run) = once(system, &profile, request)?;
-    if request.trace.is_some() || request.gantt.is_some() {
+    if request.trace.is_some() || request.gantt.is_some() || request.responses.is_some() {
         let timeline = Timeline::new(&objects, &run.log);
         if let Some(path) = &request.trace {
             write(path, |file| perfetto::write(&timeline, file))?;
         }
         if let Some(path) = &request.gantt {
             write(path, |file| file.write_all(gantt::draw(&timeline, &system.name, None).as_bytes()))?;
+        }
+        if let Some(path) = &request.responses {
+            let picture = responses::draw(&timeline, &system.name).map_err(Failure::host)?;
+            write(path, |file| file.write_all(picture.as_bytes()))?;
         }
     }
     match format {

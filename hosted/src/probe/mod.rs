@@ -3,7 +3,8 @@
 //! A probe is run twice, under the plan in question and under [`SetUp::Bare`], where nothing is applied: the control.
 //! The outcome follows from the two, in [`verdict`](self) order:
 //!
-//! 1. what is missing on this host, for the attack or for the judge: `not-testable-here`, `surface-absent`;
+//! 1. what is missing on this host, for the attack or for the judge, or denied by it anyway: `not-testable-here`,
+//!    `surface-absent`;
 //! 2. the control did not succeed: `inconclusive`, whatever the plan did;
 //! 3. nothing got through: `enforced`; some of it: `partial`; all of it: `accepted-not-enforced` if a primitive that
 //!    should decide was applied, else `not-enforced`.
@@ -227,6 +228,10 @@ fn verdict(
         Ok(tally) if tally.through == 0 && tally.no_such_facility() => {
             return (SurfaceAbsent, tally.to_string(), "what it attacks is not here".into());
         }
+        Ok(tally) if tally.through == 0 && tally.denied() => {
+            let why = "this host denies it to this user even where nothing is applied; another user may test it";
+            return (NotTestableHere, tally.to_string(), why.into());
+        }
         Ok(tally) if tally.through == 0 => {
             return (Inconclusive, tally.to_string(), "the attack fails even where nothing is applied".into());
         }
@@ -278,6 +283,11 @@ mod tests {
         let mut absent = tally(0, 1);
         absent.refused("socket", Some(libc::EPROTONOSUPPORT));
         assert_eq!(outcome(None, absent, tally(0, 5)), HostOutcome::SurfaceAbsent);
+        let mut denied = tally(0, 1);
+        denied.refused("bpf", Some(libc::EPERM));
+        assert_eq!(outcome(None, denied.clone(), tally(0, 5)), HostOutcome::NotTestableHere);
+        denied.refused("bpf", Some(libc::EIO));
+        assert_eq!(outcome(None, denied, tally(0, 5)), HostOutcome::Inconclusive);
     }
 
     #[test]

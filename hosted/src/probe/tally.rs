@@ -106,9 +106,18 @@ impl Tally {
         }
     }
 
+    /// Was every attempt denied?
+    pub(crate) fn denied(&self) -> bool {
+        self.all_refused_as(Meaning::Denied)
+    }
+
     /// Did every attempt fail because the host does not have what it attacks?
     pub(crate) fn no_such_facility(&self) -> bool {
-        !self.refusals.is_empty() && self.refusals.keys().all(|r| r.meaning() == Meaning::NoSuchFacility)
+        self.all_refused_as(Meaning::NoSuchFacility)
+    }
+
+    fn all_refused_as(&self, meaning: Meaning) -> bool {
+        !self.refusals.is_empty() && self.refusals.keys().all(|refusal| refusal.meaning() == meaning)
     }
 }
 

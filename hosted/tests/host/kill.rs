@@ -75,12 +75,17 @@ fn leave() {
     let Some(v2) = facts().v2_usable().filter(|_| facts().uid == 0) else {
         return skip("kill::who_leaves", "no cgroup that the job's user could write to");
     };
-    let procs = v2.own.join("cgroup.procs");
+    let refuge = v2.own.join(format!("refuge-{}", std::process::id()));
+    std::fs::create_dir(&refuge).unwrap();
+    let procs = refuge.join("cgroup.procs");
     let words = ["leave", procs.to_str().unwrap()];
-    let (said, end) = attack(&plan(SetUp::Bare, &policy()), &words);
+    let bare = attack(&plan(SetUp::Bare, &policy()), &words);
+    let tight = attack(&plan(SetUp::Tight, &policy()), &words);
+    std::fs::remove_dir(&refuge).unwrap();
+    let (said, end) = bare;
     assert!(said.contains("left"), "the control: {said}");
     assert_eq!((end.survivors, end.escaped), (0, 1), "{end:?}");
-    let (said, end) = attack(&plan(SetUp::Tight, &policy()), &words);
+    let (said, end) = tight;
     assert!(said.contains("held"), "{said}");
     assert_eq!((end.survivors, end.escaped), (1, 0), "{end:?}");
 }

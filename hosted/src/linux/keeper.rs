@@ -232,7 +232,8 @@ fn abandon(keeper: &Keeper) -> ! {
         pause_for(left);
     }
     for path in &keeper.remove {
-        for _ in 0..1000 {
+        // What stays busy longer than this is left to `clean`: a dead member is unlinked when it was last switched from.
+        for _ in 0..200 {
             // SAFETY: the path ends in NUL and lives during the call.
             if unsafe { libc::rmdir(path.as_ptr()) } == 0 || sys::errno() != libc::EBUSY {
                 break;

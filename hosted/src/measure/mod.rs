@@ -29,6 +29,8 @@ pub(crate) mod raw;
 #[cfg(target_os = "linux")]
 pub mod spawn_leak;
 #[cfg(target_os = "linux")]
+mod supervisor;
+#[cfg(target_os = "linux")]
 pub mod tree;
 
 /// Why a measurement could not be made. A measurement that was made never ends in one of these.

@@ -38,7 +38,7 @@ mod trees;
 
 use stage::Setting;
 pub(crate) use stage::Trouble;
-use tally::Tally;
+use tally::{Surface, Tally};
 
 /// An attack on one guarantee.
 pub struct Probe {
@@ -148,7 +148,10 @@ pub fn run(plan: &Plan, probe: &'static Probe, repetitions: u64) -> Row {
     let control = try_under(plan, probe, Side::Control, repetitions);
     // Without a control that succeeds, nothing that the plan does means anything.
     let measured = match &control {
-        Ok(tally) if tally.through > 0 => Some(try_under(plan, probe, Side::Planned, repetitions)),
+        Ok(tally) if tally.through > 0 => {
+            let measured = try_under(plan, probe, Side::Planned, repetitions);
+            Some(measured.map(|tally| Tally { surface: Surface::Present, ..tally }))
+        }
         _ => None,
     };
     row(plan, probe, control, measured)

@@ -18,6 +18,18 @@ pub(crate) struct Tally {
     pub(crate) refusals: BTreeMap<Refusal, u64>,
     /// Further numbers, times in nanoseconds.
     pub(crate) numbers: BTreeMap<String, u64>,
+    /// Is what it attacks known to be there?
+    pub(crate) surface: Surface,
+}
+
+/// Is what a probe attacks known to be on this host?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Surface {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// The control reached it: whoever says that there is no such thing, says it as policy.
+    Present,
 }
 
 /// What stopped an attempt.
@@ -61,20 +73,21 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(errno) = self.errno else { return write!(f, "{}", self.call) };
+impl Refusal {
+    fn describe(&self, surface: Surface) -> String {
+        let Some(errno) = self.errno else { return self.call.clone() };
         let error = std::io::Error::from_raw_os_error(errno).to_string();
         let error = error.split(" (os error").next().unwrap_or_default();
-        let meaning = match self.meaning() {
-            Meaning::Denied => "denied by policy",
-            Meaning::Unreachable => "unreachable",
-            Meaning::NotThere => "does not exist",
-            Meaning::NoSuchFacility => "no such facility",
-            Meaning::OverLimit => "over the limit",
-            Meaning::Other => "failed",
+        let meaning = match (self.meaning(), surface) {
+            (Meaning::Denied, _) => "denied by policy",
+            (Meaning::Unreachable, _) => "unreachable",
+            (Meaning::NotThere, _) => "does not exist",
+            (Meaning::NoSuchFacility, Surface::Unknown) => "no such facility",
+            (Meaning::NoSuchFacility, Surface::Present) => "denied by policy, as if there were no such facility",
+            (Meaning::OverLimit, _) => "over the limit",
+            (Meaning::Other, _) => "failed",
         };
-        write!(f, "{meaning}: {}: {error} (errno {errno})", self.call)
+        format!("{meaning}: {}: {error} (errno {errno})", self.call)
     }
 }
 
@@ -115,8 +128,22 @@ impl fmt::Display for Tally {
             write!(f, " {}", self.effect)?;
         }
         for (refusal, times) in &self.refusals {
-            write!(f, "; {refusal}, {times} times")?;
+            write!(f, "; {}, {times} times", refusal.describe(self.surface))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_facility_that_the_control_reached_is_denied_and_not_absent() {
+        let mut tally = Tally { n: 1, ..Tally::default() };
+        tally.refused("socket", Some(libc::EAFNOSUPPORT));
+        assert!(tally.to_string().starts_with("0/1; no such facility: socket:"), "{tally}");
+        tally.surface = Surface::Present;
+        assert!(tally.to_string().starts_with("0/1; denied by policy, as if"), "{tally}");
     }
 }

@@ -4,6 +4,11 @@ use lacuna_model::trace::Observer;
 
 use super::*;
 
+/// Prints past the harness, which keeps what a test that passes prints to itself.
+macro_rules! say {
+    ($($text:tt)*) => { std::io::Write::write_all(&mut std::io::stderr(), format!("{}\n", format_args!($($text)*)).as_bytes()).unwrap() };
+}
+
 /// An event as the checker writes it; the context of process `p` that is its `c`th has slot `2 p + c`.
 fn event(process: ProcessSlot, context: u16, action: Action, target: &str, outcome: Outcome) -> Event {
     let step = ModelStep { context: u16::from(process) * 2 + context, action };
@@ -140,7 +145,7 @@ fn run(test: &str, script: &Script, mode: Mode, n: u32) -> Option<Measured> {
     match script.run(mode, n) {
         Ok(seen) => Some(seen),
         Err(ReplayError::Measure(MeasureError::Unavailable { what, reason })) => {
-            println!("skipped: {test}: {what}: {reason}");
+            say!("skipped: {test}: {what}: {reason}");
             None
         }
         Err(error) => panic!("{}: {error}", mode.name()),

@@ -217,6 +217,10 @@ fn freeze_and_kill(freezer: Option<&Cgroup>) -> Result<(), MeasureError> {
 
 #[cfg(test)]
 mod tests {
+    /// Prints past the harness, which keeps what a test that passes prints to itself.
+    macro_rules! say {
+    ($($text:tt)*) => { std::io::Write::write_all(&mut std::io::stderr(), format!("{}\n", format_args!($($text)*)).as_bytes()).unwrap() };
+}
     use super::*;
 
     /// `None`: said why, and skipped.
@@ -224,7 +228,7 @@ mod tests {
         match measure(tree, mode, 2) {
             Ok(seen) => Some(seen),
             Err(MeasureError::Unavailable { what, reason }) => {
-                println!("skipped: {test}: {what}: {reason}");
+                say!("skipped: {test}: {what}: {reason}");
                 None
             }
             Err(error) => panic!("{mode:?}: {error}"),

@@ -122,7 +122,7 @@ pub enum Command {
         /// A file, or a name of the library.
         scenario: String,
         /// How many times each way.
-        #[arg(long, value_name = "N", default_value_t = 4000)]
+        #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..))]
         times: u32,
     },
     /// The library.
@@ -170,8 +170,12 @@ pub struct ExecOptions {
     #[arg(long, value_name = "TIME", value_parser = nanos)]
     pub deadline: Option<Nanos>,
     /// At most so many processes at once.
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub processes: u32,
+    /// Give it this variable of the environment, or set it. Without, it gets the names of the place and the terminal
+    /// alone: PATH, HOME, LANG, LC_ALL, TERM, TZ, USER, SHELL.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
     /// At most so much memory at once.
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<lacuna_model::units::Bytes>,

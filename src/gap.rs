@@ -62,6 +62,8 @@ pub struct Row {
     pub sim: String,
     /// On this host.
     pub measured: String,
+    /// How many of its attacks were not decided: inconclusive, or not testable here.
+    pub open: usize,
     /// Whether the plan's column and the host agree.
     pub agree: Agreement,
     /// The time bound that goes with it, if one does.
@@ -202,6 +204,7 @@ fn safety_row(
         model,
         sim: simulated(id, observed).into(),
         measured: outcome.map_or("-", HostOutcome::name).into(),
+        open: open(probes, id),
         agree,
         bound: (id == GuaranteeId::G4).then(|| kill_bound(system, run, probes)).flatten(),
     }
@@ -221,6 +224,13 @@ fn measured(probes: &[ProbeRow], id: GuaranteeId) -> Option<HostOutcome> {
     }
     let order = [AcceptedNotEnforced, NotEnforced, Enforced, Inconclusive, NotTestableHere, SurfaceAbsent];
     order.into_iter().find(|outcome| has(*outcome))
+}
+
+fn open(probes: &[ProbeRow], id: GuaranteeId) -> usize {
+    let undecided = |row: &&ProbeRow| {
+        row.guarantee == id && matches!(row.outcome, HostOutcome::Inconclusive | HostOutcome::NotTestableHere)
+    };
+    probes.iter().filter(undecided).count()
 }
 
 fn agreement(id: GuaranteeId, verdict: &ModelVerdict, outcome: HostOutcome, probes: &[ProbeRow]) -> Agreement {
@@ -268,20 +278,13 @@ fn kill_bound(system: &System, run: &Run, probes: &[ProbeRow]) -> Option<BoundRo
     if declared == Nanos(0) {
         return None;
     }
-    let mut bound = None;
-    for process in &system.processes {
-        for context in &process.contexts {
-            if !context.program.iter().any(|instruction| matches!(instruction, Instruction::Kill(_))) {
-                continue;
-            }
-            let priority = context.schedule.map_or(0, |id| system.scheduling_contexts[id.index()].priority);
-            let response = match operation_response(system, &context.name, priority, declared) {
-                Ok(Bound::Finite(response)) => Some(response),
-                _ => None,
-            };
-            bound = bound.max(response);
-        }
-    }
+    let killers = system.processes.iter().flat_map(|process| &process.contexts).filter(|of| kills(&of.program));
+    let responses = killers.map(|context| match operation_response(system, context, declared) {
+        Ok(Bound::Finite(response)) => Some(response),
+        _ => None,
+    });
+    // One without a bound leaves all without.
+    let bound = responses.collect::<Option<Vec<Nanos>>>().and_then(|responses| responses.into_iter().max());
     let longest = run.summary.kills.iter().filter_map(|kill| kill.duration_ns.as_ref()).map(|of| Nanos(of.max)).max();
     let host = probes
         .iter()
@@ -289,6 +292,16 @@ fn kill_bound(system: &System, run: &Run, probes: &[ProbeRow]) -> Option<BoundRo
         .filter_map(|row| Some((Nanos(*row.numbers.get("kill_max_ns")?), *row.numbers.get("n")?)));
     let measured = host.reduce(|(longest, n), (other, more)| (longest.max(other), n + more));
     Some(BoundRow { what: "kill to last death", bound, sim: longest, measured })
+}
+
+/// Is there a kill anywhere in the program?
+fn kills(program: &[Instruction]) -> bool {
+    program.iter().any(|instruction| match instruction {
+        Instruction::Kill(_) => true,
+        Instruction::Loop { body, .. } => kills(body),
+        Instruction::Choose(arms) => arms.iter().any(|arm| kills(arm)),
+        _ => false,
+    })
 }
 
 /// The row of G18, if the scenario has tasks.
@@ -310,6 +323,7 @@ fn deadline_row(analysed: &Result<Vec<Analysed>, String>, run: &Run) -> Option<R
         model: [paper.into(), paper.into(), paper.into()],
         sim: if held { "held" } else { "missed" }.into(),
         measured: "-".into(),
+        open: 0,
         agree: Agreement::Open,
         bound: Some(BoundRow {
             what: "worst response",

@@ -58,6 +58,9 @@ fn source(name: &str) -> Result<Source, Failure> {
 
 /// Reads a file, but no more of it than a scenario may have, so that no file and no device fills the memory.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

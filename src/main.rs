@@ -24,7 +24,9 @@ fn main() -> ExitCode {
     lacuna_hosted::actor::enter();
     let cli = Cli::parse();
     let interrupt = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    // The others have nothing to clean up: a signal ends them as it ends any program.
+    let signals = if cleans_up(cli.command.as_ref()) { &SIGNALS[..] } else { &[] };
+    for &signal in signals {
         // Asked twice, the program ends at once.
         let registered = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupt))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupt)));
@@ -40,6 +42,23 @@ fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+const SIGNALS: [i32; 2] = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+
+/// Does the command look at the interrupt, and end in order?
+fn cleans_up(command: Option<&Command>) -> bool {
+    !matches!(
+        command,
+        Some(
+            Command::Simulate { .. }
+                | Command::Analyse { .. }
+                | Command::Validate { .. }
+                | Command::Scenarios
+                | Command::Plan { .. }
+                | Command::Clean
+        )
+    )
 }
 
 fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {

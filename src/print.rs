@@ -1,17 +1,23 @@
-//! Printing: lines and documents to the standard output. A reader that went away (`lacuna | head`) ends us quietly.
+//! Printing: lines and documents to the standard output. A reader that went away (`lacuna | head`) changes nothing, the
+//! exit status included.
 
 use std::io::{ErrorKind, Write};
 
 use serde_json::Value;
 
+use crate::exit::Exit;
+
 /// The version of every JSON document.
 pub const VERSION: u32 = 1;
 
 fn put(text: std::fmt::Arguments<'_>) {
-    if let Err(error) = writeln!(anstream::stdout().lock(), "{text}")
-        && error.kind() == ErrorKind::BrokenPipe
-    {
-        std::process::exit(0);
+    match writeln!(anstream::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            // Half a document must not look like success.
+            anstream::eprintln!("error: cannot write the output: {error}");
+            std::process::exit(i32::from(Exit::HostCannot.code()));
+        }
+        _ => {}
     }
 }
 

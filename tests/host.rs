@@ -278,6 +278,26 @@ fn exec_confines() {
 }
 
 #[test]
+fn exec_passes_no_secret_of_the_environment_unasked() {
+    let run = |options: &[&str]| {
+        let words = [&["exec"], options, &["--", "sh", "-c", "echo $SECRET_TOKEN"]].concat();
+        Run::from(Command::new(program()).args(words).env("SECRET_TOKEN", "hunter2").output().unwrap()).out
+    };
+    assert_eq!(run(&[]), "\n");
+    assert_eq!(run(&["--env", "SECRET_TOKEN"]), "hunter2\n");
+    assert_eq!(run(&["--env", "SECRET_TOKEN=other"]), "other\n");
+    assert_eq!(lacuna(&["exec", "--env", "NO_SUCH_VARIABLE_HERE", "--", "true"]).code, Some(2));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_no_success() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status =
+        Command::new(program()).args(["scenarios", "--format", "json"]).stdout(full).stderr(Stdio::null()).status();
+    assert_eq!(status.unwrap().code(), Some(3));
+}
+
+#[test]
 fn exec_refuses_what_it_cannot_give() {
     let run = lacuna(&["exec", "--require", "G18", "--", "true"]);
     assert_eq!(run.code, Some(3));

@@ -185,12 +185,15 @@ fn json_of(system: &System, judged: &Judged) -> Value {
         "as_expected": judged.exit == Exit::AsExpected,
         "transitions": judged.report.transitions,
         "depth": judged.report.depth,
+        "process_table": system.process_table,
+        "process_table_full": judged.report.table_full,
         "guarantees": guarantees,
     })
 }
 
 fn print(system: &System, judged: &Judged) {
-    let Report { states, transitions, depth, end, guarantees } = &judged.report;
+    let Report { states, transitions, depth, end, table_full, guarantees } = &judged.report;
+    let full = if *table_full { ", which was full" } else { "" };
     let ended = match end {
         End::Complete => "complete",
         End::MaxStates => "cut off at the limit on states",
@@ -198,7 +201,7 @@ fn print(system: &System, judged: &Judged) {
     };
     line(format_args!(""));
     line(format_args!(
-        "kernel {}   {states} states, {transitions} transitions, depth {depth}, {ended}; process table {}",
+        "kernel {}   {states} states, {transitions} transitions, depth {depth}, {ended}; process table {}{full}",
         judged.profile.name, system.process_table
     ));
     for checked in guarantees {

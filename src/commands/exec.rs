@@ -1,8 +1,10 @@
 //! `lacuna exec`: a real command, confined, with evidence. What the command writes goes where ours would; with `--format
 //! json` it goes to the standard error, and the one document to the standard output.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -27,7 +29,10 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
     let Some((program, arguments)) = options.command.split_first() else {
         return Err(Failure::input("no command"));
     };
-    let mut command = plan.command(program).args(arguments).stdin(Input::Inherit).stderr(Output::Inherit);
+    let mut command = plan.command(program).args(arguments).stdin(Input::Inherit).stderr(Output::Inherit).env_clear();
+    for (name, value) in environment(&options.env)? {
+        command = command.env(name, value);
+    }
     command = match format {
         Format::Text => command.stdout(Output::Inherit),
         Format::Json => {
@@ -38,7 +43,12 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
     if let Some((_, directory)) = options.bind.first() {
         command = command.cwd(host::absolute(directory)?);
     }
-    let job = command.spawn().map_err(|error| Failure::host(format!("cannot start the command: {error}")))?;
+    let job = command.spawn().map_err(|error| {
+        let name = Path::new(program).display();
+        Failure::host(format!(
+            "cannot start `{name}`: {error}; is it on the PATH, and in a place that it may read? (--read DIR)"
+        ))
+    })?;
     let end = job.wait_unless(interrupt).map_err(Failure::host)?;
     match format {
         Format::Json => document(json!({
@@ -57,6 +67,22 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
         (_, Status::Exited(code)) => Exit::Command(u8::try_from(code).unwrap_or(u8::MAX)),
         (_, Status::Signaled(signal)) => Exit::Command(128u8.saturating_add(u8::try_from(signal).unwrap_or(127))),
     })
+}
+
+/// What an untrusted command may know of our environment: nothing secret is passed by default.
+const PASSED: [&str; 8] = ["PATH", "HOME", "LANG", "LC_ALL", "TERM", "TZ", "USER", "SHELL"];
+
+fn environment(asked: &[String]) -> Result<Vec<(String, OsString)>, Failure> {
+    let ours = |name: &str| std::env::var_os(name).map(|value| (name.to_owned(), value));
+    let mut variables: Vec<(String, OsString)> = PASSED.iter().filter_map(|name| ours(name)).collect();
+    for asked in asked {
+        variables.push(match asked.split_once('=') {
+            Some(("", _)) => return Err(Failure::input(format!("`{asked}` names no variable"))),
+            Some((name, value)) => (name.into(), value.into()),
+            None => ours(asked).ok_or_else(|| Failure::input(format!("there is no variable `{asked}` to pass on")))?,
+        });
+    }
+    Ok(variables)
 }
 
 fn policy(options: &ExecOptions) -> Result<Policy, Failure> {

@@ -45,6 +45,7 @@ fn json_of(system: &System, gap: &Gap) -> Value {
                 "plan": plan,
                 "sim": row.sim,
                 "measured": row.measured,
+                "open": row.open,
                 "agree": row.agree.name(),
                 "note": match &row.agree { Agreement::No(note) => Some(note), _ => None },
                 "bound": row.bound.as_ref().map(|bound| json!({
@@ -152,12 +153,15 @@ fn print_row(row: &Row, notes: &mut Vec<String>) {
         notes.push(note.clone());
         agree = format!("{agree}  [{}]", notes.len());
     }
+    let measured = match row.open {
+        0 => row.measured.clone(),
+        open => format!("{}, {open} open", row.measured),
+    };
     line(format_args!(
-        "{:<4}{:<20} {ideal:<12}{linux:<12}{plan:<12}{:<10}{:<22}{agree}",
+        "{:<4}{:<20} {ideal:<12}{linux:<12}{plan:<12}{:<10}{measured:<22}{agree}",
         row.id,
         row.id.short(),
         row.sim,
-        row.measured
     ));
     if let Some(BoundRow { what, bound, sim, measured }) = &row.bound {
         let show = |time: &Option<Nanos>| time.map_or("none".into(), round);

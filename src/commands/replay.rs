@@ -37,7 +37,8 @@ struct Replayed {
 }
 
 impl Replayed {
-    /// Was the violation seen the unprotected way, and by no means of prevention?
+    /// Was the violation seen the unprotected way, and prevented by some other? A way that is no job group's (a walk, a flag
+    /// in the parent) may fail: that is its finding.
     fn exit(&self) -> Exit {
         let seen = |ran: &Ran| matches!(ran, Ran::Measured(measured) if measured.violations.hits > 0);
         let prevented = |ran: &Ran| matches!(ran, Ran::Measured(measured) if measured.violations.hits == 0);

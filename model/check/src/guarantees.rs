@@ -2,7 +2,7 @@
 
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, Safety, Transition, safety};
-use lacuna_model::objects::{Objects, Outcome, State, Step};
+use lacuna_model::objects::{Objects, Outcome, Refusal, State, Step};
 use lacuna_model::trace::{Observer, Trace};
 
 use crate::explore::{Edge, End, Exploration, Limits, TransitionSystem, explore};
@@ -46,6 +46,8 @@ pub struct Report {
     pub depth: u32,
     /// How the search ended.
     pub end: End,
+    /// Was a fork refused because the process table was full?
+    pub table_full: bool,
     /// A verdict for each guarantee asked for.
     pub guarantees: Vec<Checked>,
 }
@@ -64,9 +66,10 @@ pub fn check(objects: &Objects, ids: &[GuaranteeId], limits: &Limits<'_>) -> Rep
         .filter(|guarantee| ids.contains(&guarantee.id()))
         .map(|guarantee| Watched { guarantee: *guarantee, triggered: false, first: None })
         .collect();
-    let mut cut = false;
+    let (mut cut, mut table_full) = (false, false);
     let found = explore(objects, limits, |edge| {
         cut |= objects.is_cut(edge.after);
+        table_full |= edge.outcome == Outcome::Refused(Refusal::TableFull);
         let Edge { before, step, outcome, after, .. } = edge;
         let transition = Transition { before, step, outcome, after };
         for watched in watched.iter_mut().filter(|watched| watched.first.is_none()) {
@@ -91,6 +94,10 @@ pub fn check(objects: &Objects, ids: &[GuaranteeId], limits: &Limits<'_>) -> Rep
                 (None, End::Interrupted) => {
                     ModelVerdict::Unknown { limit: format!("interrupted after {} states", found.states()) }
                 }
+                (None, End::Complete) if table_full && watched.guarantee.id() == GuaranteeId::G6 => {
+                    let entries = objects.system().process_table;
+                    ModelVerdict::Unknown { limit: format!("the process table of {entries} entries was full") }
+                }
                 (None, End::Complete) if !watched.triggered => ModelVerdict::Vacuous,
                 (None, End::Complete) => match depth {
                     Some(depth) => ModelVerdict::ProvedToDepth { depth: u32::from(depth) },
@@ -99,7 +106,14 @@ pub fn check(objects: &Objects, ids: &[GuaranteeId], limits: &Limits<'_>) -> Rep
             },
         })
         .collect();
-    Report { states: found.states(), transitions: found.transitions, depth: found.depth, end: found.end, guarantees }
+    Report {
+        states: found.states(),
+        transitions: found.transitions,
+        depth: found.depth,
+        end: found.end,
+        table_full,
+        guarantees,
+    }
 }
 
 /// The path to `from`, and then `step`, as a story.

@@ -215,18 +215,30 @@ fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
     Ok(tasks)
 }
 
-/// The response of an operation that takes at most `cost`, made once by a context of that priority that is no task: its
-/// own time, and every job of the tasks that are not less urgent.
+/// The response of an operation that takes at most `cost`, made once by a context that is no task: its own time, and every
+/// job of the tasks that are not less urgent.
 ///
 /// # Errors
-/// If those tasks do not fit this analysis; contexts other than tasks are not counted, so that the bound holds where
-/// none of them is as urgent.
-pub fn operation_response(system: &System, context: &str, priority: u32, cost: Nanos) -> Result<Bound, NotAnalysable> {
+/// If those tasks do not fit this analysis, or if another context that is no task, and takes time, is as urgent.
+pub fn operation_response(system: &System, own: &Context, cost: Nanos) -> Result<Bound, NotAnalysable> {
+    let urgency = priority(system, own);
+    for process in &system.processes {
+        let others = process.contexts.iter().filter(|other| other.task.is_none() && !std::ptr::eq(*other, own));
+        for other in others.filter(|other| priority(system, other) >= urgency) {
+            if takes_time(&other.program) {
+                return Err(NotAnalysable::Context {
+                    context: task_name(system, process, &other.name),
+                    why: "it is no task, takes time, and is as urgent: nothing bounds how long it runs",
+                });
+            }
+        }
+    }
+    let (context, priority) = (&own.name, urgency.unwrap_or(0));
     let mut tasks = tasks_of(system)?;
     tasks.retain(|task| task.priority >= priority);
     // A period that no busy period reaches makes it one job.
     let once = Nanos(u64::MAX);
-    tasks.push(Demand { name: context.into(), wcet: cost, period: once, deadline: once, jitter: Nanos(0), priority });
+    tasks.push(Demand { name: context.clone(), wcet: cost, period: once, deadline: once, jitter: Nanos(0), priority });
     Ok(response_times(&tasks, tasks.len() - 1).worst())
 }
 
@@ -287,6 +299,16 @@ pub fn task_name(system: &System, process: &Process, context: &str) -> String {
     } else {
         context.into()
     }
+}
+
+/// May the program keep the core for any time?
+fn takes_time(program: &[crate::system::Instruction]) -> bool {
+    use crate::system::Instruction::{Access, Allocate, Close, Compute, Detach, Exit, Open, Receive, Send, Wait};
+    program.iter().any(|instruction| match instruction {
+        Compute { wcet, .. } => wcet.0 > 0,
+        Access { .. } | Allocate(_) | Close(_) | Detach | Exit | Open(_) | Receive(_) | Send(_) | Wait { .. } => false,
+        _ => true,
+    })
 }
 
 /// The longest time that a list of instructions computes, if computing is all it does.

@@ -1,15 +1,14 @@
-//! G4, complete kill: after a kill of a job group has returned, no process that descended from its members then, nor
-//! any descendant of one, runs again.
+//! G4, complete kill: after a kill of a job group has returned, no process that descended from its members then runs
+//! again; and so none of them makes another.
 //!
 //! Formally, for every step of a context of process p: fate(p) ≠ condemned, where a kill of g that returns condemns every
-//! living p with group(p) = g, and a child has its parent's fate. That the kill returns within a bound is a declared bound
+//! living p with group(p) = g. That the kill returns within a bound is a declared bound
 //! of the kernel (`kernel_bounds.kill_group`) in the model, and measured on a host.
 //!
-//! Trigger: a kill of a job group returned.
+//! Trigger: a kill of a job group met a living descendant.
 
 use super::{GuaranteeId, Safety, Transition};
 use crate::objects::{Action, Fate, Objects};
-use crate::profile::kill::Kill;
 
 /// G4.
 #[derive(Debug)]
@@ -20,12 +19,9 @@ impl Safety for CompleteKill {
         GuaranteeId::G4
     }
 
-    fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
-        match transition.step.action {
-            Action::Kill(_) => objects.profile().kill != Kill::Walk,
-            Action::KillReturns(_) => true,
-            _ => false,
-        }
+    fn triggered(&self, _: &Objects, transition: &Transition<'_>) -> bool {
+        let Action::Kill(group) = transition.step.action else { return false };
+        transition.before.processes.iter().any(|process| process.lives() && process.group == Some(group))
     }
 
     fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {

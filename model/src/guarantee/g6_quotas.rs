@@ -3,10 +3,13 @@
 //! Formally, in every state, for every job group g: |{p : group(p) = g}| ≤ processes(g), zombies included as kernels count
 //! them, and Σ memory(p) ≤ memory(g), where a limit is declared.
 //!
-//! Trigger: a member of a group with a limit tried to take what would pass it.
+//! Trigger: somebody tried to create a process in a group, or a member to take memory, that would pass the group's limit.
+//!
+//! A fork that only a full process table refused decides nothing: a larger table might have let the group pass its limit.
+//! A search that meets one leaves G6 `unknown`, unless it is refuted.
 
 use super::{GuaranteeId, Safety, Transition};
-use crate::objects::{Action, Objects, Outcome, Refusal};
+use crate::objects::{Action, Objects};
 use crate::system::GroupId;
 use crate::units::Bytes;
 
@@ -21,18 +24,20 @@ impl Safety for Quotas {
 
     fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
         let slot = usize::from(objects.process_of(transition.step.context));
-        let Some(group) = transition.before.processes[slot].group else { return false };
-        let limits = &objects.system().job_groups[group.index()];
-        let wanted_more = match transition.step.action {
-            Action::Fork(_) | Action::Spawn(_) => {
-                limits.processes.is_some_and(|limit| objects.processes_in(transition.before, group) >= u64::from(limit))
+        let limits = |group: GroupId| &objects.system().job_groups[group.index()];
+        match transition.step.action {
+            Action::Fork(child) | Action::Spawn(child) => {
+                let Some(group) = objects.group_for(transition.before, slot, child) else { return false };
+                let limit = limits(group).processes;
+                limit.is_some_and(|limit| objects.processes_in(transition.before, group) >= u64::from(limit))
             }
-            Action::Allocate(bytes) => limits
-                .memory
-                .is_some_and(|limit| objects.memory_of(transition.before, group).saturating_add(bytes) > limit.0),
+            Action::Allocate(bytes) => {
+                let Some(group) = transition.before.processes[slot].group else { return false };
+                let wanted = objects.memory_of(transition.before, group).saturating_add(bytes);
+                limits(group).memory.is_some_and(|limit| wanted > limit.0)
+            }
             _ => false,
-        };
-        wanted_more || matches!(transition.outcome, Outcome::Refused(Refusal::ProcessLimit | Refusal::MemoryLimit))
+        }
     }
 
     fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {

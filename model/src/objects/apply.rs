@@ -1,7 +1,7 @@
 //! What a step does. The profile is asked only narrow questions; nothing here knows its name.
 
 use super::program::{HandleSet, Operation, bit};
-use super::state::{Context, ContextSlot, Fate, Membership, Phase, Process, ProcessSlot, State, Status};
+use super::state::{Context, ContextSlot, Fate, Membership, Phase, Process, ProcessSlot, Rank, State, Status};
 use super::step::{Action, Outcome, Refusal, Step};
 use super::{ObjectId, Objects, Right};
 use crate::profile::Authority;
@@ -22,13 +22,8 @@ impl Objects {
     /// What the policy says of an access by a process.
     pub fn allowed(&self, domain: DomainId, object: ObjectId, right: Right) -> Allowed {
         let declared = &self.system.objects[object.index()];
-        let mut holders =
-            declared.allow.iter().filter(|(_, rights)| rights.contains(&right)).map(|(holder, _)| *holder);
-        match (holders.clone().any(|holder| holder == domain), holders.next(), declared.class) {
-            (true, _, _) => Allowed::ToThisDomain,
-            (false, Some(_), _) | (false, None, ObjectClass::Network) => Allowed::ToTheUser,
-            (false, None, _) => Allowed::ToNobody,
-        }
+        let allowed = declared.allow.iter().any(|(holder, rights)| *holder == domain && rights.contains(&right));
+        if allowed { Allowed::ToThisDomain } else { Allowed::NotToThisDomain }
     }
 
     /// Which authority decides accesses to an object.
@@ -37,6 +32,12 @@ impl Objects {
             ObjectClass::File | ObjectClass::Directory => self.profile.files,
             ObjectClass::Network => self.profile.network,
         }
+    }
+
+    /// The job group of a process that `parent` creates: the creator's, which nothing leaves, or else the one that the
+    /// child declares.
+    pub fn group_for(&self, state: &State, parent: usize, child: ProcessId) -> Option<GroupId> {
+        state.processes[parent].group.or(self.system.processes[child.index()].group)
     }
 
     /// The security domain of a process.
@@ -110,8 +111,12 @@ impl Taking<'_> {
             Action::Exec(process) => self.exec(slot, process),
             Action::Spawn(process) => self.spawn(slot, process),
             Action::Detach => {
-                if self.objects.profile.tracking.loses_detached() && self.state.processes[slot].group.is_some() {
-                    self.state.processes[slot].membership = Membership::Lost;
+                let process = &mut self.state.processes[slot];
+                if process.rank == Rank::Leader && self.objects.profile.tracking.keeps_leaders() {
+                    return self.go_on(attacks, Outcome::Refused(Refusal::NoRight));
+                }
+                if self.objects.profile.tracking.loses_detached() && process.group.is_some() {
+                    process.membership = Membership::Lost;
                 }
                 self.go_on(attacks, Outcome::Done)
             }
@@ -225,13 +230,8 @@ impl Taking<'_> {
         ProcessSlot::try_from(slot).ok()
     }
 
-    fn group_for(&self, parent: usize, child: ProcessId) -> Option<GroupId> {
-        self.objects.system.processes[child.index()].group.or(self.state.processes[parent].group)
-    }
-
-    /// A free entry for a child in that group, if the quota admits one.
-    fn admit(&self, group: Option<GroupId>, child: ProcessId) -> Option<ProcessSlot> {
-        let slot = self.free_slot()?;
+    /// A free entry for a child in that group, if the quota admits one and the table has one.
+    fn admit(&self, group: Option<GroupId>, child: ProcessId) -> Result<ProcessSlot, Refusal> {
         let (system, quota) = (&self.objects.system, self.objects.profile.process_quota);
         let in_use = |of: &dyn Fn(usize, &Process) -> bool| {
             let used = self.state.processes.iter().enumerate();
@@ -241,7 +241,8 @@ impl Taking<'_> {
         let usage = Usage {
             group: group.map_or(0, |group| self.objects.processes_in(self.state, group)),
             domain: in_use(&|index, _| self.objects.domain_of(self.state, index) == domain),
-            free: self.state.processes.len() as u64 - in_use(&|_, _| true),
+            // Whether the table has an entry is asked after the quota, and refused by another name.
+            free: (self.state.processes.len() as u64 - in_use(&|_, _| true)).max(1),
             set_aside_for_others: self.set_aside(
                 group,
                 |limits| limits.processes.map(u64::from),
@@ -249,7 +250,10 @@ impl Taking<'_> {
             ),
         };
         let limit = group.and_then(|group| system.job_groups[group.index()].processes).map(u64::from);
-        quota.admits(usage, limit, 1).then_some(slot)
+        if !quota.admits(usage, limit, 1) {
+            return Err(Refusal::ProcessLimit);
+        }
+        self.free_slot().ok_or(Refusal::TableFull)
     }
 
     /// What all other groups have reserved and not used.
@@ -291,7 +295,7 @@ impl Taking<'_> {
             parent: Some(slot as ProcessSlot),
             group,
             membership: if joins { Membership::Tracked } else { parent.membership },
-            fate: if joins { Fate::Free } else { parent.fate },
+            rank: if joins { Rank::Leader } else { Rank::Member },
             ..Process::FREE
         };
         if let (true, Some(group)) = (joins, group) {
@@ -301,9 +305,10 @@ impl Taking<'_> {
     }
 
     fn fork(&mut self, slot: usize, child: ProcessId, attacks: bool) -> Outcome {
-        let group = self.group_for(slot, child);
-        let Some(free) = self.admit(group, child) else {
-            return self.go_on(attacks, Outcome::Refused(Refusal::ProcessLimit));
+        let group = self.objects.group_for(self.state, slot, child);
+        let free = match self.admit(group, child) {
+            Ok(free) => free,
+            Err(refusal) => return self.go_on(attacks, Outcome::Refused(refusal)),
         };
         let listed = self.listed(Action::Fork(child));
         let born = self.newborn(slot, child, group);
@@ -354,10 +359,10 @@ impl Taking<'_> {
     }
 
     fn spawn(&mut self, slot: usize, child: ProcessId) -> Outcome {
-        let group = self.group_for(slot, child);
-        let Some(free) = self.admit(group, child) else {
-            self.done();
-            return Outcome::Refused(Refusal::ProcessLimit);
+        let group = self.objects.group_for(self.state, slot, child);
+        let free = match self.admit(group, child) {
+            Ok(free) => free,
+            Err(refusal) => return self.go_on(false, Outcome::Refused(refusal)),
         };
         let listed = self.listed(Action::Spawn(child)).unwrap_or(0);
         let born = self.newborn(slot, child, group);

@@ -9,11 +9,13 @@ mod state;
 mod step;
 
 pub use program::{HandleSet, Node, Operation, Position, Program, ProgramError, bit};
-pub use state::{Context, ContextSlot, Fate, Membership, Phase, Process, ProcessSlot, State, Status};
+pub use state::{Context, ContextSlot, Fate, Membership, Phase, Process, ProcessSlot, Rank, State, Status};
 pub use step::{Action, Outcome, Refusal, Step};
 
 use crate::profile::Profile;
-use crate::system::{Instruction, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ObjectId, ProcessId, Right, System};
+use crate::system::{
+    GroupId, Instruction, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ObjectId, ProcessId, Right, System,
+};
 use crate::units::Nanos;
 
 /// The object part of the relation, for one system under one profile.
@@ -52,6 +54,16 @@ pub enum ObjectsError {
     /// More of a kind than numbers for them.
     #[error("{0} declarations of a kind; at most {MAX_OF_A_KIND} are modelled")]
     TooMany(usize),
+    /// More processes start in a job group than it may have.
+    #[error("{starting} processes start in job group `{group}`, whose limit is {limit}")]
+    StartsBeyondLimit {
+        /// Which group.
+        group: String,
+        /// How many start in it.
+        starting: usize,
+        /// Its limit.
+        limit: u32,
+    },
     /// Too many handles.
     #[error("{0} handles are named; at most {MAX_HANDLES} are modelled")]
     Handles(usize),
@@ -97,6 +109,13 @@ impl Objects {
             profile: profile.clone(),
             programs,
         };
+        for (id, group) in (0u8..).zip(&system.job_groups) {
+            let of_group = |process: &ProcessId| system.processes[process.index()].group == Some(GroupId(id));
+            let starting = objects.starting_processes().filter(of_group).count();
+            if let Some(limit) = group.processes.filter(|limit| starting as u64 > u64::from(*limit)) {
+                return Err(ObjectsError::StartsBeyondLimit { group: group.name.clone(), starting, limit });
+            }
+        }
         let least = objects.starting_processes().count();
         let size = system.process_table;
         if usize::from(size) < least || usize::from(size) > MAX_PROCESS_TABLE {
@@ -143,6 +162,7 @@ impl Objects {
                 status: Status::Alive,
                 instance_of: id,
                 group: declared.group,
+                rank: if declared.group.is_some() { Rank::Leader } else { Rank::Member },
                 handles: buffers,
                 flagged: buffers,
                 ..Process::FREE

@@ -36,12 +36,21 @@ pub enum Membership {
     Lost,
 }
 
+/// Was the process created into its group from outside, as its first member?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rank {
+    /// It was: where groups are process groups, it leads one.
+    Leader,
+    /// It was born in its group, or has none.
+    Member,
+}
+
 /// Ghost of G4: was the process there when a kill of its group returned?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// No such kill.
     Free,
-    /// A kill of its group has returned, and it was there, or descends from one that was.
+    /// A kill of its group has returned, and it was there.
     Condemned,
 }
 
@@ -58,6 +67,8 @@ pub struct Process {
     pub group: Option<GroupId>,
     /// Whether the kernel still finds it there.
     pub membership: Membership,
+    /// Whether it was the first there.
+    pub rank: Rank,
     /// Ghost of G4.
     pub fate: Fate,
     /// The handles it holds.
@@ -78,6 +89,7 @@ impl Process {
         parent: None,
         group: None,
         membership: Membership::Tracked,
+        rank: Rank::Member,
         fate: Fate::Free,
         handles: 0,
         flagged: 0,

@@ -88,14 +88,14 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
-    /// No more processes for this group, or in the whole table.
+    /// No more processes for this group or user.
     ProcessLimit,
+    /// No entry left in the process table.
+    TableFull,
     /// No more memory for this group.
     MemoryLimit,
-    /// Not allowed.
+    /// Not allowed, or the handle is not held.
     NoRight,
-    /// The handle is not held.
-    NoHandle,
     /// The buffer is full.
     Full,
     /// There is no such child.
@@ -107,9 +107,9 @@ impl Refusal {
     pub fn name(self) -> &'static str {
         match self {
             Self::ProcessLimit => "process limit",
+            Self::TableFull => "the process table is full",
             Self::MemoryLimit => "memory limit",
             Self::NoRight => "not allowed",
-            Self::NoHandle => "no such handle",
             Self::Full => "the buffer is full",
             Self::NoChild => "no such child",
         }

@@ -1,7 +1,7 @@
 //! Axis *authority*: what decides whether an access succeeds, one choice a class of objects.
 //!
-//! `AmbientByUser · Subtractive · CapabilityOnly`: the first grants whatever the user may do, to whom belongs every
-//! domain of the scenario; the second removes from a domain, irrevocably, what the policy does not allow; in the third
+//! `AmbientByUser · Subtractive · CapabilityOnly`: the first grants everything, for every domain and every object of the
+//! scenario belong to one user, who may also make writable what is not; the second removes from a domain, irrevocably, what the policy does not allow; in the third
 //! nothing is reachable but by a handle that was given. For G7 the last two decide alike; they differ in what may be
 //! granted later (G9).
 //!
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Authority {
-    /// The user's own rights; all domains of a scenario belong to one user.
+    /// The user's own rights; all domains and all objects of a scenario belong to one user.
     AmbientByUser,
     /// The user's rights less what was removed from the domain before it ran.
     Subtractive,
@@ -27,10 +27,8 @@ pub enum Authority {
 pub enum Allowed {
     /// Allowed to this domain.
     ToThisDomain,
-    /// Allowed to another domain of the same user, or to everybody on an unprotected host (the network).
-    ToTheUser,
-    /// Allowed to nobody.
-    ToNobody,
+    /// Not allowed to it, whoever else may.
+    NotToThisDomain,
 }
 
 impl Authority {
@@ -40,7 +38,7 @@ impl Authority {
     /// Does an access succeed?
     pub fn permits(self, allowed: Allowed) -> bool {
         match self {
-            Self::AmbientByUser => allowed != Allowed::ToNobody,
+            Self::AmbientByUser => true,
             Self::Subtractive | Self::CapabilityOnly => allowed == Allowed::ToThisDomain,
         }
     }

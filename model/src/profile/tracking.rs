@@ -32,6 +32,11 @@ impl Tracking {
         self == Self::ProcessGroup
     }
 
+    /// Can the first process of a group not leave it? `setsid` refuses a leader of a process group (EPERM).
+    pub fn keeps_leaders(self) -> bool {
+        self == Self::ProcessGroup
+    }
+
     /// Is a process whose parent ends lost, with all below it?
     pub fn loses_orphans(self) -> bool {
         self == Self::ParentLink

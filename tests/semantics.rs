@@ -3,8 +3,8 @@
 
 use lacuna_check::{Limits, check};
 use lacuna_model::guarantee::{GuaranteeId, safety};
-use lacuna_model::objects::Objects;
-use lacuna_model::profile::{Inheritance, Profile};
+use lacuna_model::objects::{Context, Objects, Phase, Process, State, Status};
+use lacuna_model::profile::{Inheritance, Profile, Tracking};
 
 /// A scenario: further fields, and for each process its header (domain, group) and its program.
 fn scenario(fields: &str, processes: &[(&str, &str, &str)]) -> String {
@@ -53,8 +53,7 @@ fn a_member_cannot_have_its_child_in_another_group() {
     let system = lacuna_scenarios::parse(&text).unwrap();
     let objects = Objects::new(&system, &Profile::linux_hardened()).unwrap();
     let found = lacuna_check::explore(&objects, &Limits::default(), |_| {});
-    let in_other =
-        |state: &lacuna_model::objects::State| state.processes.iter().any(|p| p.group.is_some_and(|g| g.0 == 1));
+    let in_other = |state: &State| state.processes.iter().any(|p| p.group.is_some_and(|g| g.0 == 1));
     assert!(!found.iter().any(in_other), "whoever descends from `job` is in `job`");
     assert_eq!(verdict(&text, &Profile::linux_hardened(), GuaranteeId::G4), "proved");
 }
@@ -134,4 +133,77 @@ fn more_starting_processes_than_the_limit_are_no_system() {
     let text = scenario(fields, &[("a", member, "Exit"), ("b", member, "Exit")]);
     let system = lacuna_scenarios::parse(&text).unwrap();
     assert!(Objects::new(&system, &Profile::ideal()).is_err());
+}
+
+#[test]
+fn a_limit_that_nobody_reaches_says_nothing() {
+    let fields = "job_groups: { \"job\": (processes: 4, memory: \"1MiB\") },";
+    let text = scenario(
+        fields,
+        &[
+            ("s", "domain: \"d\"", "Spawn(process: \"b\")"),
+            ("b", "domain: \"e\", group: \"job\"", "Allocate(\"1MiB\")"),
+        ],
+    );
+    assert_eq!(verdict(&text, &Profile::linux(), GuaranteeId::G6), "vacuous");
+}
+
+#[test]
+fn a_reservation_keeps_entries_for_its_group() {
+    let fields = "job_groups: { \"job\": (processes: 2) }, process_table: 4,";
+    let text = scenario(
+        fields,
+        &[
+            ("s", "domain: \"d\"", "Loop(times: 2, do: [Spawn(process: \"other\")]), Spawn(process: \"b\")"),
+            ("other", "domain: \"d\"", "Forever([Compute(\"1ms\")])"),
+            ("b", "domain: \"e\", group: \"job\"", "Exit"),
+        ],
+    );
+    let system = lacuna_scenarios::parse(&text).unwrap();
+    let others_at_once = |profile: Profile| {
+        let objects = Objects::new(&system, &profile).unwrap();
+        let found = lacuna_check::explore(&objects, &Limits::default(), |_| {});
+        let others = |state: &State| state.processes.iter().filter(|one| one.lives() && one.instance_of.0 == 1).count();
+        found.iter().map(others).max()
+    };
+    assert_eq!(others_at_once(Profile::linux_hardened()), Some(2));
+    assert_eq!(others_at_once(Profile::ideal()), Some(1));
+}
+
+/// The invariants that `objects/state.rs` states, in every state of the library under every profile.
+#[test]
+fn states_keep_their_invariants() {
+    for entry in lacuna_scenarios::library() {
+        for (name, _) in Profile::NAMED {
+            for tracking in Tracking::ALL {
+                let profile = Profile { tracking, ..Profile::named(name).unwrap() };
+                let objects = Objects::new(&entry.system().unwrap(), &profile).unwrap();
+                let limits = Limits { max_states: 20_000, ..Limits::default() };
+                for state in lacuna_check::explore(&objects, &limits, |_| {}).iter() {
+                    check_invariants(&objects, state);
+                }
+            }
+        }
+    }
+}
+
+fn check_invariants(objects: &Objects, state: &State) {
+    let lives = |slot: u8| state.processes[usize::from(slot)].lives();
+    for (slot, process) in (0u8..).zip(&state.processes) {
+        let contexts = &state.contexts[objects.contexts_of(slot)];
+        let running = contexts.iter().any(|context| context.phase != Phase::Gone);
+        match process.status {
+            Status::Free => assert_eq!(*process, Process::FREE),
+            Status::Zombie => {
+                assert!(process.parent.is_some_and(lives), "a zombie waits for a living parent: {process:?}");
+                assert_eq!((process.handles, process.memory), (0, 0));
+            }
+            Status::Embryo | Status::Alive => assert!(process.parent.is_none_or(lives), "{process:?}"),
+        }
+        assert_eq!(running, process.lives());
+        assert!(contexts.iter().filter(|one| one.phase == Phase::Gone).all(|one| *one == Context::FREE));
+        assert_eq!(process.flagged & !process.handles, 0);
+        assert!(process.listed == 0 || process.status == Status::Embryo);
+    }
+    assert!(state.supervisors.iter().flatten().all(|slot| lives(*slot)), "{:?}", state.supervisors);
 }

@@ -239,7 +239,7 @@ fn sealed_copy(mut program: &File) -> Option<OwnedFd> {
     let mut copy = File::from(rustix::fs::memfd_create("lacuna-actor", flags).ok()?);
     let executable = rustix::fs::fstat(&copy).ok()?.st_mode & 0o111 != 0;
     std::io::copy(&mut program, &mut copy).ok().filter(|_| executable)?;
-    rustix::fs::fcntl_add_seals(&copy, seals()).ok()?;
+    crate::linux::memfd::seal(&copy, seals()).ok()?;
     Some(copy.into())
 }
 
@@ -253,7 +253,7 @@ pub(crate) fn write_task(task: &Task) -> Result<OwnedFd, ActorError> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let mut file = File::from(rustix::fs::memfd_create("lacuna-task", flags).map_err(io("memfd_create"))?);
     file.write_all(&text).map_err(|source| ActorError::Io { what: "write", source })?;
-    rustix::fs::fcntl_add_seals(&file, seals()).map_err(io("fcntl(F_ADD_SEALS)"))?;
+    crate::linux::memfd::seal(&file, seals()).map_err(io("fcntl(F_ADD_SEALS)"))?;
     Ok(file.into())
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod groups;
 pub(crate) mod keeper;
 pub(crate) mod landlock;
 pub(crate) mod launch;
+pub mod memfd;
 pub(crate) mod namespaces;
 pub(crate) mod private_root;
 pub(crate) mod protocol;

@@ -120,7 +120,7 @@ fn memfd(image: &[u8]) -> Option<OwnedFd> {
     let fd = rustix::fs::memfd_create("lacuna-hold", flags).ok()?;
     rustix::io::write(&fd, image).ok().filter(|n| *n == image.len())?;
     let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&fd, seals).ok()?;
+    crate::linux::memfd::seal(&fd, seals).ok()?;
     let executable = rustix::fs::fstat(&fd).is_ok_and(|s| s.st_mode & 0o111 != 0);
     executable.then_some(fd)
 }

@@ -95,9 +95,9 @@ mod common {
         let mut file = std::fs::File::from(fd);
         file.write_all(&bytes).unwrap();
         let fd = OwnedFd::from(file);
-        let seals = libc::F_SEAL_WRITE | libc::F_SEAL_GROW | libc::F_SEAL_SHRINK | libc::F_SEAL_SEAL;
-        // SAFETY: takes numbers only.
-        assert_eq!(unsafe { libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(&fd), libc::F_ADD_SEALS, seals) }, 0);
+        use rustix::fs::SealFlags;
+        let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+        lacuna_hosted::linux::memfd::seal(&fd, seals).unwrap();
         fd
     }
 

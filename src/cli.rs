@@ -160,7 +160,8 @@ pub struct HostOptions {
 pub struct ExecOptions {
     #[command(flatten)]
     pub host: HostOptions,
-    /// Give the command this directory to read, write and create in, by a name; the first is where it starts.
+    /// Give the command this directory to read, write and create in, by a name; the first is where it starts,
+    /// and its HOME and TMPDIR.
     #[arg(long, value_name = "NAME=DIR", value_parser = binding)]
     pub bind: Vec<(String, PathBuf)>,
     /// Let it read and execute this directory or file, beside the system's own.
@@ -173,7 +174,7 @@ pub struct ExecOptions {
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub processes: u32,
     /// Give it this variable of the environment, or set it. Without, it gets the names of the place and the terminal
-    /// alone: PATH, HOME, LANG, LC_ALL, TERM, TZ, USER, SHELL.
+    /// alone: PATH, LANG, LC_ALL, TERM, TZ, USER, SHELL; HOME and TMPDIR are the first directory bound.
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,
     /// At most so much memory at once.

@@ -275,6 +275,9 @@ fn exec_confines() {
     let bind = format!("workdir={}", work.path().display());
     assert_eq!(lacuna(&["exec", "--bind", &bind, "--", "sh", "-c", "echo done > made"]).code, Some(0));
     assert_eq!(std::fs::read_to_string(work.path().join("made")).unwrap(), "done\n");
+    let run = lacuna(&["exec", "--bind", &bind, "--", "sh", "-c", "echo $HOME; pwd; : > $(mktemp)"]);
+    let here = work.path().canonicalize().unwrap();
+    assert_eq!((run.code, run.out), (Some(0), format!("{0}\n{0}\n", here.display())), "{}", run.err);
 }
 
 #[test]

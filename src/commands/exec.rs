@@ -30,6 +30,10 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
         return Err(Failure::input("no command"));
     };
     let mut command = plan.command(program).args(arguments).stdin(Input::Inherit).stderr(Output::Inherit).env_clear();
+    if let Some((_, directory)) = options.bind.first() {
+        let directory = host::absolute(directory)?;
+        command = command.env("HOME", &directory).env("TMPDIR", &directory).cwd(directory);
+    }
     for (name, value) in environment(&options.env)? {
         command = command.env(name, value);
     }
@@ -40,9 +44,6 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
             command.stdout(Output::Descriptor(error))
         }
     };
-    if let Some((_, directory)) = options.bind.first() {
-        command = command.cwd(host::absolute(directory)?);
-    }
     let job = command.spawn().map_err(|error| {
         let name = Path::new(program).display();
         Failure::host(format!(
@@ -70,7 +71,7 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
 }
 
 /// What an untrusted command may know of our environment: nothing secret is passed by default.
-const PASSED: [&str; 8] = ["PATH", "HOME", "LANG", "LC_ALL", "TERM", "TZ", "USER", "SHELL"];
+const PASSED: [&str; 7] = ["PATH", "LANG", "LC_ALL", "TERM", "TZ", "USER", "SHELL"];
 
 fn environment(asked: &[String]) -> Result<Vec<(String, OsString)>, Failure> {
     let ours = |name: &str| std::env::var_os(name).map(|value| (name.to_owned(), value));
@@ -109,6 +110,7 @@ fn print(plan: &Plan, end: &End) {
         Status::Signaled(signal) => format!("signal {signal}"),
     };
     let why = match end.cause {
+        Cause::OwnAccord if end.status == Status::Signaled(9) => "killed by another than us, such as its memory limit",
         Cause::OwnAccord => "by itself",
         Cause::Deadline => "killed at the deadline",
         Cause::Asked => "killed, interrupted",

@@ -11,7 +11,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use rustix::fs::{MemfdFlags, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 
 use super::MeasureError;
 
@@ -116,7 +116,7 @@ fn image() -> Option<OwnedFd> {
 #[cfg(target_arch = "x86_64")]
 fn memfd(image: &[u8]) -> Option<OwnedFd> {
     use rustix::fs::SealFlags;
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let flags = rustix::fs::MemfdFlags::CLOEXEC | rustix::fs::MemfdFlags::ALLOW_SEALING;
     let fd = rustix::fs::memfd_create("lacuna-hold", flags).ok()?;
     rustix::io::write(&fd, image).ok().filter(|n| *n == image.len())?;
     let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;

@@ -149,7 +149,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         .map(|id| safety_row(system, *id, &judged, &observed, &run, &probes))
         .collect();
     rows.extend(deadline_row(&analysed, &run));
-    let exit = exit(&judged, &rows, &probes);
+    let exit = exit(&judged, &rows, &probes, &analysed);
     Ok(Gap { facts, plan, judged, analysed, run, probes, rows, exit })
 }
 
@@ -191,6 +191,7 @@ fn safety_row(
     let model = [0, 1, 2].map(|index| {
         verdict(&judged[index].report, id).map_or("-".into(), |verdict| match verdict {
             ModelVerdict::ProvedToDepth { depth } => format!("proved to {depth}"),
+            ModelVerdict::ProvedToTable { .. } => "proved, table".into(),
             verdict => verdict.name().into(),
         })
     });
@@ -235,7 +236,7 @@ fn open(probes: &[ProbeRow], id: GuaranteeId) -> usize {
 
 fn agreement(id: GuaranteeId, verdict: &ModelVerdict, outcome: HostOutcome, probes: &[ProbeRow]) -> Agreement {
     let holds = match verdict {
-        ModelVerdict::Proved | ModelVerdict::ProvedToDepth { .. } => true,
+        ModelVerdict::Proved | ModelVerdict::ProvedToDepth { .. } | ModelVerdict::ProvedToTable { .. } => true,
         ModelVerdict::Refuted { .. } => false,
         ModelVerdict::Vacuous | ModelVerdict::Unknown { .. } => return Agreement::Open,
     };
@@ -315,7 +316,11 @@ fn deadline_row(analysed: &Result<Vec<Analysed>, String>, run: &Run) -> Option<R
         Ok(_) | Err(_) => "unknown",
     };
     let held = run.summary.contexts.iter().all(|context| context.verdict == SimVerdict::Held);
-    let worst = analysed.as_ref().ok().and_then(|rows| rows.iter().filter_map(|row| row.worst).max());
+    // One without a bound leaves all without.
+    let worst = analysed.as_ref().ok().and_then(|rows| {
+        let worst: Option<Vec<Nanos>> = rows.iter().map(|row| row.worst).collect();
+        worst?.into_iter().max()
+    });
     let longest = run.summary.contexts.iter().filter_map(|context| context.response_ns.as_ref());
     Some(Row {
         id: GuaranteeId::G18,
@@ -334,11 +339,16 @@ fn deadline_row(analysed: &Result<Vec<Analysed>, String>, run: &Run) -> Option<R
     })
 }
 
-fn exit(judged: &[Judged; 3], rows: &[Row], probes: &[ProbeRow]) -> Exit {
+fn exit(judged: &[Judged; 3], rows: &[Row], probes: &[ProbeRow], analysed: &Result<Vec<Analysed>, String>) -> Exit {
     let mut exit = judged.iter().fold(Exit::AsExpected, |exit, judged| exit.and(judged.exit));
     if probes.iter().any(|row| row.outcome.got_out()) || rows.iter().any(|row| row.sim == "missed") {
         exit = exit.and(Exit::NotAsExpected);
     }
+    let deadlines = match analysed {
+        Ok(rows) => rows.iter().fold(Exit::AsExpected, |exit, row| exit.and(row.exit())),
+        Err(_) => Exit::Unknown,
+    };
+    exit = exit.and(deadlines);
     if probes.iter().any(|row| row.outcome == HostOutcome::Inconclusive) {
         exit = exit.and(Exit::Unknown);
     }

@@ -36,6 +36,7 @@ fn a_full_process_table_proves_no_quota() {
     };
     assert_eq!(verdict(&bomb(4), &Profile::linux(), GuaranteeId::G6), "unknown");
     assert_eq!(verdict(&bomb(6), &Profile::linux(), GuaranteeId::G6), "refuted");
+    assert_eq!(verdict(&bomb(6), &Profile::linux(), GuaranteeId::G3), "proved-to-table");
     assert_eq!(verdict(&bomb(6), &Profile::linux_hardened(), GuaranteeId::G6), "proved");
 }
 

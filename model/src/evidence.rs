@@ -18,6 +18,15 @@ pub enum ModelVerdict {
         /// That bound.
         depth: u32,
     },
+    /// Holds in every reachable state of a system whose process table has so many entries, and in which a fork was refused
+    /// because it was full: a larger one might have shown more.
+    ProvedToTable {
+        /// Its size.
+        entries: u8,
+        /// The bound on the adversary's steps, if that cut the search too.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        depth: Option<u32>,
+    },
     /// Does not hold.
     Refuted {
         /// A shortest path to the violation, as a story.
@@ -40,6 +49,7 @@ impl ModelVerdict {
         match self {
             Self::Proved => "proved",
             Self::ProvedToDepth { .. } => "proved-to-depth",
+            Self::ProvedToTable { .. } => "proved-to-table",
             Self::Refuted { .. } => "refuted",
             Self::Vacuous => "vacuous",
             Self::Unknown { .. } => "unknown",

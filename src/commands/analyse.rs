@@ -23,6 +23,17 @@ pub struct Row {
     pub verdict: AnalysisVerdict,
 }
 
+impl Row {
+    /// What it means for the exit status.
+    pub fn exit(&self) -> Exit {
+        match self.verdict {
+            AnalysisVerdict::Bound => Exit::AsExpected,
+            AnalysisVerdict::Unschedulable { .. } => Exit::NotAsExpected,
+            AnalysisVerdict::Unknown { .. } => Exit::Unknown,
+        }
+    }
+}
+
 /// The rows of a system; none if it has no tasks.
 ///
 /// # Errors
@@ -64,13 +75,7 @@ pub fn run(scenario: &str, format: Format) -> Result<Exit, Failure> {
         }
         Format::Text => print(system, &rows),
     }
-    Ok(rows.iter().fold(Exit::AsExpected, |exit, row| {
-        exit.and(match row.verdict {
-            AnalysisVerdict::Bound => Exit::AsExpected,
-            AnalysisVerdict::Unschedulable { .. } => Exit::NotAsExpected,
-            AnalysisVerdict::Unknown { .. } => Exit::Unknown,
-        })
-    }))
+    Ok(rows.iter().fold(Exit::AsExpected, |exit, row| exit.and(row.exit())))
 }
 
 /// A row as JSON.

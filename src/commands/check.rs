@@ -172,6 +172,10 @@ fn json_of(system: &System, judged: &Judged) -> Value {
                     row["violation"] = json!(violation);
                 }
                 ModelVerdict::ProvedToDepth { depth } => row["depth"] = json!(depth),
+                ModelVerdict::ProvedToTable { entries, depth } => {
+                    row["process_table"] = json!(entries);
+                    row["depth"] = json!(depth);
+                }
                 ModelVerdict::Unknown { limit } => row["limit"] = json!(limit),
                 _ => {}
             }
@@ -209,6 +213,9 @@ fn print(system: &System, judged: &Judged) {
         let more = match verdict {
             ModelVerdict::Proved => String::new(),
             ModelVerdict::ProvedToDepth { depth } => format!(": with at most {depth} steps of the adversary"),
+            ModelVerdict::ProvedToTable { entries, .. } => {
+                format!(": with a process table of {entries} entries, which was full; a larger one may show more")
+            }
             ModelVerdict::Refuted { violation, .. } => format!(": {violation}"),
             ModelVerdict::Vacuous => ": nothing that it speaks of ever happens here".into(),
             ModelVerdict::Unknown { limit } => format!(": {limit}"),

@@ -43,7 +43,8 @@ impl Replayed {
         let seen = |ran: &Ran| matches!(ran, Ran::Measured(measured) if measured.violations.hits > 0);
         let prevented = |ran: &Ran| matches!(ran, Ran::Measured(measured) if measured.violations.hits == 0);
         match self.ran.split_first() {
-            None => Exit::AsExpected,
+            // Refuted, and without a call to show it by.
+            None => Exit::Unknown,
             Some((unprotected, _)) if !seen(&unprotected.1) => Exit::Unknown,
             Some((_, ways)) if ways.iter().any(|(_, ran)| prevented(ran)) => Exit::AsExpected,
             Some(_) => Exit::NotAsExpected,

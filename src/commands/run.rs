@@ -87,7 +87,7 @@ fn attacked(
 }
 
 fn print(row: &Row) {
-    let by = row.primitive.map_or(String::new(), |primitive| format!(" by {primitive}"));
+    let by = row.primitive.map_or(String::new(), |primitive| format!(", as expected of {primitive}"));
     line(format_args!("{:<26}{}{by}", row.id, row.outcome.name()));
     line(format_args!("  {:<24}{}", "", row.evidence));
     line(format_args!("  {:<24}control: {}", "", row.control));

@@ -99,8 +99,11 @@ pub fn check(objects: &Objects, ids: &[GuaranteeId], limits: &Limits<'_>) -> Rep
                     ModelVerdict::Unknown { limit: format!("the process table of {entries} entries was full") }
                 }
                 (None, End::Complete) if !watched.triggered => ModelVerdict::Vacuous,
-                (None, End::Complete) => match depth {
-                    Some(depth) => ModelVerdict::ProvedToDepth { depth: u32::from(depth) },
+                (None, End::Complete) => match depth.map(u32::from) {
+                    depth if table_full => {
+                        ModelVerdict::ProvedToTable { entries: objects.system().process_table, depth }
+                    }
+                    Some(depth) => ModelVerdict::ProvedToDepth { depth },
                     None => ModelVerdict::Proved,
                 },
             },

@@ -3,13 +3,13 @@
 
 use std::fmt::Write;
 
-use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{MAX_HANDLES, MAX_NESTING, MAX_PROGRAM};
 
 use crate::library::library;
 use crate::lower::MAX_OF_A_KIND;
 use crate::read::MAX_DEPTH;
+use crate::schema::expectable;
 use crate::schema::{Choice, Form, Kind, MAX_NAME, Need, Record, SCENARIO, Variant, list_of};
 use crate::source::MAX_SIZE;
 
@@ -154,7 +154,7 @@ pub fn reference() -> String {
         choice(&mut page, table);
     }
     page.push_str("\n## Guarantee\n\n| written | |\n|---|---|\n");
-    for id in GuaranteeId::ALL {
+    for id in expectable() {
         let _ = writeln!(page, "| `{}` | {}: {} |", id.name(), id.short(), id.statement());
     }
     page.push_str("\n## Profile\n\n| written | |\n|---|---|\n");

@@ -179,7 +179,7 @@ fn a_task_set_in_three_formats() {
 #[test]
 fn expectations_and_bounds_of_a_task_set() {
     let text = r#"(name: "x", about: "x", tasks: [(wcet: "1ms", period: "4ms")], kernel_bounds: (spawn: "1us"),
-        expect: {"linux": Fails([G18])})"#;
+        expect: {"linux": Fails([G7])})"#;
     let system = parse(text).unwrap();
     assert_eq!((system.kernel_bounds.spawn, system.expect.len()), (Nanos(1000), 1));
 }

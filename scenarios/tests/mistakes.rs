@@ -111,7 +111,7 @@ fn several_mistakes_at_once() {
             "the `bcet` is larger than the `wcet`, 4ms",
             "no buffer is called `log` (expected the name of a buffer, of which none is declared)",
             "the budget is larger than its period, 10ms",
-            "no guarantee is called `G99`",
+            "`G99` is no guarantee that a profile decides",
             "this guarantee is here twice",
             "did you mean `linux-hardened`?",
         ],

@@ -8,7 +8,7 @@ mod scenario;
 pub(crate) use process::TASK_SET;
 pub(crate) use scenario::SCENARIO;
 
-use lacuna_model::guarantee::GuaranteeId;
+use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::profile::Profile;
 
 use crate::diagnostic::quote;
@@ -104,7 +104,7 @@ impl Kind {
             }
             Self::Size => "a size such as `\"512MiB\"`, in `GiB`, `MiB`, `KiB` or `B`".into(),
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Self::Guarantee => format!("a guarantee: {}", list_of(GuaranteeId::ALL.iter().map(|id| id.name()))),
+            Self::Guarantee => format!("a guarantee: {}", list_of(expectable().map(GuaranteeId::name))),
             Self::OneOf(choice) => {
                 let short = choice.variants.len() <= 8;
                 if short { format!("one of {}", choice.names()) } else { article(choice.noun) }
@@ -260,4 +260,10 @@ const fn variant(name: &'static str, forms: &'static [Form], example: &'static s
 /// A variant with nothing but its name.
 const fn bare(name: &'static str, about: &'static str) -> Variant {
     Variant { name, forms: &[Form::Bare], example: name, about }
+}
+
+/// The guarantees that a profile can be expected to fail: those that mechanisms decide. Whether deadlines hold (G18) is
+/// the same under every profile; `analyse` and `simulate` say it.
+pub(crate) fn expectable() -> impl Iterator<Item = GuaranteeId> + Clone {
+    safety().iter().map(|guarantee| guarantee.id())
 }

@@ -1,6 +1,8 @@
 //! The form of single values: names, durations, sizes, numbers, guarantees.
 
 use lacuna_model::guarantee::GuaranteeId;
+
+use crate::schema::expectable;
 use lacuna_model::units::{Nanos, UnitError};
 
 use super::{Shape, Shaper};
@@ -78,11 +80,12 @@ impl Shaper<'_, '_> {
             self.wrong_kind(node, kind);
             return None;
         };
-        match GuaranteeId::ALL.iter().find(|id| id.name() == name) {
-            Some(id) => Some(Shape::Guarantee(*id)),
+        match expectable().find(|id| id.name() == name) {
+            Some(id) => Some(Shape::Guarantee(id)),
             None => {
-                let mistake = Mistake::new(&node.span, format!("no guarantee is called {}", quote(name)));
-                let known = GuaranteeId::ALL.iter().map(|id| id.name());
+                let mistake =
+                    Mistake::new(&node.span, format!("{} is no guarantee that a profile decides", quote(name)));
+                let known = expectable().map(GuaranteeId::name);
                 self.report.push(mistake.expected(kind.expected()).nearest(name, known));
                 None
             }

@@ -381,3 +381,23 @@ fn runs(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with(['Z', 'X']))
 }
+
+#[test]
+fn a_gap_with_a_deadline_missed_on_paper_is_no_success_and_has_no_bound() {
+    let tasks = "name,bcet,wcet,period\na,1ns,2ms,4ms\nb,1ns,4000001ns,8ms\n";
+    let (_keep, path) = support::file("over.csv", tasks);
+    let run = lacuna(&["gap", &path, "--format", "json"]);
+    let row = run.row("rows", "G18");
+    assert_eq!((run.code, row["plan"].as_str()), (Some(1), Some("unschedulable")), "{}", run.err);
+    assert!(row["bound"]["bound_ns"].is_null(), "the bound of one task is not that of all: {row:#}");
+}
+
+#[test]
+fn a_refutation_that_has_no_calls_is_not_replayed_and_no_success() {
+    let text = "Scenario(name: \"x\", about: \"y\", domains: [\"d\"], objects: { \"secret\": (class: File, allow: {}) }, \
+                processes: { \"p\": (domain: \"d\", contexts: { \"main\": (program: [Access(object: \"secret\", right: Read)]) }) })";
+    let (_keep, path) = support::file("secret.ron", text);
+    let run = lacuna(&["replay", &path]);
+    assert_eq!(run.code, Some(4), "{}", run.err);
+    assert!(run.out.contains("not replayed"), "{}", run.out);
+}

@@ -23,6 +23,7 @@
 //! assert_eq!((exploration.states(), exploration.end), (4, End::Complete));
 //! ```
 
+pub mod engine;
 mod explore;
 mod guarantees;
 #[cfg(feature = "stateright")]

@@ -1,0 +1,137 @@
+//! Two-phase commit, after Lamport's specification `TwoPhase` (Gray and Lamport, *Consensus on Transaction Commit*, 2006,
+//! section 3): a transaction manager and N resource managers, who talk by a set of messages that never shrinks.
+//!
+//! `cargo run --release -p lacuna-check --example two_phase_commit -- 9 [THREADS]` prints the counts and the time.
+#![allow(dead_code, unreachable_pub, reason = "the bench and the tests take the system from here")]
+
+use std::num::NonZeroUsize;
+
+use lacuna_check::engine::{Edge, Limits, TransitionSystem, Unrepresentable, explore};
+
+/// So many resource managers; a state has four bits for each, and four for the transaction manager.
+pub struct TwoPhaseCommit {
+    managers: u32,
+    /// The lowest bit of each manager's four.
+    ones: u64,
+}
+
+// A resource manager's four bits: two for its state, ...
+const WORKING: u64 = 0;
+const PREPARED: u64 = 1;
+const COMMITTED: u64 = 2;
+const ABORTED: u64 = 3;
+const STATE: u64 = 3;
+/// ... whether it has sent that it is prepared, ...
+const SENT: u64 = 4;
+/// ... and whether the transaction manager has received that.
+const RECEIVED: u64 = 8;
+
+// The transaction manager's, above all of them: two for its state, and two for the messages it has sent. It commits and
+// aborts as it sends them, so its state is theirs; the specification has both, and so have we.
+const DECIDED_COMMIT: u64 = 1;
+const DECIDED_ABORT: u64 = 2;
+const SAID_COMMIT: u64 = 4;
+const SAID_ABORT: u64 = 8;
+
+/// The mark of an edge to a state in which one has committed and another aborted.
+pub const INCONSISTENT: u64 = 1;
+
+impl TwoPhaseCommit {
+    /// With 1 to 15 resource managers.
+    pub fn new(managers: u32) -> Option<Self> {
+        let ones = (0..managers).fold(0, |ones, manager| ones | 1u64.checked_shl(4 * manager).unwrap_or(0));
+        (1..=15).contains(&managers).then_some(Self { managers, ones })
+    }
+
+    fn shift(&self) -> u32 {
+        4 * self.managers
+    }
+
+    /// The lowest bits of those in that state.
+    fn those_in(&self, word: u64, state: u64) -> u64 {
+        let low = if state & 1 != 0 { word } else { !word };
+        let high = (if state & 2 != 0 { word } else { !word }) >> 1;
+        low & high & self.ones
+    }
+
+    /// Has one committed and another aborted?
+    pub fn inconsistent(&self, word: u64) -> bool {
+        self.those_in(word, COMMITTED) != 0 && self.those_in(word, ABORTED) != 0
+    }
+}
+
+/// Calls `each` with the place of every bit of a set.
+#[inline]
+fn for_each_bit(mut set: u64, mut each: impl FnMut(u32)) {
+    while set != 0 {
+        each(set.trailing_zeros());
+        set &= set - 1;
+    }
+}
+
+impl TransitionSystem for TwoPhaseCommit {
+    type State = [u64; 1];
+    type Scratch = ();
+
+    fn scratch(&self) {}
+
+    fn initial(&self) -> Vec<[u64; 1]> {
+        vec![[0]]
+    }
+
+    #[inline]
+    fn edges(
+        &self,
+        (): &mut (),
+        &[word]: &[u64; 1],
+        mut visit: impl FnMut(Edge<[u64; 1]>),
+    ) -> Result<(), Unrepresentable> {
+        let (top, ones) = (self.shift(), self.ones);
+        let manager = word >> top;
+        let mut take = |action: u32, after: u64| {
+            let marks = if self.inconsistent(after) { INCONSISTENT } else { 0 };
+            visit(Edge { after: [after], marks, label: action });
+        };
+        if manager & (DECIDED_COMMIT | DECIDED_ABORT) == 0 {
+            if (word / RECEIVED) & ones == ones {
+                take(0, word | (DECIDED_COMMIT | SAID_COMMIT) << top);
+            }
+            take(1, word | (DECIDED_ABORT | SAID_ABORT) << top);
+            for_each_bit((word / SENT) & ones, |at| take(2 | at << 3, word | RECEIVED << at));
+        }
+        for_each_bit(self.those_in(word, WORKING), |at| {
+            take(3 | at << 3, word | (PREPARED | SENT) << at);
+            take(4 | at << 3, word | ABORTED << at);
+        });
+        if manager & SAID_COMMIT != 0 {
+            for_each_bit(ones, |at| take(5 | at << 3, word & !(STATE << at) | COMMITTED << at));
+        }
+        if manager & SAID_ABORT != 0 {
+            for_each_bit(ones, |at| take(6 | at << 3, word | ABORTED << at));
+        }
+        Ok(())
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    let managers = numbers.first().copied().unwrap_or(8);
+    let threads = numbers.get(1).copied().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN);
+    let Some(system) = u32::try_from(managers).ok().and_then(TwoPhaseCommit::new) else {
+        eprintln!("error: 1 to 15 resource managers");
+        return std::process::ExitCode::from(2);
+    };
+    let found = explore(&system, &Limits { threads, max_memory: 16 << 30, ..Limits::default() }).summary;
+    let seconds = found.elapsed.as_secs_f64();
+    println!(
+        "{managers} managers, {threads} threads: {} states, {} transitions, depth {}, {:?}; {seconds:.2} s, {:.2} M states/s, {:.1} bytes a state; {}",
+        found.states,
+        found.transitions,
+        found.depth,
+        found.end,
+        found.states as f64 / seconds / 1e6,
+        found.bytes as f64 / found.states as f64,
+        if found.marks & INCONSISTENT == 0 { "consistent" } else { "inconsistent" },
+    );
+    std::process::ExitCode::SUCCESS
+}

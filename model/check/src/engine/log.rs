@@ -1,0 +1,139 @@
+//! The states in the order of their discovery, level by level; each thread writes into chunks of its own.
+//!
+//! # Invariants
+//! - A state is written before its index is published, and never again changed.
+//! - A range that a [`Place`] has given back holds states only, all different.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::seen::{BATCH, OutOfMemory, zeroes};
+use super::system::Packed;
+
+/// States in a chunk.
+const CHUNK: u64 = 1 << 13;
+
+/// The log.
+#[derive(Debug)]
+pub(super) struct Log {
+    words: usize,
+    chunks: Vec<OnceLock<Box<[AtomicU64]>>>,
+    taken: AtomicUsize,
+}
+
+/// Where a thread writes.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    from: u64,
+    at: u64,
+    end: u64,
+    ranges: Vec<Range<u64>>,
+}
+
+impl Place {
+    /// What was written since the last call.
+    pub(super) fn close(&mut self) -> Vec<Range<u64>> {
+        self.set_aside();
+        std::mem::take(&mut self.ranges)
+    }
+
+    /// What was written since the last [`Place::close`].
+    pub(super) fn written(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.ranges.iter().cloned().chain((self.from < self.at).then_some(self.from..self.at))
+    }
+
+    fn set_aside(&mut self) {
+        if self.from < self.at {
+            self.ranges.push(self.from..self.at);
+            self.from = self.at;
+        }
+    }
+}
+
+impl Log {
+    /// A log of states of so many words, that may grow to so many bytes.
+    pub(super) fn new(words: usize, most_bytes: u64) -> Self {
+        let chunk = CHUNK * 8 * words as u64;
+        let most = (most_bytes / chunk + 1).min(1 << 26) as usize;
+        Self { words, chunks: std::iter::repeat_with(OnceLock::new).take(most).collect(), taken: AtomicUsize::new(0) }
+    }
+
+    /// Its size.
+    pub(super) fn bytes(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed) as u64 * self.chunk_bytes()
+    }
+
+    /// The size of what it grows by.
+    pub(super) fn chunk_bytes(&self) -> u64 {
+        CHUNK * 8 * self.words as u64
+    }
+
+    /// Makes room for a batch, if the log then has at most so many bytes.
+    #[inline]
+    pub(super) fn reserve(&self, place: &mut Place, most_bytes: u64) -> Result<(), OutOfMemory> {
+        if place.end - place.at >= BATCH as u64 {
+            return Ok(());
+        }
+        self.next_chunk(place, most_bytes)
+    }
+
+    #[cold]
+    fn next_chunk(&self, place: &mut Place, most_bytes: u64) -> Result<(), OutOfMemory> {
+        if self.bytes() + self.chunk_bytes() > most_bytes {
+            return Err(OutOfMemory);
+        }
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        let chunk = self.chunks.get(number).ok_or(OutOfMemory)?;
+        chunk.set(zeroes(CHUNK as usize * self.words)?).map_err(|_| OutOfMemory)?;
+        place.set_aside();
+        place.at = number as u64 * CHUNK;
+        place.from = place.at;
+        place.end = place.at + CHUNK;
+        Ok(())
+    }
+
+    #[inline]
+    fn words_at(&self, index: u64) -> &[AtomicU64] {
+        let first = (index % CHUNK) as usize * self.words;
+        match self.chunks[(index / CHUNK) as usize].get() {
+            Some(chunk) => &chunk[first..first + self.words],
+            None => &[],
+        }
+    }
+
+    /// Writes a state where the next one goes, and returns its index.
+    #[inline]
+    pub(super) fn write<S: Packed>(&self, place: &Place, state: &S) -> u64 {
+        for (to, word) in self.words_at(place.at).iter().zip(state.words()) {
+            to.store(*word, Ordering::Relaxed);
+        }
+        place.at
+    }
+
+    /// Keeps what was written.
+    #[inline]
+    pub(super) fn keep(&self, place: &mut Place) {
+        place.at += 1;
+    }
+
+    /// Is it that state?
+    #[inline]
+    pub(super) fn holds<S: Packed>(&self, index: u64, state: &S) -> bool {
+        let words = self.words_at(index);
+        words.len() == S::WORDS && words.iter().zip(state.words()).all(|(a, b)| a.load(Ordering::Relaxed) == *b)
+    }
+
+    /// The first word of a state.
+    #[inline]
+    pub(super) fn first_word(&self, index: u64) -> u64 {
+        self.words_at(index).first().map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
+    /// A state.
+    #[inline]
+    pub(super) fn state<S: Packed>(&self, index: u64) -> S {
+        let words = self.words_at(index);
+        S::from_words(|word| words.get(word).map_or(0, |word| word.load(Ordering::Relaxed)))
+    }
+}

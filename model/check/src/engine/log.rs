@@ -105,8 +105,8 @@ impl Log {
     /// Writes a state where the next one goes, and returns its index.
     #[inline]
     pub(super) fn write<S: Packed>(&self, place: &Place, state: &S) -> u64 {
-        for (to, word) in self.words_at(place.at).iter().zip(state.words()) {
-            to.store(*word, Ordering::Relaxed);
+        for (word, to) in self.words_at(place.at).iter().enumerate() {
+            to.store(state.word(word), Ordering::Relaxed);
         }
         place.at
     }
@@ -121,7 +121,8 @@ impl Log {
     #[inline]
     pub(super) fn holds<S: Packed>(&self, index: u64, state: &S) -> bool {
         let words = self.words_at(index);
-        words.len() == S::WORDS && words.iter().zip(state.words()).all(|(a, b)| a.load(Ordering::Relaxed) == *b)
+        words.len() == S::WORDS
+            && words.iter().enumerate().all(|(i, word)| word.load(Ordering::Relaxed) == state.word(i))
     }
 
     /// The first word of a state.

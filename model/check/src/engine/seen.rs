@@ -36,13 +36,12 @@ fn mix(mut word: u64) -> u64 {
 /// The hash of a state: for one word a bijection.
 #[inline]
 pub(super) fn hash<S: Packed>(state: &S) -> u64 {
-    let words = state.words();
     if S::WORDS == 1 {
-        return mix(words[0]);
+        return mix(state.word(0));
     }
     let mut hash = 0x243f_6a88_85a3_08d3_u64;
-    for word in words {
-        let product = u128::from(hash ^ word) * 0xe703_7ed1_a0b4_28db;
+    for word in 0..S::WORDS {
+        let product = u128::from(hash ^ state.word(word)) * 0xe703_7ed1_a0b4_28db;
         hash = (product as u64) ^ ((product >> 64) as u64);
     }
     mix(hash)

@@ -8,9 +8,9 @@ pub trait Packed: Copy + Ord + Hash + Debug + Send + Sync {
     /// How many words.
     const WORDS: usize;
 
-    /// The words.
-    fn words(&self) -> &[u64];
-    /// The state of these words; `word(i)` gives the i-th.
+    /// The i-th.
+    fn word(&self, i: usize) -> u64;
+    /// The state of these words; `word(i)` gives the i-th, asked for in their order.
     fn from_words(word: impl FnMut(usize) -> u64) -> Self;
 }
 
@@ -18,8 +18,8 @@ impl<const W: usize> Packed for [u64; W] {
     const WORDS: usize = W;
 
     #[inline]
-    fn words(&self) -> &[u64] {
-        self
+    fn word(&self, i: usize) -> u64 {
+        self[i]
     }
 
     #[inline]

@@ -6,7 +6,7 @@
 
 use std::num::NonZeroUsize;
 
-use lacuna_check::engine::{Edge, Limits, TransitionSystem, Unrepresentable, explore};
+use lacuna_check::engine::{Edge, Limits, Symmetric, TransitionSystem, Unrepresentable, explore};
 
 /// So many resource managers; a state has four bits for each, and four for the transaction manager.
 pub struct TwoPhaseCommit {
@@ -110,6 +110,36 @@ impl TransitionSystem for TwoPhaseCommit {
             for_each_bit(ones, |at| take(6 | at << 3, word | ABORTED << at));
         }
         Ok(())
+    }
+}
+
+/// The resource managers are interchangeable, four bits each.
+impl Symmetric for TwoPhaseCommit {
+    fn canonical(&self, (): &mut (), &[word]: &[u64; 1]) -> [u64; 1] {
+        // How many managers have each of the sixteen values; then the values in order.
+        let mut counts = [0u8; 16];
+        for manager in 0..self.managers {
+            counts[(word >> (4 * manager) & 15) as usize] += 1;
+        }
+        let (mut sorted, mut at) = (0, 0);
+        for (value, count) in (0u64..).zip(counts) {
+            for _ in 0..count {
+                sorted |= value << at;
+                at += 4;
+            }
+        }
+        [word >> self.shift() << self.shift() | sorted]
+    }
+
+    /// Neighbours change places.
+    fn permuted(&self, (): &mut (), &[word]: &[u64; 1], choice: u64) -> [u64; 1] {
+        let at = 4 * choice;
+        let differ = (word >> at ^ word >> (at + 4)) & 15;
+        [word ^ differ << at ^ differ << (at + 4)]
+    }
+
+    fn permutations(&self) -> u64 {
+        u64::from(self.managers) - 1
     }
 }
 

@@ -6,7 +6,7 @@ mod example;
 
 use std::num::NonZeroUsize;
 
-use lacuna_check::engine::{End, Limits, explore};
+use lacuna_check::engine::{End, Limits, Reduced, explore, verify};
 
 #[test]
 fn exact_counts() {
@@ -18,6 +18,29 @@ fn exact_counts() {
             let found = explore(&example::TwoPhaseCommit::new(managers).unwrap(), &limits).summary;
             assert_eq!((found.states, found.end, found.marks, found.deadlocks), (states, End::Complete, 0, 0));
             assert!(transitions == 0 || found.transitions == transitions);
+        }
+    }
+}
+
+#[test]
+fn orbits() {
+    // As many as a count by hand of the multisets gives, and SPIN of a sorted version.
+    for (managers, orbits) in [(3, 80), (9, 2_232), (12, 6_656)] {
+        let system = example::TwoPhaseCommit::new(managers).unwrap();
+        let verified = verify(&system, 2_000).unwrap();
+        for threads in 1..=3 {
+            let limits = Limits { threads: NonZeroUsize::new(threads).unwrap(), ..Limits::default() };
+            let found = explore(&Reduced::new(&system, verified), &limits).summary;
+            assert_eq!((found.states, found.end, found.marks), (orbits, End::Complete, 0), "{managers} managers");
+        }
+        if managers == 3 {
+            // The orbits of all states, found without the reduction.
+            let all = explore(&system, &Limits::default());
+            let mut canonical: Vec<_> =
+                all.iter().map(|state| lacuna_check::engine::Symmetric::canonical(&system, &mut (), &state)).collect();
+            canonical.sort_unstable();
+            canonical.dedup();
+            assert_eq!(canonical.len() as u64, orbits);
         }
     }
 }

@@ -208,6 +208,13 @@ impl<S: Packed> Exploration<S> {
         self.levels.iter().flatten().flat_map(|range| range.clone().map(|index| self.log.state(index)))
     }
 
+    /// The states of each level.
+    pub fn iter_levels(&self) -> impl Iterator<Item = impl Iterator<Item = S> + '_> + '_ {
+        let states =
+            |level: &'_ Vec<Range<u64>>| level.clone().into_iter().flatten().map(|index| self.log.state(index));
+        self.levels.iter().map(states)
+    }
+
     /// Was it found?
     pub fn contains(&self, state: &S) -> bool {
         self.seen.contains(state, &self.log)

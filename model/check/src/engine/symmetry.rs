@@ -1,0 +1,183 @@
+//! Symmetry: of all states that differ only in which of several interchangeable parts is which, one is explored (Ip and
+//! Dill, *Better verification through symmetry*, 1996).
+//!
+//! The one is *canonical*, a function of the orbit alone; so the number of orbits does not depend on who comes first. The
+//! reduction is sound if the system is *equivariant*: a permuted state has the permuted edges, with the same marks. That is
+//! the system's claim, and [`verify`] puts it to the test on states of the very system; a [`Reduced`] system cannot be made
+//! without. A test is no proof: what is reported says on how many states it was tested.
+
+use super::search::{Limits, Path, explore};
+use super::system::{Edge, TransitionSystem, Unrepresentable};
+use super::worker::Sighting;
+
+/// A system with interchangeable parts.
+pub trait Symmetric: TransitionSystem {
+    /// The canonical state of the orbit: the same for every permutation of a state, and one of them.
+    fn canonical(&self, scratch: &mut Self::Scratch, state: &Self::State) -> Self::State;
+    /// The state permuted by the `choice`-th of some permutations that generate all.
+    fn permuted(&self, scratch: &mut Self::Scratch, state: &Self::State, choice: u64) -> Self::State;
+    /// How many permutations [`Symmetric::permuted`] knows.
+    fn permutations(&self) -> u64;
+}
+
+/// A system found to be equivariant on so many states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// States.
+    pub states: u64,
+    /// Permutations of each.
+    pub permutations: u64,
+}
+
+/// A state whose permutation behaves otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not equivariant: {what}")]
+pub struct NotEquivariant<S: std::fmt::Debug> {
+    /// The state.
+    pub state: S,
+    /// Permuted.
+    pub permuted: S,
+    /// What differs.
+    pub what: &'static str,
+}
+
+/// Tests equivariance on about so many states, those nearest to the start, all of them if there are no more.
+///
+/// # Errors
+/// If it fails somewhere; the reduction is then not to be used.
+pub fn verify<T: Symmetric>(system: &T, states: u64) -> Result<Verified, NotEquivariant<T::State>> {
+    let found = explore(system, &Limits { max_states: states, ..Limits::default() });
+    let mut scratch = system.scratch();
+    let permutations = system.permutations();
+    for state in found.iter() {
+        let canonical = system.canonical(&mut scratch, &state);
+        let fails = |permuted, what| Err(NotEquivariant { state, permuted, what });
+        if system.canonical(&mut scratch, &canonical) != canonical {
+            return fails(canonical, "the canonical state is not its own");
+        }
+        let of_state = orbits(system, &mut scratch, &state);
+        for choice in 0..permutations {
+            let permuted = system.permuted(&mut scratch, &state, choice);
+            if system.canonical(&mut scratch, &permuted) != canonical {
+                return fails(permuted, "the canonical states differ");
+            }
+            if system.may_stop(&state) != system.may_stop(&permuted) {
+                return fails(permuted, "one may stop, and the other not");
+            }
+            if orbits(system, &mut scratch, &permuted) != of_state {
+                return fails(permuted, "the edges differ");
+            }
+        }
+        if orbits(system, &mut scratch, &canonical) != of_state {
+            return fails(canonical, "the edges of the canonical state differ");
+        }
+    }
+    Ok(Verified { states: found.summary.states, permutations })
+}
+
+/// Where the edges of a state lead, up to permutation, with their marks, in order.
+fn orbits<T: Symmetric>(system: &T, scratch: &mut T::Scratch, state: &T::State) -> Option<Vec<(T::State, u64)>> {
+    let mut edges: Vec<Edge<T::State>> = Vec::new();
+    system.edges(scratch, state, |edge| edges.push(edge)).ok()?;
+    let mut orbits: Vec<_> = edges.iter().map(|edge| (system.canonical(scratch, &edge.after), edge.marks)).collect();
+    orbits.sort_unstable();
+    Some(orbits)
+}
+
+/// A system of orbits.
+#[derive(Debug)]
+pub struct Reduced<'a, T> {
+    system: &'a T,
+    verified: Verified,
+}
+
+impl<'a, T: Symmetric> Reduced<'a, T> {
+    /// Of a system found to be equivariant.
+    pub fn new(system: &'a T, verified: Verified) -> Self {
+        Self { system, verified }
+    }
+
+    /// How well that was tested.
+    pub fn verified(&self) -> Verified {
+        self.verified
+    }
+
+    /// A path of the system itself for one of orbits; `last` is the edge taken at its end, if any.
+    pub fn unfold(&self, path: &Path<T::State>, last: Option<Sighting<T::State>>) -> Option<Path<T::State>> {
+        let orbits: Vec<Sighting<T::State>> = path.steps.iter().copied().chain(last).collect();
+        let mut scratch = self.system.scratch();
+        let first = orbits.first()?.state;
+        let mut state = self
+            .system
+            .initial()
+            .into_iter()
+            .filter(|start| self.system.canonical(&mut scratch, start) == first)
+            .min()?;
+        let mut steps = Vec::new();
+        for orbit in &orbits {
+            // The edge of the orbit, and then the first edge of the state that is it, permuted.
+            let wanted = self.edges_of(&mut scratch, &orbit.state)?.get(orbit.ordinal as usize).copied()?;
+            let edges = self.edges_of(&mut scratch, &state)?;
+            let same = |edge: &Edge<T::State>| edge.marks == wanted.marks;
+            let mut place = None;
+            for (ordinal, edge) in (0u32..).zip(&edges) {
+                if same(edge)
+                    && self.system.canonical(&mut scratch, &edge.after)
+                        == self.system.canonical(&mut scratch, &wanted.after)
+                {
+                    place = Some((ordinal, edge.after));
+                    break;
+                }
+            }
+            let (ordinal, after) = place?;
+            steps.push(Sighting { state, ordinal });
+            state = after;
+        }
+        Some(Path { steps })
+    }
+
+    fn edges_of(&self, scratch: &mut T::Scratch, state: &T::State) -> Option<Vec<Edge<T::State>>> {
+        let mut edges = Vec::new();
+        self.system.edges(scratch, state, |edge| edges.push(edge)).ok()?;
+        Some(edges)
+    }
+}
+
+/// Room for a reduced system to work in.
+#[derive(Debug)]
+pub struct Room<T: TransitionSystem> {
+    scratch: T::Scratch,
+    edges: Vec<Edge<T::State>>,
+}
+
+impl<T: Symmetric> TransitionSystem for Reduced<'_, T> {
+    type State = T::State;
+    type Scratch = Room<T>;
+
+    fn scratch(&self) -> Room<T> {
+        Room { scratch: self.system.scratch(), edges: Vec::new() }
+    }
+
+    fn initial(&self) -> Vec<T::State> {
+        let mut scratch = self.system.scratch();
+        self.system.initial().iter().map(|state| self.system.canonical(&mut scratch, state)).collect()
+    }
+
+    fn edges(
+        &self,
+        room: &mut Room<T>,
+        state: &T::State,
+        mut visit: impl FnMut(Edge<T::State>),
+    ) -> Result<(), Unrepresentable> {
+        room.edges.clear();
+        self.system.edges(&mut room.scratch, state, |edge| room.edges.push(edge))?;
+        for edge in &room.edges {
+            visit(Edge { after: self.system.canonical(&mut room.scratch, &edge.after), ..*edge });
+        }
+        Ok(())
+    }
+
+    fn may_stop(&self, state: &T::State) -> bool {
+        self.system.may_stop(state)
+    }
+}

@@ -32,7 +32,7 @@ fn spin(test: &str, name: &str, text: &str, macros: &[&str]) -> Option<Found> {
         Ok(found) => Some(found),
         Err(missing @ Missing::NotInstalled(_)) => {
             // Past the harness, which keeps what a test that passes prints to itself.
-            writeln!(std::io::stderr(), "skipped: {test}: {missing}").unwrap();
+            std::io::stderr().write_all(format!("skipped: {test}: {missing}\n").as_bytes()).unwrap();
             None
         }
         Err(Missing::Failed(why)) => panic!("{why}"),

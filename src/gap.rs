@@ -305,6 +305,18 @@ fn kills(program: &[Instruction]) -> bool {
     })
 }
 
+/// Was a deadline missed in the simulated run? As for the other guarantees, nothing held if there was nothing to hold of.
+fn simulated_deadlines(run: &Run) -> &'static str {
+    let any = |wanted: fn(&SimVerdict) -> bool| run.summary.contexts.iter().any(|context| wanted(&context.verdict));
+    if any(|verdict| matches!(verdict, SimVerdict::Missed { .. })) {
+        "missed"
+    } else if any(|verdict| *verdict == SimVerdict::Held) {
+        "held"
+    } else {
+        "-"
+    }
+}
+
 /// The row of G18, if the scenario has tasks.
 fn deadline_row(analysed: &Result<Vec<Analysed>, String>, run: &Run) -> Option<Row> {
     let paper = match analysed {
@@ -315,7 +327,6 @@ fn deadline_row(analysed: &Result<Vec<Analysed>, String>, run: &Run) -> Option<R
         }
         Ok(_) | Err(_) => "unknown",
     };
-    let held = run.summary.contexts.iter().all(|context| context.verdict == SimVerdict::Held);
     // One without a bound leaves all without.
     let worst = analysed.as_ref().ok().and_then(|rows| {
         let worst: Option<Vec<Nanos>> = rows.iter().map(|row| row.worst).collect();
@@ -326,7 +337,7 @@ fn deadline_row(analysed: &Result<Vec<Analysed>, String>, run: &Run) -> Option<R
         id: GuaranteeId::G18,
         // The analysis rests on the declared bounds and the policy, not on the mechanisms that profiles differ in.
         model: [paper.into(), paper.into(), paper.into()],
-        sim: if held { "held" } else { "missed" }.into(),
+        sim: simulated_deadlines(run).into(),
         measured: "-".into(),
         open: 0,
         agree: Agreement::Open,
@@ -362,4 +373,28 @@ pub fn counts(probes: &[ProbeRow]) -> BTreeMap<&'static str, usize> {
         *counts.entry(row.outcome.name()).or_default() += 1;
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lacuna_model::objects::Objects;
+    use lacuna_sim::policy::FixedPriority;
+    use lacuna_sim::resolver::Seeded;
+    use lacuna_sim::simulation::{Options, simulate};
+
+    #[test]
+    fn deadlines_held_only_if_a_job_ended() {
+        let says = |tasks: &str, horizon: u64| {
+            let system = lacuna_scenarios::Source::new("tasks.csv", tasks).parse().unwrap().system;
+            let objects = Objects::new(&system, &Profile::ideal()).unwrap();
+            let policy = FixedPriority::new(&system.scheduling_contexts);
+            let run = simulate(&objects, policy, &mut Seeded::new(0), &Options::new(Nanos(horizon))).unwrap();
+            simulated_deadlines(&run)
+        };
+        let fit = "name,wcet,period\na,1ms,4ms\nb,3ms,9ms\n";
+        assert_eq!([500_000, 2_000_000].map(|horizon| says(fit, horizon)), ["-", "held"]);
+        let over = "name,wcet,period\na,3ms,4ms\nb,2ms,5ms\n";
+        assert_eq!(says(over, 100_000_000), "missed");
+    }
 }

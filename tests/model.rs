@@ -104,6 +104,19 @@ fn a_missed_deadline_is_exit_1_from_both() {
 }
 
 #[test]
+fn a_run_too_short_for_a_job_does_not_say_held() {
+    let (_directory, path) = file("tasks.csv", "name,wcet,period\na,1ms,4ms\nb,3ms,9ms\n");
+    let short = ["simulate", &path, "--for", "2ms"];
+    let text = lacuna(&short);
+    let row = |task: &str| text.out.lines().find(|line| line.starts_with(task)).unwrap().to_owned();
+    assert!(row("a ").ends_with("held"), "{}", text.out);
+    assert!(row("b ").ends_with("no job ended"), "{}", text.out);
+    let json = lacuna(&[&short[..], &["--format", "json"]].concat());
+    assert_eq!((json.row("contexts", "a")["verdict"].as_str(), json.code), (Some("held"), Some(0)));
+    assert_eq!(json.row("contexts", "b")["verdict"], "vacuous");
+}
+
+#[test]
 fn a_trace_and_a_chart_are_written() {
     let (keep, path) = file("tasks.csv", TASKS);
     let (trace, chart) = (keep.path().join("t.json"), keep.path().join("g.svg"));

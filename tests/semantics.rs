@@ -4,7 +4,7 @@
 use lacuna_check::{Limits, check};
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::{Context, Objects, Phase, Process, State, Status};
-use lacuna_model::profile::{Inheritance, Profile, Tracking};
+use lacuna_model::profile::{Inheritance, Kill, Profile, Quota, Tracking};
 
 /// A scenario: further fields, and for each process its header (domain, group) and its program.
 fn scenario(fields: &str, processes: &[(&str, &str, &str)]) -> String {
@@ -169,6 +169,113 @@ fn a_reservation_keeps_entries_for_its_group() {
     };
     assert_eq!(others_at_once(Profile::linux_hardened()), Some(2));
     assert_eq!(others_at_once(Profile::ideal()), Some(1));
+}
+
+/// The most that any reachable state has of something.
+fn most(text: &str, profile: &Profile, count: impl Fn(&State) -> u64) -> u64 {
+    let system = lacuna_scenarios::parse(text).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let objects = Objects::new(&system, profile).unwrap();
+    let found = lacuna_check::explore(&objects, &Limits::default(), |_| {});
+    found.iter().map(count).max().unwrap()
+}
+
+/// getrlimit(2), `RLIMIT_NPROC`: all processes of the user count, zombies too, and nobody else's.
+#[test]
+fn a_quota_per_user_counts_the_users_other_processes_and_nobody_elses() {
+    let with = |process_quota| Profile { process_quota, ..Profile::linux() };
+    let members = |domain_of_other: &str, other: &str| {
+        let fields = "job_groups: { \"job\": (processes: 3) }, process_table: 7,";
+        let text = scenario(
+            fields,
+            &[
+                ("s", "domain: \"d\"", "Spawn(process: \"other\"), Loop(times: 4, do: [Spawn(process: \"b\")])"),
+                ("other", &format!("domain: \"{domain_of_other}\""), other),
+                ("b", "domain: \"e\", group: \"job\"", "Forever([Compute(\"1ms\")])"),
+            ],
+        );
+        let members =
+            |state: &State| state.processes.iter().filter(|one| one.instance_of.0 == 2 && one.lives()).count();
+        [Quota::PerUser, Quota::PerJobGroup].map(|quota| most(&text, &with(quota), |state| members(state) as u64))
+    };
+    let runs = "Forever([Compute(\"1ms\")])";
+    assert_eq!(members("e", runs), [2, 3], "one of the same user is counted");
+    assert_eq!(members("e", "Exit"), [2, 3], "and so is a zombie");
+    assert_eq!(members("d", runs), [3, 3], "those of another user are not");
+}
+
+#[test]
+fn a_memory_quota_per_user_counts_the_users_other_memory_and_nobody_elses() {
+    let with = |memory_quota| Profile { memory_quota, ..Profile::linux() };
+    let taken = |domain_of_other: &str| {
+        let text = scenario(
+            "job_groups: { \"job\": (memory: \"3MiB\") }, process_table: 3,",
+            &[
+                (
+                    "s",
+                    &format!("domain: \"{domain_of_other}\""),
+                    "Allocate(\"1MiB\"), Spawn(process: \"b\"), Wait(process: \"b\")",
+                ),
+                ("b", "domain: \"e\", group: \"job\"", "Loop(times: 4, do: [Allocate(\"1MiB\")]), Exit"),
+            ],
+        );
+        let in_group =
+            |state: &State| state.processes.iter().filter(|one| one.group.is_some()).map(|one| one.memory).sum();
+        [Quota::PerUser, Quota::PerJobGroup].map(|quota| most(&text, &with(quota), in_group) >> 20)
+    };
+    assert_eq!(taken("e"), [2, 3], "what the user has outside the group is counted");
+    assert_eq!(taken("d"), [3, 3], "what another user has is not");
+}
+
+/// Whoever walks a list of numbers hits who has the number by now, and misses who was born after the list was made.
+#[test]
+fn a_walk_hits_whoever_has_taken_the_place_of_a_member() {
+    let text = scenario(
+        "job_groups: { \"job\": () }, process_table: 5,",
+        &[
+            ("s", "domain: \"d\"", "Spawn(process: \"p\"), Kill(group: \"job\"), Wait(process: \"p\")"),
+            ("x", "domain: \"d\"", "Spawn(process: \"victim\"), Wait(process: \"victim\")"),
+            ("p", "domain: \"d\"", "Spawn(process: \"b\"), Exit"),
+            ("b", "domain: \"e\", group: \"job\"", "Exit"),
+            ("victim", "domain: \"d\"", "Forever([Compute(\"1ms\")])"),
+        ],
+    );
+    let system = lacuna_scenarios::parse(&text).unwrap();
+    let victims_killed = |kill| {
+        let objects = Objects::new(&system, &Profile { kill, ..Profile::linux() }).unwrap();
+        let mut killed = 0;
+        lacuna_check::explore(&objects, &Limits::default(), |edge| {
+            let lives = |state: &State| state.processes.iter().any(|one| one.instance_of.0 == 4 && one.lives());
+            killed += usize::from(lives(edge.before) && !lives(edge.after));
+        });
+        killed
+    };
+    assert!(victims_killed(Kill::Walk) > 0, "nothing but a kill ends it, and it is in no group");
+    assert_eq!([Kill::Atomic, Kill::OneProcess].map(victims_killed), [0, 0]);
+}
+
+#[test]
+fn a_walk_misses_whoever_is_born_behind_it() {
+    let text = scenario(
+        "job_groups: { \"job\": () }, process_table: 4,",
+        &[
+            ("s", "domain: \"d\"", "Spawn(process: \"b\"), Kill(group: \"job\"), Wait(process: \"b\")"),
+            ("b", "domain: \"e\", group: \"job\"", "Fork(\"c\"), Exit"),
+            ("c", "domain: \"e\"", "Forever([Compute(\"1ms\")])"),
+        ],
+    );
+    let with = |kill| Profile { kill, ..Profile::linux_hardened() };
+    assert_eq!(verdict(&text, &with(Kill::Walk), GuaranteeId::G4), "refuted");
+    assert_eq!(verdict(&text, &with(Kill::Atomic), GuaranteeId::G4), "proved");
+    // Those that were there are all hit.
+    let twins = scenario(
+        "job_groups: { \"job\": () }, process_table: 4,",
+        &[
+            ("s", "domain: \"d\"", "Loop(times: 2, do: [Spawn(process: \"b\")]), Kill(group: \"job\")"),
+            ("b", "domain: \"e\", group: \"job\"", "Forever([Compute(\"1ms\")])"),
+        ],
+    );
+    assert_eq!(verdict(&twins, &with(Kill::Walk), GuaranteeId::G4), "proved");
+    assert_eq!(verdict(&twins, &with(Kill::OneProcess), GuaranteeId::G4), "refuted");
 }
 
 /// The invariants that `objects/state.rs` states, in every state of the library under every profile.

@@ -119,8 +119,10 @@ pub enum AnalysisVerdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum SimVerdict {
-    /// No deadline was missed in this run.
+    /// A job ended, and no deadline was missed in this run.
     Held,
+    /// No job ended and none missed its deadline, so the run says nothing.
+    Vacuous,
     /// A deadline was missed.
     Missed {
         /// Number of the first job that missed, from 0.

@@ -273,6 +273,11 @@ impl Jobs {
     }
 
     fn summary(self) -> ContextSummary {
+        let verdict = match self.first_miss {
+            Some((job, arrival)) => SimVerdict::Missed { job, released_ns: arrival.0 },
+            None if self.responses.count() == 0 => SimVerdict::Vacuous,
+            None => SimVerdict::Held,
+        };
         ContextSummary {
             name: self.name,
             jobs: self.arrived,
@@ -281,10 +286,7 @@ impl Jobs {
             abandoned: self.abandoned,
             deadline_ns: self.task.deadline.0,
             response_ns: self.responses.quantiles(),
-            verdict: match self.first_miss {
-                None => SimVerdict::Held,
-                Some((job, arrival)) => SimVerdict::Missed { job, released_ns: arrival.0 },
-            },
+            verdict,
         }
     }
 }

@@ -70,6 +70,16 @@ fn a_job_that_never_ends_misses_its_deadline() {
 }
 
 #[test]
+fn a_task_of_which_no_job_ended_held_nothing() {
+    let verdict = |horizon| of_tasks(&[task(4, 10)], horizon).summary.contexts[0].verdict.clone();
+    assert_eq!(verdict(3), SimVerdict::Vacuous);
+    assert_eq!(verdict(4), SimVerdict::Held);
+    // Starved beyond its deadline is no lack of jobs.
+    let starved = of_tasks(&rate_monotonic(&[(10, 10), (1, 30)]), 31).summary.contexts[1].clone();
+    assert_eq!((starved.finished, starved.verdict), (0, SimVerdict::Missed { job: 0, released_ns: 0 }));
+}
+
+#[test]
 fn a_run_covers_the_time_before_its_horizon() {
     let only = |horizon| of_tasks(&[task(4, 10)], horizon).summary.contexts[0].clone();
     let counts = |horizon| (only(horizon).jobs, only(horizon).finished);

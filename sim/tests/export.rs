@@ -129,7 +129,9 @@ proptest! {
                 prop_assert_eq!(summary.response_ns.map(|quantiles| quantiles.max), responses.last().copied());
                 let median = responses.get(responses.len().saturating_sub(1) / 2).copied();
                 prop_assert_eq!(summary.response_ns.map(|quantiles| quantiles.p50), median);
-                prop_assert_eq!(summary.verdict == SimVerdict::Held, missed == 0);
+                let kept = (missed == 0, responses.is_empty());
+                prop_assert_eq!(summary.verdict == SimVerdict::Held, kept == (true, false));
+                prop_assert_eq!(summary.verdict == SimVerdict::Vacuous, kept == (true, true));
             }
         }
     }

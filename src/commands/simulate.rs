@@ -125,6 +125,7 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, run: &Run) {
         let quantiles = quantiles(context.response_ns.as_ref());
         let verdict = match &context.verdict {
             SimVerdict::Held => "held".into(),
+            SimVerdict::Vacuous => "no job ended".into(),
             SimVerdict::Missed { job, released_ns } => {
                 format!("missed: first job {job}, which arrived at {}", Nanos(*released_ns))
             }

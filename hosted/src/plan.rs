@@ -128,7 +128,8 @@ impl SetUp {
         }
         match id {
             Guardian | UserNamespace | PidNamespace | IpcNamespace | NewSession | ExactDescriptors | RlimitCore
-            | DropCapabilities | NoNewPrivileges | LandlockFiles | LandlockScopes | SeccompSurface => true,
+            | DropCapabilities | NoNewPrivileges | LandlockFiles | LandlockTruncate | LandlockScopes
+            | SeccompSurface => true,
             NetworkNamespace => own_network,
             PrivateRoot => true,
             CgroupV2 => tight,
@@ -169,6 +170,7 @@ pub(crate) fn works(id: PrimitiveId, facts: &Facts) -> bool {
         CgroupV1Freezer => facts.v1_with("freezer").is_some(),
         ExactDescriptors => facts.close_range.works(),
         LandlockFiles => facts.landlock_abi >= 1,
+        LandlockTruncate => facts.landlock_abi >= 3,
         LandlockNetwork => facts.landlock_abi >= 4,
         LandlockScopes => facts.landlock_abi >= 6,
         SeccompSurface | SeccompNoInternet | SeccompSockets => facts.seccomp.works(),
@@ -184,6 +186,7 @@ fn needs(id: PrimitiveId, facts: &Facts) -> &'static [PrimitiveId] {
         LandlockFiles | LandlockNetwork | LandlockScopes | SeccompSurface | SeccompNoInternet | SeccompSockets => {
             &[NoNewPrivileges]
         }
+        LandlockTruncate => &[NoNewPrivileges, LandlockFiles],
         CgroupV2Pids | CgroupV2Memory => &[CgroupV2],
         _ => &[],
     }
@@ -240,7 +243,7 @@ impl Plan {
 
     /// The profile of the model that a job under this plan runs on.
     pub fn effective(&self) -> Profile {
-        strengthen(&self.steps.iter().map(|step| step.primitive).collect())
+        strengthen(&self.steps.iter().map(|step| step.primitive).collect(), &self.policy)
     }
 
     /// The same plan with only those of its steps that are listed: how a probe removes one mechanism.

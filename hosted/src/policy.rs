@@ -193,6 +193,11 @@ impl Policy {
         &self.paths
     }
 
+    /// May the contents of files be changed under every granted path where anything may be changed at all?
+    pub(crate) fn changes_only_what_it_writes(&self) -> bool {
+        self.paths.iter().all(|rule| !rule.access.changes() || rule.access.contains(Access::WRITE))
+    }
+
     /// The network granted.
     pub fn network_granted(&self) -> &Network {
         &self.network

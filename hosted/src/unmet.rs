@@ -77,8 +77,8 @@ pub(crate) fn unmet(policy: &Policy, facts: &Facts, chosen: &BTreeSet<PrimitiveI
     }
     if !confined {
         open(G7, "contents of files", &[LandlockFiles], "boot with lsm=landlock (Linux 5.13)");
-    } else if facts.landlock_abi < 3 {
-        open(G7, "shortening of files", &[], "Landlock 3 (Linux 6.2)");
+    } else if !(has(LandlockTruncate) || has(PrivateRoot) && policy.changes_only_what_it_writes()) {
+        open(G7, "shortening of files", &[LandlockTruncate], "Landlock 3 (Linux 6.2)");
     }
     if !has(PrivateRoot) {
         open(G7, "metadata of files, pathname sockets", &[PrivateRoot], NAMESPACES);
@@ -153,7 +153,7 @@ fn why_not(id: PrimitiveId, facts: &Facts) -> String {
             };
             format!("no writable cgroup with {controller} ({place})")
         }
-        LandlockFiles | LandlockNetwork | LandlockScopes => {
+        LandlockFiles | LandlockTruncate | LandlockNetwork | LandlockScopes => {
             format!("Landlock's interface here is version {}", facts.landlock_abi)
         }
         SeccompSurface | SeccompNoInternet | SeccompSockets => format!("no seccomp filter: {}", said(&facts.seccomp)),

@@ -1,4 +1,4 @@
-//! Primitives `landlock-files`, `landlock-network`, `landlock-scopes`: one ruleset, for the job and all descendants.
+//! Primitives `landlock-files`, `landlock-truncate`, `landlock-network`, `landlock-scopes`: one ruleset, for the job and all descendants.
 //!
 //! Calls: `landlock_create_ruleset`, `landlock_add_rule` in the supervisor (the crate `landlock`, every right a hard
 //! requirement), `landlock_restrict_self` after `clone`. Source: `landlock(7)`, the kernel's
@@ -80,9 +80,14 @@ pub(crate) fn prepare(plan: &Plan) -> Result<Option<OwnedFd>, LandlockError> {
         return Ok(None);
     }
     let abi = abi(plan.facts().landlock_abi);
+    // What is not handled is not asked about, and so open.
+    let mut handled = AccessFs::from_all(abi);
+    if !plan.has(LandlockTruncate) {
+        handled &= !AccessFs::Truncate;
+    }
     let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     if files {
-        ruleset = ruleset.handle_access(AccessFs::from_all(abi))?;
+        ruleset = ruleset.handle_access(handled)?;
     }
     if network {
         ruleset = ruleset.handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp)?;
@@ -93,7 +98,7 @@ pub(crate) fn prepare(plan: &Plan) -> Result<Option<OwnedFd>, LandlockError> {
     let mut created = ruleset.create()?;
     if files {
         for rule in plan.policy().paths() {
-            let mut allowed = rights(rule.access, abi);
+            let mut allowed = rights(rule.access, abi) & handled;
             if !rule.path.is_dir() {
                 allowed &= AccessFs::from_file(abi);
             }

@@ -187,7 +187,7 @@ pub(crate) fn spawn(command: JobCommand) -> Result<Job, LaunchError> {
         ruleset: ruleset.as_ref().map(AsRawFd::as_raw_fd),
         proc_rule: (plan.has(LandlockFiles) && private_root::own_proc(&plan))
             .then(|| ProcRule { rights: landlock::read_rights() }),
-        landlocks: steps(&[LandlockFiles, LandlockNetwork, LandlockScopes]),
+        landlocks: steps(&[LandlockFiles, LandlockTruncate, LandlockNetwork, LandlockScopes]),
         filter: seccomp::prepare(&plan),
         filters: steps(&[SeccompSurface, SeccompNoInternet, SeccompSockets]),
         image,

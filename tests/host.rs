@@ -340,6 +340,64 @@ fn an_interrupted_gap_cleans_up_too() {
 }
 
 #[test]
+fn an_interrupt_ends_a_way_that_is_being_replayed() {
+    let _alone = alone();
+    let arguments = [program(), "replay", "parallel-spawn", "--times", "100000000"];
+    let mut child = marked(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Its threads are at work: more than the check has.
+    let threads = || std::fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten().count() > 8;
+    assert!(within(Duration::from_secs(20), threads), "it began");
+    let start = Instant::now();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert_nothing_left(child.id());
+}
+
+#[test]
+fn an_interrupt_before_there_is_anything_to_replay_is_no_success() {
+    let _alone = alone();
+    for after_ms in [3, 5, 10, 20, 40, 60, 80, 120] {
+        let mut child = marked(&[program(), "replay", "parallel-spawn", "--times", "100000000"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // The handlers are there: the shell that it was has none.
+        let ours = || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
+            status.starts_with("Name:\tlacuna") && u64::from_str_radix(caught.trim(), 16).unwrap_or(0) & 2 != 0
+        };
+        assert!(within(Duration::from_secs(10), ours), "it began");
+        std::thread::sleep(Duration::from_millis(after_ms));
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "after {after_ms} ms");
+        assert_nothing_left(child.id());
+    }
+}
+
+#[test]
+fn a_replay_says_what_it_added_and_warns_of_what_is_worse() {
+    let _alone = alone();
+    let arguments = ["replay", "parallel-spawn", "--times", "400"];
+    let text = lacuna(&arguments).out;
+    assert!(text.contains("    added: role 1: fcntl(0, FD_CLOEXEC), which the trace ends before\n"), "{text}");
+    assert!(text.contains("WARNING"), "{text}");
+    let json = lacuna(&[&arguments[..], &["--format", "json"]].concat()).json();
+    let replay = &json["replays"][0];
+    assert!(!replay["added"].as_array().unwrap().is_empty() && replay["left_out"].is_array(), "{replay:#}");
+    let ways: Vec<&str> =
+        replay["modes"].as_array().unwrap().iter().map(|mode| mode["way"].as_str().unwrap()).collect();
+    assert_eq!(ways, ["unprotected", "workaround", "workaround", "workaround", "warning"]);
+
+    let text = lacuna(&["replay", "fork-bomb", "--times", "400"]).out;
+    let calls = text.split("as calls\n").nth(1).unwrap();
+    let blank = calls.lines().take_while(|line| line.starts_with("    ")).any(|line| line.trim().is_empty());
+    assert!(!blank && calls.contains("    added: all of it"), "{text}");
+}
+
+#[test]
 fn two_runs_at_once_do_not_disturb_each_other() {
     let words = ["one", "two"].map(|name| format!("lacuna-test-{name}-{}", std::process::id()));
     let mut children = [start(&words[0]), start(&words[1])];

@@ -137,6 +137,19 @@ pub struct SpawnLeak {
 /// [`MeasureError::Unavailable`] where a child's `/proc/PID/fd` cannot be read or `close_range` is missing;
 /// [`MeasureError::Io`] when a call fails that has no reason to. All children are dead and reaped either way.
 pub fn measure(script: &Script, mode: Mode, effort: Effort) -> Result<SpawnLeak, MeasureError> {
+    measure_unless(script, mode, effort, &super::NEVER)
+}
+
+/// As [`measure`], unless somebody interrupts: then it ends with the children that are under way.
+///
+/// # Errors
+/// Those of [`measure`], and [`MeasureError::Interrupted`].
+pub fn measure_unless(
+    script: &Script,
+    mode: Mode,
+    effort: Effort,
+    interrupt: &AtomicBool,
+) -> Result<SpawnLeak, MeasureError> {
     if mode == Mode::ExplicitList {
         has_close_range()?;
     }
@@ -146,6 +159,7 @@ pub fn measure(script: &Script, mode: Mode, effort: Effort) -> Result<SpawnLeak,
         lock: Mutex::new(()),
         left: AtomicU64::new(effort.spawns),
         stop: AtomicBool::new(false),
+        interrupt,
         deadline: Instant::now() + effort.limit,
     };
     let spawners = (0..effort.threads.max(1)).filter(|i| spawns(role_of(script, *i))).count();
@@ -167,6 +181,10 @@ pub fn measure(script: &Script, mode: Mode, effort: Effort) -> Result<SpawnLeak,
         let died = || Err(MeasureError::io("a thread of the meter")(std::io::ErrorKind::Other.into()));
         threads.into_iter().map(|t| t.join().unwrap_or_else(|_| died())).collect()
     });
+    // An interrupt that reached the children too has made what they said worthless, errors included.
+    if interrupt.load(Ordering::SeqCst) {
+        return Err(MeasureError::Interrupted);
+    }
     let books = books.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(judge(mode, books))
 }
@@ -188,12 +206,13 @@ fn has_close_range() -> Result<(), MeasureError> {
 }
 
 /// What all threads share.
-struct Field {
+struct Field<'a> {
     mode: Mode,
     hold: Hold,
     lock: Mutex<()>,
     left: AtomicU64,
     stop: AtomicBool,
+    interrupt: &'a AtomicBool,
     deadline: Instant,
 }
 
@@ -228,11 +247,17 @@ struct Pipe {
     write: OwnedFd,
 }
 
-fn run_thread(field: &Field, role: &[Act]) -> Result<Book, MeasureError> {
+impl Field<'_> {
+    fn over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.interrupt.load(Ordering::Relaxed) || Instant::now() >= self.deadline
+    }
+}
+
+fn run_thread(field: &Field<'_>, role: &[Act]) -> Result<Book, MeasureError> {
     let mut book = Book::default();
     let (ready, tell) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(MeasureError::sys("pipe2"))?;
     let spawner = spawns(role);
-    while !field.stop.load(Ordering::Relaxed) && Instant::now() < field.deadline {
+    while !field.over() {
         let claim = |left: u64| left.checked_sub(1);
         if spawner && field.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, claim).is_err() {
             break;
@@ -246,7 +271,7 @@ fn run_thread(field: &Field, role: &[Act]) -> Result<Book, MeasureError> {
 }
 
 fn run_once(
-    field: &Field,
+    field: &Field<'_>,
     role: &[Act],
     book: &mut Book,
     ready: BorrowedFd<'_>,
@@ -295,7 +320,7 @@ fn book_inodes(pipes: &mut [Pipe], book: &mut Book) -> Result<(), MeasureError> 
 }
 
 fn spawn_and_look(
-    field: &Field,
+    field: &Field<'_>,
     given: &[&Pipe],
     book: &mut Book,
     ready: BorrowedFd<'_>,
@@ -421,6 +446,21 @@ mod tests {
             let seen = few(mode, 400);
             assert_eq!(seen.leaks, Proportion::new(0, 400), "{}", mode.name());
         }
+    }
+
+    #[test]
+    fn an_interrupt_ends_it_long_before_its_limit() {
+        let interrupt = AtomicBool::new(false);
+        let effort = Effort { spawns: u64::MAX, ..Effort::default() };
+        let start = Instant::now();
+        let ended = std::thread::scope(|scope| {
+            let run = scope.spawn(|| measure_unless(&Script::default(), Mode::FlagLater, effort, &interrupt));
+            std::thread::sleep(Duration::from_millis(50));
+            interrupt.store(true, Ordering::SeqCst);
+            run.join().unwrap()
+        });
+        assert!(matches!(ended, Err(MeasureError::Interrupted)), "{ended:?}");
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     }
 
     #[test]

@@ -310,6 +310,67 @@ fn exec_refuses_what_it_cannot_give() {
     assert_eq!(lacuna(&["exec"]).code, Some(2));
 }
 
+#[test]
+fn exec_does_not_take_half_a_guarantee_for_the_whole() {
+    let run = lacuna(&["exec", "--require", "G6", "--", "true"]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("G6 memory") && run.err.contains("--memory"), "{}", run.err);
+    // With both limits it is the host's affair.
+    let run = lacuna(&["exec", "--require", "G6", "--memory", "512MiB", "--", "true"]);
+    assert!(matches!(run.code, Some(0 | 3)) && !run.err.contains("no limit"), "{:?} {}", run.code, run.err);
+    // Unasked it is said, too.
+    let run = lacuna(&["exec", "--", "true"]);
+    assert!(run.code == Some(0) && run.err.contains("G6 for processes only"), "{}", run.err);
+    let run = lacuna(&["exec", "--format", "json", "--", "true"]);
+    assert_eq!(run.json()["unlimited"][0]["part"], "memory");
+}
+
+#[test]
+fn exec_gives_a_tmp_of_its_own_or_says_that_it_cannot() {
+    let name = format!("/tmp/lacuna-test-own-{}", std::process::id());
+    let run = lacuna(&[
+        "exec",
+        "--format",
+        "json",
+        "--",
+        "sh",
+        "-c",
+        &format!("echo here > {name}; cat {name}; echo $TMPDIR"),
+    ]);
+    if run.json()["own_tmp"] == true {
+        assert!(run.err.starts_with("here\n/tmp\n"), "{}", run.err);
+    } else {
+        let unmet = run.json()["unmet"].as_array().unwrap().clone();
+        assert!(unmet.iter().any(|unmet| unmet["part"] == "a /tmp of its own"), "{unmet:#?}");
+    }
+    assert!(!std::path::Path::new(&name).exists());
+}
+
+#[test]
+fn exec_says_why_a_program_cannot_be_started() {
+    let home = tempfile::tempdir().unwrap();
+    let tool = home.path().join("lacuna-test-tool");
+    std::fs::write(&tool, "#!/bin/sh\necho ran\n").unwrap();
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let here = home.path().to_str().unwrap();
+    let path = format!("PATH={here}:/usr/bin:/bin");
+    let run = |arguments: &[&str]| lacuna(&[&["exec"], arguments].concat());
+    // Looked up in the PATH that the command gets, not in ours.
+    let found = run(&["--env", &path, "--read", here, "--", "lacuna-test-tool"]);
+    assert_eq!((found.code, found.out.as_str()), (Some(0), "ran\n"), "{}", found.err);
+    let nowhere = run(&["--env", "PATH=/nowhere", "--", "sh", "-c", "true"]);
+    assert!(nowhere.code == Some(3) && nowhere.err.contains("in the PATH that the command gets"), "{}", nowhere.err);
+    // There, and not granted: the file, the policy, and what to do.
+    let refused = run(&["--env", &path, "--", "lacuna-test-tool"]);
+    let words = [tool.to_str().unwrap(), "the policy", "/usr", &format!("--read {here}")];
+    assert!(refused.code == Some(3) && words.iter().all(|word| refused.err.contains(word)), "{}", refused.err);
+    // Granted, and its interpreter is not.
+    std::fs::write(&tool, "#!/no/such/interpreter\n").unwrap();
+    let broken = run(&["--env", &path, "--read", here, "--", "lacuna-test-tool"]);
+    let words = [tool.to_str().unwrap(), "its interpreter /no/such/interpreter", "--read"];
+    assert!(broken.code == Some(3) && words.iter().all(|word| broken.err.contains(word)), "{}", broken.err);
+}
+
 fn start(word: &str) -> Child {
     let script = "setsid sleep 77 $0 & sleep 78 & while :; do sleep 0.01; done";
     let mut command = marked(&[program(), "exec", "--", "sh", "-c", script, word]);

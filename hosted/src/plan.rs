@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::facts::Facts;
 use crate::policy::{Network, Policy};
 use crate::primitive::{PrimitiveId, strengthen};
-use crate::unmet::{RequireError, Unmet, unmet};
+use crate::unmet::{Lack, RequireError, Unmet, unlimited, unmet};
 
 /// How much of what a host offers is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -231,6 +231,11 @@ impl Plan {
         &self.unmet
     }
 
+    /// The parts of guarantees for which the policy sets no limit: nothing is asked there, and nothing held.
+    pub fn unlimited(&self) -> Vec<Unmet> {
+        unlimited(&self.policy)
+    }
+
     /// Is this primitive among the steps?
     pub fn has(&self, id: PrimitiveId) -> bool {
         self.steps.iter().any(|step| step.primitive == id)
@@ -269,20 +274,29 @@ impl Plan {
         self.only(&keep)
     }
 
+    /// Has the job a `/tmp` of its own?
+    #[cfg(target_os = "linux")]
+    pub fn own_tmp(&self) -> bool {
+        crate::linux::private_root::own_tmp(self)
+    }
+
     /// Requires guarantees.
     ///
     /// # Errors
-    /// Every unmet part of one that is required, each with its reason and remedy.
+    /// Every unmet part of one that is required, each with its reason and remedy; and of G6 each part for which the
+    /// policy sets no limit: half of a guarantee is not the guarantee.
     pub fn require(&self, required: impl IntoIterator<Item = GuaranteeId>) -> Result<(), RequireError> {
         let mut missing = Vec::new();
         for id in required {
             missing.extend(self.unmet.iter().filter(|unmet| unmet.guarantee == id).cloned());
+            missing.extend(self.unlimited().into_iter().filter(|unmet| unmet.guarantee == id));
             if !SERVED.contains(&id) {
                 missing.push(Unmet {
                     guarantee: id,
                     part: "whole",
                     why: "no primitive of a launch serves it".into(),
                     remedy: "check it on the model".into(),
+                    lack: Lack::Mechanism,
                 });
             }
         }

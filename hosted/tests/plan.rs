@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use lacuna_hosted::PrimitiveId::*;
 use lacuna_hosted::primitive::strengthen;
-use lacuna_hosted::{Access, CgroupV1, CgroupV2, Facts, Network, Plan, PlanError, Policy, PrimitiveId, SetUp, Support};
+use lacuna_hosted::{
+    Access, CgroupV1, CgroupV2, Facts, Lack, Network, Plan, PlanError, Policy, PrimitiveId, SetUp, Support,
+};
 use lacuna_model::guarantee::GuaranteeId::{self, G2, G3, G4, G6, G7, G18};
 use lacuna_model::profile::{Authority, Inheritance, Profile, Quota, Tracking};
 use proptest::prelude::*;
@@ -241,6 +243,36 @@ fn a_user_without_privilege_lacks_memory_alone() {
     assert_eq!((unmet.guarantee, unmet.part), (G6, "memory"));
     assert!(error.to_string().contains("no writable cgroup with the memory controller"), "{error}");
     assert!(error.to_string().contains("systemd-run --user --scope -p Delegate=yes"), "{error}");
+}
+
+#[test]
+fn a_guarantee_that_is_half_asked_for_is_not_held_whole() {
+    let facts = desktop();
+    let require = |policy: &Policy, id| SetUp::Minimal.plan(policy, &facts).unwrap().require([id]);
+    let error = require(&Policy::new().processes(32), G6).unwrap_err();
+    let [unmet] = error.0.as_slice() else { panic!("{error}") };
+    assert_eq!((unmet.part, unmet.lack), ("memory", Lack::Limit));
+    assert!(error.is_of_the_policy() && error.to_string().contains("no limit was asked for"), "{error}");
+    assert_eq!(require(&Policy::new(), G6).unwrap_err().0.len(), 2);
+    // What the host cannot is not the policy's.
+    assert!(!require(&policy(), G6).unwrap_err().is_of_the_policy());
+    // Nothing was asked and nothing denied: a plan has nothing unmet there, and no other guarantee minds.
+    let plan = SetUp::Minimal.plan(&Policy::new(), &facts).unwrap();
+    assert!(plan.unmet().iter().all(|unmet| unmet.guarantee != G6) && plan.unlimited().len() == 2);
+    require(&Policy::new(), G2).unwrap();
+}
+
+#[test]
+fn a_tmp_of_its_own_needs_a_private_root() {
+    let open = |policy: Policy, without: &[PrimitiveId]| {
+        let plan = SetUp::Minimal.plan(&policy, &desktop()).unwrap().without(without).unwrap();
+        plan.unmet().iter().any(|unmet| unmet.guarantee == G7 && unmet.part == "a /tmp of its own")
+    };
+    assert!(!open(policy().own_tmp(), &[]));
+    assert!(open(policy().own_tmp(), &[PrivateRoot]));
+    // Nobody who did not ask, or is granted the host's, lacks one.
+    assert!(!open(policy(), &[PrivateRoot]));
+    assert!(!open(policy().own_tmp().dir("/tmp", Access::ALL), &[PrivateRoot]));
 }
 
 #[test]

@@ -9,6 +9,8 @@
 //! 3. nothing got through: `enforced`; some of it: `partial`; all of it: `accepted-not-enforced` if a primitive that
 //!    should decide was applied, else `not-enforced`.
 //!
+//! Which primitive it was is read off the kernel's answers as far as they tell, see [`Decided`].
+//!
 //! Nothing on the machine is touched but canaries that the run itself makes: files in a directory of its own, listeners
 //! on loopback, processes of its own. What is started is bounded in number, memory and time.
 //!

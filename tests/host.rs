@@ -402,14 +402,27 @@ fn an_interrupted_gap_cleans_up_too() {
 
 #[test]
 fn an_interrupt_ends_a_way_that_is_being_replayed() {
+    use std::os::unix::process::CommandExt;
     let _alone = alone();
     let arguments = [program(), "replay", "parallel-spawn", "--times", "100000000"];
-    let mut child = marked(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let start = || marked(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
+    // To the program alone, and as a terminal does it: to whatever it has started as well.
+    for send in [rustix::process::kill_process, rustix::process::kill_process_group] {
+        for _ in 0..3 {
+            interrupted_at_work(start(), send);
+        }
+    }
+}
+
+fn interrupted_at_work(
+    mut child: Child,
+    send: fn(rustix::process::Pid, rustix::process::Signal) -> rustix::io::Result<()>,
+) {
     // Its threads are at work: more than the check has.
     let threads = || std::fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten().count() > 8;
     assert!(within(Duration::from_secs(20), threads), "it began");
     let start = Instant::now();
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    send(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert_nothing_left(child.id());

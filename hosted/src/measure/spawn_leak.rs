@@ -53,6 +53,11 @@ pub enum Act {
 /// There is no rest inside a round, where the race is.
 const BETWEEN_ROUNDS: Duration = Duration::from_micros(100);
 
+/// How long a child may take to execute its program.
+const EXEC_LIMIT: Duration = Duration::from_secs(10);
+/// How often a wait looks whether somebody interrupts.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
 /// What the threads do: thread `i` repeats role `i mod roles.len()`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
@@ -251,6 +256,21 @@ impl Field<'_> {
     fn over(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.interrupt.load(Ordering::Relaxed) || Instant::now() >= self.deadline
     }
+
+    /// What a child says, unless somebody interrupts: an interrupt from a terminal kills the child too, and then nothing
+    /// is ever said.
+    fn hear(&self, ready: BorrowedFd<'_>) -> Result<Option<u8>, MeasureError> {
+        let limit = Instant::now() + EXEC_LIMIT;
+        while Instant::now() < limit {
+            if let Some(byte) = raw::read_byte(ready, BETWEEN_LOOKS) {
+                return Ok(Some(byte));
+            }
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(MeasureError::Interrupted);
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn run_thread(field: &Field<'_>, role: &[Act]) -> Result<Book, MeasureError> {
@@ -350,13 +370,15 @@ fn spawn_and_look(
     let flagged = inherit(FdFlags::CLOEXEC);
     let child = Child::adopt(pid)?;
     flagged?;
-    match raw::read_byte(ready, Duration::from_secs(10)) {
+    match field.hear(ready)? {
         Some(raw::READY) => {}
         Some(_) => {
             let reason = "the child could not execute its program".into();
             return Err(MeasureError::Unavailable { what: "execveat", reason });
         }
-        None => return Err(MeasureError::Timeout { what: "execve in a child", limit_ms: 10_000 }),
+        None => {
+            return Err(MeasureError::Timeout { what: "execve in a child", limit_ms: EXEC_LIMIT.as_millis() as u64 });
+        }
     }
     book.spawn_ns.push(ns_since(start));
     let mut strange = pipes_of(child.pid())?;

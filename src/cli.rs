@@ -161,10 +161,11 @@ pub struct ExecOptions {
     #[command(flatten)]
     pub host: HostOptions,
     /// Give the command this directory to read, write and create in, by a name; the first is where it starts,
-    /// and its HOME and TMPDIR.
+    /// and its HOME and TMPDIR. Beside that it has an empty /tmp of its own, in memory, where the host gives a private
+    /// root.
     #[arg(long, value_name = "NAME=DIR", value_parser = binding)]
     pub bind: Vec<(String, PathBuf)>,
-    /// Let it read and execute this directory or file, beside the system's own.
+    /// Let it read and execute this directory or file, beside the system's own (/usr, /bin, /lib and the like).
     #[arg(long, value_name = "PATH")]
     pub read: Vec<PathBuf>,
     /// Kill it, whole, after this time.
@@ -174,13 +175,15 @@ pub struct ExecOptions {
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub processes: u32,
     /// Give it this variable of the environment, or set it. Without, it gets the names of the place and the terminal
-    /// alone: PATH, LANG, LC_ALL, TERM, TZ, USER, SHELL; HOME and TMPDIR are the first directory bound.
+    /// alone: PATH, LANG, LC_ALL, TERM, TZ, USER, SHELL; HOME and TMPDIR are the first directory bound. The command is
+    /// looked up in the PATH that it gets, among what it may execute.
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,
     /// At most so much memory at once.
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<lacuna_model::units::Bytes>,
-    /// Start it only if this host can guarantee these: `G2,G4`.
+    /// Start it only if this host can guarantee these: `G2,G4`. G6 is whole with `--memory` only: without a limit it is
+    /// not held, and is wrong input.
     #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = guarantee)]
     pub require: Vec<GuaranteeId>,
     /// The command and its arguments.

@@ -310,6 +310,67 @@ fn exec_refuses_what_it_cannot_give() {
     assert_eq!(lacuna(&["exec"]).code, Some(2));
 }
 
+#[test]
+fn exec_does_not_take_half_a_guarantee_for_the_whole() {
+    let run = lacuna(&["exec", "--require", "G6", "--", "true"]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("G6 memory") && run.err.contains("--memory"), "{}", run.err);
+    // With both limits it is the host's affair.
+    let run = lacuna(&["exec", "--require", "G6", "--memory", "512MiB", "--", "true"]);
+    assert!(matches!(run.code, Some(0 | 3)) && !run.err.contains("no limit"), "{:?} {}", run.code, run.err);
+    // Unasked it is said, too.
+    let run = lacuna(&["exec", "--", "true"]);
+    assert!(run.code == Some(0) && run.err.contains("G6 for processes only"), "{}", run.err);
+    let run = lacuna(&["exec", "--format", "json", "--", "true"]);
+    assert_eq!(run.json()["unlimited"][0]["part"], "memory");
+}
+
+#[test]
+fn exec_gives_a_tmp_of_its_own_or_says_that_it_cannot() {
+    let name = format!("/tmp/lacuna-test-own-{}", std::process::id());
+    let run = lacuna(&[
+        "exec",
+        "--format",
+        "json",
+        "--",
+        "sh",
+        "-c",
+        &format!("echo here > {name}; cat {name}; echo $TMPDIR"),
+    ]);
+    if run.json()["own_tmp"] == true {
+        assert!(run.err.starts_with("here\n/tmp\n"), "{}", run.err);
+    } else {
+        let unmet = run.json()["unmet"].as_array().unwrap().clone();
+        assert!(unmet.iter().any(|unmet| unmet["part"] == "a /tmp of its own"), "{unmet:#?}");
+    }
+    assert!(!std::path::Path::new(&name).exists());
+}
+
+#[test]
+fn exec_says_why_a_program_cannot_be_started() {
+    let home = tempfile::tempdir().unwrap();
+    let tool = home.path().join("lacuna-test-tool");
+    std::fs::write(&tool, "#!/bin/sh\necho ran\n").unwrap();
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let here = home.path().to_str().unwrap();
+    let path = format!("PATH={here}:/usr/bin:/bin");
+    let run = |arguments: &[&str]| lacuna(&[&["exec"], arguments].concat());
+    // Looked up in the PATH that the command gets, not in ours.
+    let found = run(&["--env", &path, "--read", here, "--", "lacuna-test-tool"]);
+    assert_eq!((found.code, found.out.as_str()), (Some(0), "ran\n"), "{}", found.err);
+    let nowhere = run(&["--env", "PATH=/nowhere", "--", "sh", "-c", "true"]);
+    assert!(nowhere.code == Some(3) && nowhere.err.contains("in the PATH that the command gets"), "{}", nowhere.err);
+    // There, and not granted: the file, the policy, and what to do.
+    let refused = run(&["--env", &path, "--", "lacuna-test-tool"]);
+    let words = [tool.to_str().unwrap(), "the policy", "/usr", &format!("--read {here}")];
+    assert!(refused.code == Some(3) && words.iter().all(|word| refused.err.contains(word)), "{}", refused.err);
+    // Granted, and its interpreter is not.
+    std::fs::write(&tool, "#!/no/such/interpreter\n").unwrap();
+    let broken = run(&["--env", &path, "--read", here, "--", "lacuna-test-tool"]);
+    let words = [tool.to_str().unwrap(), "its interpreter /no/such/interpreter", "--read"];
+    assert!(broken.code == Some(3) && words.iter().all(|word| broken.err.contains(word)), "{}", broken.err);
+}
+
 fn start(word: &str) -> Child {
     let script = "setsid sleep 77 $0 & sleep 78 & while :; do sleep 0.01; done";
     let mut command = marked(&[program(), "exec", "--", "sh", "-c", script, word]);
@@ -337,6 +398,77 @@ fn an_interrupted_gap_cleans_up_too() {
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_nothing_left(child.id());
+}
+
+#[test]
+fn an_interrupt_ends_a_way_that_is_being_replayed() {
+    use std::os::unix::process::CommandExt;
+    let _alone = alone();
+    let arguments = [program(), "replay", "parallel-spawn", "--times", "100000000"];
+    let start = || marked(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
+    // To the program alone, and as a terminal does it: to whatever it has started as well.
+    for send in [rustix::process::kill_process, rustix::process::kill_process_group] {
+        for _ in 0..3 {
+            interrupted_at_work(start(), send);
+        }
+    }
+}
+
+fn interrupted_at_work(
+    mut child: Child,
+    send: fn(rustix::process::Pid, rustix::process::Signal) -> rustix::io::Result<()>,
+) {
+    // Its threads are at work: more than the check has.
+    let threads = || std::fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten().count() > 8;
+    assert!(within(Duration::from_secs(20), threads), "it began");
+    let start = Instant::now();
+    send(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert_nothing_left(child.id());
+}
+
+#[test]
+fn an_interrupt_before_there_is_anything_to_replay_is_no_success() {
+    let _alone = alone();
+    for after_ms in [3, 5, 10, 20, 40, 60, 80, 120] {
+        let mut child = marked(&[program(), "replay", "parallel-spawn", "--times", "100000000"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // The handlers are there: the shell that it was has none.
+        let ours = || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
+            status.starts_with("Name:\tlacuna") && u64::from_str_radix(caught.trim(), 16).unwrap_or(0) & 2 != 0
+        };
+        assert!(within(Duration::from_secs(10), ours), "it began");
+        std::thread::sleep(Duration::from_millis(after_ms));
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "after {after_ms} ms");
+        assert_nothing_left(child.id());
+    }
+}
+
+#[test]
+fn a_replay_says_what_it_added_and_warns_of_what_is_worse() {
+    let _alone = alone();
+    let arguments = ["replay", "parallel-spawn", "--times", "400"];
+    let text = lacuna(&arguments).out;
+    assert!(text.contains("    added: role 1: fcntl(0, FD_CLOEXEC), which the trace ends before\n"), "{text}");
+    assert!(text.contains("WARNING"), "{text}");
+    let json = lacuna(&[&arguments[..], &["--format", "json"]].concat()).json();
+    let replay = &json["replays"][0];
+    assert!(!replay["added"].as_array().unwrap().is_empty() && replay["left_out"].is_array(), "{replay:#}");
+    let ways: Vec<&str> =
+        replay["modes"].as_array().unwrap().iter().map(|mode| mode["way"].as_str().unwrap()).collect();
+    assert_eq!(ways, ["unprotected", "workaround", "workaround", "workaround", "warning"]);
+
+    let text = lacuna(&["replay", "fork-bomb", "--times", "400"]).out;
+    let calls = text.split("as calls\n").nth(1).unwrap();
+    let blank = calls.lines().take_while(|line| line.starts_with("    ")).any(|line| line.trim().is_empty());
+    assert!(!blank && calls.contains("    added: all of it"), "{text}");
 }
 
 #[test]

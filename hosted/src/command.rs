@@ -65,8 +65,8 @@ pub struct JobCommand {
 }
 
 impl Plan {
-    /// A command under this plan. A name without `/` is looked up in the `PATH` of the job's environment; whether the
-    /// policy lets the job see and execute it is the policy's business.
+    /// A command under this plan. A name without `/` is looked up in the `PATH` of the job's environment, among what the
+    /// policy lets it execute; one that is there and not granted is [`LaunchError::NotGranted`].
     pub fn command(&self, program: impl AsRef<Path>) -> JobCommand {
         let name = program.as_ref();
         JobCommand::new(self, Program::Named(name.to_path_buf()), name.as_os_str())

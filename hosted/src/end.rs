@@ -9,6 +9,7 @@ use std::time::Duration;
 use lacuna_model::profile::Profile;
 use serde::Serialize;
 
+use crate::policy::Policy;
 use crate::primitive::{PrimitiveId, strengthen};
 
 /// Whose word it is that nobody of the job is left.
@@ -89,6 +90,9 @@ pub struct End {
     pub account: Account,
     /// The primitives that were reported as applied, the judge's own left out.
     pub applied: Vec<PrimitiveId>,
+    /// The policy that they were applied for.
+    #[serde(skip)]
+    pub policy: Policy,
 }
 
 impl End {
@@ -99,7 +103,7 @@ impl End {
 
     /// The profile that the job really ran on: from what was applied, not from what was planned.
     pub fn effective(&self) -> Profile {
-        strengthen(&self.applied.iter().copied().collect())
+        strengthen(&self.applied.iter().copied().collect(), &self.policy)
     }
 }
 

@@ -26,6 +26,7 @@ use crate::linux::protocol::{Message, Others, WORD_END, WORD_LET_GO};
 use crate::linux::sys;
 use crate::output::OutputReader;
 use crate::plan::Plan;
+use crate::policy::Policy;
 use crate::primitive::{PrimitiveId, strengthen};
 
 /// What a launch hands over.
@@ -54,6 +55,7 @@ pub struct Job {
     input: Option<OwnedFd>,
     pub(crate) output: Option<OwnedFd>,
     applied: Vec<PrimitiveId>,
+    policy: Policy,
     /// What the first process ended with, and whether others lived on.
     ended: Option<(Status, Others)>,
     /// The keeper has no child left, or is dead.
@@ -91,6 +93,7 @@ impl Job {
             input,
             output,
             applied: Vec::new(),
+            policy: plan.policy().clone(),
             ended: None,
             childless: false,
             keeper_gone: false,
@@ -188,7 +191,7 @@ impl Job {
 
     /// The profile of the model that the job runs on, from what was applied.
     pub fn effective(&self) -> Profile {
-        strengthen(&self.applied.iter().copied().collect())
+        strengthen(&self.applied.iter().copied().collect(), &self.policy)
     }
 
     /// The first process, by a handle that can never name another.
@@ -326,6 +329,7 @@ impl Job {
             run_duration: closed.run_duration,
             account: self.account,
             applied: std::mem::take(&mut self.applied),
+            policy: self.policy.clone(),
         })
     }
 

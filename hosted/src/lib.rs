@@ -61,6 +61,6 @@ pub use linux::{landlock::LandlockError, launch::LaunchError, protocol::Stage};
 #[cfg(target_os = "linux")]
 pub use output::OutputReader;
 pub use plan::{Plan, PlanError, SetUp, Step};
-pub use policy::{Access, Network, PathRule, Policy};
+pub use policy::{Access, Network, PathRule, Policy, Temporary};
 pub use primitive::PrimitiveId;
-pub use unmet::{RequireError, Unmet};
+pub use unmet::{Lack, RequireError, Unmet};

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::facts::Facts;
 use crate::policy::{Network, Policy};
 use crate::primitive::{PrimitiveId, strengthen};
-use crate::unmet::{RequireError, Unmet, unmet};
+use crate::unmet::{Lack, RequireError, Unmet, unlimited, unmet};
 
 /// How much of what a host offers is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -128,7 +128,8 @@ impl SetUp {
         }
         match id {
             Guardian | UserNamespace | PidNamespace | IpcNamespace | NewSession | ExactDescriptors | RlimitCore
-            | DropCapabilities | NoNewPrivileges | LandlockFiles | LandlockScopes | SeccompSurface => true,
+            | DropCapabilities | NoNewPrivileges | LandlockFiles | LandlockTruncate | LandlockScopes
+            | SeccompSurface => true,
             NetworkNamespace => own_network,
             PrivateRoot => true,
             CgroupV2 => tight,
@@ -169,6 +170,7 @@ pub(crate) fn works(id: PrimitiveId, facts: &Facts) -> bool {
         CgroupV1Freezer => facts.v1_with("freezer").is_some(),
         ExactDescriptors => facts.close_range.works(),
         LandlockFiles => facts.landlock_abi >= 1,
+        LandlockTruncate => facts.landlock_abi >= 3,
         LandlockNetwork => facts.landlock_abi >= 4,
         LandlockScopes => facts.landlock_abi >= 6,
         SeccompSurface | SeccompNoInternet | SeccompSockets => facts.seccomp.works(),
@@ -184,6 +186,7 @@ fn needs(id: PrimitiveId, facts: &Facts) -> &'static [PrimitiveId] {
         LandlockFiles | LandlockNetwork | LandlockScopes | SeccompSurface | SeccompNoInternet | SeccompSockets => {
             &[NoNewPrivileges]
         }
+        LandlockTruncate => &[NoNewPrivileges, LandlockFiles],
         CgroupV2Pids | CgroupV2Memory => &[CgroupV2],
         _ => &[],
     }
@@ -228,6 +231,11 @@ impl Plan {
         &self.unmet
     }
 
+    /// The parts of guarantees for which the policy sets no limit: nothing is asked there, and nothing held.
+    pub fn unlimited(&self) -> Vec<Unmet> {
+        unlimited(&self.policy)
+    }
+
     /// Is this primitive among the steps?
     pub fn has(&self, id: PrimitiveId) -> bool {
         self.steps.iter().any(|step| step.primitive == id)
@@ -240,7 +248,7 @@ impl Plan {
 
     /// The profile of the model that a job under this plan runs on.
     pub fn effective(&self) -> Profile {
-        strengthen(&self.steps.iter().map(|step| step.primitive).collect())
+        strengthen(&self.steps.iter().map(|step| step.primitive).collect(), &self.policy)
     }
 
     /// The same plan with only those of its steps that are listed: how a probe removes one mechanism.
@@ -266,20 +274,29 @@ impl Plan {
         self.only(&keep)
     }
 
+    /// Has the job a `/tmp` of its own?
+    #[cfg(target_os = "linux")]
+    pub fn own_tmp(&self) -> bool {
+        crate::linux::private_root::own_tmp(self)
+    }
+
     /// Requires guarantees.
     ///
     /// # Errors
-    /// Every unmet part of one that is required, each with its reason and remedy.
+    /// Every unmet part of one that is required, each with its reason and remedy; and of G6 each part for which the
+    /// policy sets no limit: half of a guarantee is not the guarantee.
     pub fn require(&self, required: impl IntoIterator<Item = GuaranteeId>) -> Result<(), RequireError> {
         let mut missing = Vec::new();
         for id in required {
             missing.extend(self.unmet.iter().filter(|unmet| unmet.guarantee == id).cloned());
+            missing.extend(self.unlimited().into_iter().filter(|unmet| unmet.guarantee == id));
             if !SERVED.contains(&id) {
                 missing.push(Unmet {
                     guarantee: id,
                     part: "whole",
                     why: "no primitive of a launch serves it".into(),
                     remedy: "check it on the model".into(),
+                    lack: Lack::Mechanism,
                 });
             }
         }

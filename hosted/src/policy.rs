@@ -76,6 +76,16 @@ pub enum Network {
     Host,
 }
 
+/// Where a job finds a `/tmp`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Temporary {
+    /// Nowhere, unless a granted path is there.
+    None,
+    /// One of its own, empty at the start and gone at the end, unless `/tmp` itself is granted.
+    Own,
+}
+
 /// What a job may do and how much of it.
 ///
 /// ```
@@ -94,6 +104,7 @@ pub enum Network {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     paths: Vec<PathRule>,
+    temporary: Temporary,
     network: Network,
     processes: Option<u32>,
     memory_bytes: Option<u64>,
@@ -113,6 +124,7 @@ impl Policy {
     pub fn new() -> Self {
         Self {
             paths: Vec::new(),
+            temporary: Temporary::None,
             network: Network::None,
             processes: None,
             memory_bytes: None,
@@ -143,6 +155,13 @@ impl Policy {
                 self = self.dir(path, access);
             }
         }
+        self
+    }
+
+    /// Asks for a `/tmp` of the job's own: in memory, at most as much as the job may have of that, or 256 MiB.
+    #[must_use]
+    pub fn own_tmp(mut self) -> Self {
+        self.temporary = Temporary::Own;
         self
     }
 
@@ -191,6 +210,17 @@ impl Policy {
     /// The paths granted, in the order given.
     pub fn paths(&self) -> &[PathRule] {
         &self.paths
+    }
+
+    /// May the contents of files be changed under every granted path where anything may be changed at all?
+    pub(crate) fn changes_only_what_it_writes(&self) -> bool {
+        self.paths.iter().all(|rule| !rule.access.changes() || rule.access.contains(Access::WRITE))
+    }
+
+    /// Which `/tmp` is asked for: none of its own where the host's is granted, or what it lies in.
+    pub fn temporary(&self) -> Temporary {
+        let granted = self.paths.iter().any(|rule| Path::new("/tmp").starts_with(&rule.path));
+        if granted { Temporary::None } else { self.temporary }
     }
 
     /// The network granted.

@@ -9,6 +9,8 @@ use lacuna_model::guarantee::GuaranteeId::{self, G2, G3, G4, G6, G7};
 use lacuna_model::profile::{Authority, Inheritance, Profile, Quota, Tracking};
 use serde::{Deserialize, Serialize};
 
+use crate::policy::Policy;
+
 macro_rules! primitives {
     ($($id:ident $name:literal serves [$($serves:ident),*] $about:literal assumes [$($assumes:literal),*],)*) => {
         /// One mechanism of the kernel. The order is the order of application.
@@ -113,10 +115,10 @@ primitives! {
         assumes [],
     LandlockFiles "landlock-files" serves [G7]
         "Contents of files and directories: only what the policy lists, for the job and all its descendants."
-        assumes [
-            "stat, chmod, utimes, setxattr and pathname sockets are not covered",
-            "before version 3 (Linux 6.2) neither is truncate"
-        ],
+        assumes ["stat, chmod, utimes, setxattr and pathname sockets are not covered; shortening is a step of its own"],
+    LandlockTruncate "landlock-truncate" serves [G7]
+        "Shortening of files too: truncate(2) and O_TRUNC, which a kernel before Landlock 3 (Linux 6.2) does not ask about."
+        assumes [],
     LandlockNetwork "landlock-network" serves [G7]
         "TCP connect and bind: only the listed ports."
         assumes ["neither fast open nor MPTCP nor UDP is covered: a socket filter has to be"],
@@ -147,11 +149,14 @@ impl PrimitiveId {
     }
 }
 
-/// Linux as it is used every day, strengthened by these primitives and nothing else.
+/// Linux as it is used every day, strengthened by these primitives, applied for this policy, and nothing else.
+///
+/// Of the policy only this counts: where Landlock does not see a file being shortened, a private root still hides or
+/// write-protects it, but not under a path that may be changed and not written.
 ///
 /// Whatever is held by a cgroup alone can be undone by a job that may write to the tree of cgroups (its own user owns
 /// it); so it counts only where the job's files are confined too.
-pub fn strengthen(applied: &BTreeSet<PrimitiveId>) -> Profile {
+pub fn strengthen(applied: &BTreeSet<PrimitiveId>, policy: &Policy) -> Profile {
     use PrimitiveId::*;
     let has = |id: PrimitiveId| applied.contains(&id);
     let mut profile = Profile::linux();
@@ -172,7 +177,8 @@ pub fn strengthen(applied: &BTreeSet<PrimitiveId>) -> Profile {
     if confined && (has(CgroupV2Memory) || has(CgroupV1Memory)) {
         profile.memory_quota = Quota::PerJobGroup;
     }
-    if confined {
+    let shortening = has(LandlockTruncate) || has(PrivateRoot) && policy.changes_only_what_it_writes();
+    if confined && shortening {
         profile.files = Authority::Subtractive;
     }
     // A filter of families alone says nothing of ports; it makes Landlock's rules of TCP ports complete.
@@ -197,13 +203,13 @@ mod tests {
 
     #[test]
     fn nothing_applied_is_everyday_linux() {
-        let profile = strengthen(&BTreeSet::new());
+        let profile = strengthen(&BTreeSet::new(), &Policy::new());
         assert_eq!(Profile { name: "linux".into(), ..profile }, Profile::linux());
     }
 
     #[test]
     fn everything_applied_is_linux_hardened() {
-        let profile = strengthen(&PrimitiveId::ALL.iter().copied().collect());
+        let profile = strengthen(&PrimitiveId::ALL.iter().copied().collect(), &Policy::new());
         assert_eq!(Profile { name: "linux-hardened".into(), ..profile }, Profile::linux_hardened());
     }
 }

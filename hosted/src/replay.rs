@@ -30,6 +30,7 @@
 //! no call (a message, an access) are left out and listed in [`Script::left_out`].
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use lacuna_model::objects::{Action, ContextSlot, Outcome, ProcessSlot};
 use lacuna_model::relation::Label;
@@ -89,8 +90,22 @@ pub enum Calls {
 pub struct Script {
     /// What is run.
     pub calls: Calls,
-    /// Steps that have no call, as sentences.
+    /// What is run beside the trace's own steps, as sentences: completed calls, copies, repetitions.
+    pub added: Vec<String>,
+    /// Steps that have no call or could not be kept, as sentences.
     pub left_out: Vec<String>,
+}
+
+/// What a mode stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// The trace as it is.
+    Unprotected,
+    /// The trace, and something against it.
+    Workaround,
+    /// A habit that is known to be worse than the workaround it starts from: shown so that nobody takes it up.
+    Warning,
 }
 
 /// How a script is run.
@@ -106,6 +121,24 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// What it stands for.
+    pub fn way(self) -> Way {
+        match self {
+            Self::Handles(spawn_leak::Mode::FlagLater)
+            | Self::Killed(kill::Mode::ProcessGroup)
+            | Self::Multiplied(fork_bomb::Mode::Unlimited) => Way::Unprotected,
+            Self::Handles(spawn_leak::Mode::ClearedInParent) => Way::Warning,
+            Self::Handles(_) | Self::Killed(_) | Self::Multiplied(_) => Way::Workaround,
+        }
+    }
+
+    /// Of one that is shown as a warning: why.
+    pub fn warning(self) -> Option<&'static str> {
+        (self.way() == Way::Warning).then_some(
+            "worse than pipe2(O_CLOEXEC) alone: while the parent has the flag cleared, the child of any thread inherits it",
+        )
+    }
+
     /// Its name, as printed.
     pub fn name(self) -> &'static str {
         match self {
@@ -152,7 +185,7 @@ impl Script {
     pub fn from_trace(trace: &Trace) -> Result<Self, ReplayError> {
         let taken: Vec<Taken<'_>> = trace.events.iter().filter_map(Taken::of).collect();
         let creates = taken.iter().rfind(|t| is_creation(t.action));
-        let left_out: Vec<String> =
+        let mut left_out: Vec<String> =
             taken.iter().filter(|t| call(t.action) == Call::Missing).map(|t| t.event.text.clone()).collect();
         let Some(creation) = creates else {
             let first = trace.events.first().ok_or(ReplayError::Empty)?;
@@ -166,15 +199,25 @@ impl Script {
         }
         let opens = taken.iter().any(|t| matches!(t.action, Action::Open(_)) && t.process == creation.process);
         let escapes = taken.iter().any(|t| matches!(t.action, Action::Detach | Action::Kill(_)));
-        let calls = match (escapes, opens) {
-            (false, true) => Calls::Handles(handles(&taken, creation.process)),
-            (true, _) => Calls::Killed(tree(&taken, COPIES).0),
-            (false, false) => {
-                let (tree, processes) = tree(&taken, 1);
-                Calls::Multiplied { tree, processes }
+        let (calls, added) = match (escapes, opens) {
+            (false, true) => {
+                let (script, added) = handles(&taken, creation.process);
+                (Calls::Handles(script), added)
+            }
+            (escapes, _) => {
+                let Grown { tree, processes, dropped } = tree(&taken, if escapes { COPIES } else { 1 });
+                left_out.extend(dropped);
+                let mut added = added_to(&tree);
+                if escapes {
+                    (Calls::Killed(tree), added)
+                } else {
+                    let times = copies_past_the_limit(processes);
+                    added.insert(0, format!("all of it {times} times over, to pass a limit of {LIMIT} processes"));
+                    (Calls::Multiplied { tree, processes }, added)
+                }
             }
         };
-        Ok(Self { calls, left_out })
+        Ok(Self { calls, added, left_out })
     }
 
     /// The ways to run it, the unprotected one first, then each workaround.
@@ -186,33 +229,41 @@ impl Script {
         }
     }
 
-    /// The calls of each role, in order, for a reader.
+    /// The calls of each role, in order, for a reader; those that make none in one line at the end.
     pub fn describe(&self) -> Vec<String> {
-        match &self.calls {
+        let roles: Vec<String> = match &self.calls {
             Calls::Handles(script) => script.roles.iter().map(|role| join(role.iter().map(describe_act))).collect(),
             Calls::Killed(tree) | Calls::Multiplied { tree, .. } => {
                 tree.roles.iter().map(|role| join(role.iter().map(describe_step))).collect()
             }
+        };
+        let made = roles.iter().enumerate().filter(|(_, calls)| !calls.is_empty());
+        let mut lines: Vec<String> = made.map(|(role, calls)| format!("role {role}: {calls}")).collect();
+        let idle = roles.iter().enumerate().filter(|(_, calls)| calls.is_empty());
+        let idle: Vec<String> = idle.map(|(role, _)| role.to_string()).collect();
+        if !idle.is_empty() {
+            lines.push(format!("role {}: no call; it lives until it is killed", idle.join(", ")));
         }
+        lines
     }
 
-    /// Runs it: `n` children, `n` kills, or `n` bombs.
+    /// Runs it: `n` children, `n` kills, or `n` bombs; an interrupt ends it with what is under way.
     ///
     /// # Errors
     /// [`ReplayError::Mode`] for a mode that is not among [`Self::modes`], and those of the meters.
-    pub fn run(&self, mode: Mode, n: u32) -> Result<Measured, ReplayError> {
+    pub fn run(&self, mode: Mode, n: u32, interrupt: &AtomicBool) -> Result<Measured, ReplayError> {
         let (violations, detail) = match (&self.calls, mode) {
             (Calls::Handles(script), Mode::Handles(mode)) => {
                 let effort = spawn_leak::Effort { spawns: n.into(), ..spawn_leak::Effort::default() };
-                let seen = spawn_leak::measure(script, mode, effort)?;
+                let seen = spawn_leak::measure_unless(script, mode, effort, interrupt)?;
                 (seen.leaks, Detail::Handles(seen))
             }
             (Calls::Killed(tree), Mode::Killed(mode)) => {
-                let seen = kill::measure(tree, mode, n)?;
+                let seen = kill::measure_unless(tree, mode, n, interrupt)?;
                 (seen.survived, Detail::Killed(seen))
             }
             (Calls::Multiplied { tree, processes }, Mode::Multiplied(mode)) => {
-                let copies = (3 * LIMIT).div_ceil((*processes).max(1));
+                let copies = copies_past_the_limit(*processes);
                 let mut tree = tree.clone();
                 for step in tree.roles.iter_mut().take(1).flatten() {
                     if let Step::Fork { times, .. } = step {
@@ -220,13 +271,18 @@ impl Script {
                     }
                 }
                 tree.forks = 3 * LIMIT;
-                let seen = fork_bomb::measure(&tree, mode, LIMIT, n)?;
+                let seen = fork_bomb::measure_unless(&tree, mode, LIMIT, n, interrupt)?;
                 (Proportion::new(seen.exceeded.into(), seen.runs.into()), Detail::Multiplied(seen))
             }
             (_, mode) => return Err(ReplayError::Mode { mode: mode.name() }),
         };
         Ok(Measured { mode: mode.name(), violations, detail })
     }
+}
+
+/// Copies of so many processes that together are more than the limit, by far.
+fn copies_past_the_limit(processes: u32) -> u32 {
+    (3 * LIMIT).div_ceil(processes.max(1))
 }
 
 /// A step of the objects, taken by a process and not refused by the model's kernel.
@@ -278,8 +334,9 @@ fn is_creation(action: Action) -> bool {
     matches!(action, Action::Fork(_) | Action::Spawn(_))
 }
 
-/// One role for each context of the process that opened or created anything, in the order of their first steps.
-fn handles(taken: &[Taken<'_>], process: ProcessSlot) -> spawn_leak::Script {
+/// One role for each context of the process that opened or created anything, in the order of their first steps; and what
+/// was added to its calls.
+fn handles(taken: &[Taken<'_>], process: ProcessSlot) -> (spawn_leak::Script, Vec<String>) {
     let mut roles: Vec<(ContextSlot, Role)> = Vec::new();
     for step in taken.iter().filter(|t| t.process == process) {
         let place = roles.iter().position(|(context, _)| *context == step.context).unwrap_or_else(|| {
@@ -315,7 +372,17 @@ fn handles(taken: &[Taken<'_>], process: ProcessSlot) -> spawn_leak::Script {
     for (_, role) in &mut roles {
         role.complete();
     }
-    spawn_leak::Script { roles: roles.into_iter().map(|(_, role)| role.acts).filter(|a| !a.is_empty()).collect() }
+    let roles: Vec<Role> = roles.into_iter().map(|(_, role)| role).filter(|role| !role.acts.is_empty()).collect();
+    let completed = roles.iter().enumerate().flat_map(|(number, role)| {
+        let call = |slot: &spawn_leak::Slot| describe_act(&Act::Flag(*slot));
+        role.completed.iter().map(move |slot| format!("role {number}: {}, which the trace ends before", call(slot)))
+    });
+    let mut added: Vec<String> = completed.collect();
+    added.push(format!(
+        "every role again and again, by {} threads in all; what it leaves open is closed before it begins again",
+        spawn_leak::Effort::default().threads
+    ));
+    (spawn_leak::Script { roles: roles.into_iter().map(|role| role.acts).collect() }, added)
 }
 
 #[derive(Default)]
@@ -324,6 +391,8 @@ struct Role {
     /// Handles by name; the place is the slot.
     known: Vec<String>,
     unflagged: Vec<spawn_leak::Slot>,
+    /// Flagged by us and not by the trace.
+    completed: Vec<spawn_leak::Slot>,
 }
 
 impl Role {
@@ -343,13 +412,22 @@ impl Role {
     fn complete(&mut self) {
         for slot in std::mem::take(&mut self.unflagged) {
             self.acts.push(Act::Flag(slot));
+            self.completed.push(slot);
         }
     }
 }
 
+/// What the processes of a trace became.
+struct Grown {
+    tree: Tree,
+    /// How many processes one copy makes.
+    processes: u32,
+    /// Steps that were not kept, as sentences.
+    dropped: Vec<String>,
+}
+
 /// The processes that the trace creates, as roles; role 0 starts so many copies of those that nobody created starts.
-/// With it, how many processes one copy makes.
-fn tree(taken: &[Taken<'_>], copies: u32) -> (Tree, u32) {
+fn tree(taken: &[Taken<'_>], copies: u32) -> Grown {
     let mut roles: Vec<Vec<Step>> = vec![Vec::new()];
     let mut role_of: BTreeMap<ProcessSlot, usize> = BTreeMap::new();
     let mut being_killed = false;
@@ -378,14 +456,39 @@ fn tree(taken: &[Taken<'_>], copies: u32) -> (Tree, u32) {
             _ => {}
         }
     }
-    for role in &mut roles {
-        keep_last_exec(role);
+    let mut dropped = Vec::new();
+    for (number, role) in roles.iter_mut().enumerate() {
+        if keep_last_exec(role) > 0 {
+            dropped.push(format!("role {number}: execve, for what goes on after it must be our code"));
+        }
     }
     let processes = u32::try_from(roles.len() - 1).unwrap_or(u32::MAX);
     let detaches = roles.iter().flatten().filter(|s| matches!(s, Step::Detach)).count() as u32;
     let restless = roles.iter().flatten().any(|s| matches!(s, Step::ForkOn { .. }));
     let forks = if restless { 400 } else { copies * (processes + detaches) };
-    (Tree { roles, forks }, processes)
+    Grown { tree: Tree { roles, forks }, processes, dropped }
+}
+
+/// What the roles do that no step of a trace says by itself.
+fn added_to(tree: &Tree) -> Vec<String> {
+    let mut added = Vec::new();
+    for (number, role) in tree.roles.iter().enumerate() {
+        for step in role {
+            added.extend(match step {
+                Step::Fork { role, times: times @ 2.. } => {
+                    Some(format!("{times} copies of role {role} at once, where the trace has one"))
+                }
+                Step::ForkOn { role } => Some(format!(
+                    "role {number}: fork of role {role} again and again, where the trace has one in the midst of a kill"
+                )),
+                Step::Detach => Some(format!(
+                    "role {number}: a fork and the parent's _exit before setsid, which no leader may call"
+                )),
+                _ => None,
+            });
+        }
+    }
+    added
 }
 
 fn push(roles: &mut [Vec<Step>], role: Option<usize>, steps: &[Step]) {
@@ -395,13 +498,16 @@ fn push(roles: &mut [Vec<Step>], role: Option<usize>, steps: &[Step]) {
 }
 
 /// Nothing of ours runs after an exec or an exit: an exec is kept only where it is last.
-fn keep_last_exec(role: &mut Vec<Step>) {
+/// How many were not kept?
+fn keep_last_exec(role: &mut Vec<Step>) -> usize {
+    let before = role.len();
     let last = role.len().saturating_sub(1);
     let mut at = 0;
     role.retain(|step| {
         at += 1;
         !matches!(step, Step::Exec) || at - 1 == last
     });
+    before - role.len()
 }
 
 fn join(calls: impl Iterator<Item = String>) -> String {

@@ -46,6 +46,10 @@ fn leak(first: &str, second: &str) -> Trace {
 #[test]
 fn a_leak_becomes_a_role_a_context_and_its_missing_flag_is_completed() {
     let script = Script::from_trace(&leak("a", "b")).unwrap();
+    // One flag of the two was completed; the other is the trace's own.
+    assert_eq!(script.added.len(), 2, "{:#?}", script.added);
+    assert_eq!(script.added[0], "role 0: fcntl(0, FD_CLOEXEC), which the trace ends before");
+    assert!(script.added[1].contains("8 threads"), "{:#?}", script.added);
     let Calls::Handles(calls) = &script.calls else { panic!("{script:?}") };
     let opener = vec![Act::Create(0), Act::Flag(0)];
     let spawner = vec![Act::Create(0), Act::Flag(0), Act::Spawn { pass: vec![0] }];
@@ -70,6 +74,10 @@ fn an_escape_becomes_a_tree_of_copies() {
         event(0, 0, Action::KillReturns(GroupId(0)), "job", Outcome::Done),
     ]))
     .unwrap();
+    assert_eq!(script.added.len(), 2, "{:#?}", script.added);
+    assert_eq!(script.added[0], "8 copies of role 1 at once, where the trace has one");
+    assert!(script.added[1].starts_with("role 2: a fork and the parent's _exit"), "{:#?}", script.added);
+    assert_eq!(script.left_out, ["role 1: execve, for what goes on after it must be our code"]);
     let Calls::Killed(tree) = &script.calls else { panic!("{script:?}") };
     let expected = [
         vec![Step::Fork { role: 1, times: COPIES }],
@@ -93,6 +101,10 @@ fn a_fork_inside_the_kill_is_repeated() {
     .unwrap();
     let Calls::Killed(tree) = &script.calls else { panic!("{script:?}") };
     assert_eq!(tree.roles[1], [Step::ForkOn { role: 2 }]);
+    assert!(script.added.iter().any(|what| what.starts_with("role 1: fork of role 2 again")), "{:#?}", script.added);
+    // A role without a call has no line of its own, and is named all the same.
+    let lines = ["role 0: fork role 1, 8 times", "role 1: fork role 2, again and again"];
+    assert_eq!(script.describe(), [&lines[..], &["role 2: no call; it lives until it is killed"]].concat());
 }
 
 #[test]
@@ -106,6 +118,8 @@ fn creations_alone_multiply() {
     .unwrap();
     let Calls::Multiplied { tree, processes } = &script.calls else { panic!("{script:?}") };
     assert_eq!(*processes, 3);
+    assert_eq!(script.added, ["all of it 24 times over, to pass a limit of 24 processes"]);
+    assert_eq!(script.describe().last().unwrap(), "role 2, 3: no call; it lives until it is killed");
     let fork = |role| Step::Fork { role, times: 1 };
     assert_eq!(tree.roles, [vec![fork(1)], vec![fork(2), fork(3)], vec![], vec![]]);
 }
@@ -136,13 +150,51 @@ fn a_step_without_a_call_is_left_out_and_listed() {
 #[test]
 fn a_mode_of_another_script_is_refused() {
     let script = Script::from_trace(&leak("a", "b")).unwrap();
-    let error = script.run(Mode::Killed(kill::Mode::ProcessGroup), 1).unwrap_err();
+    let error = script.run(Mode::Killed(kill::Mode::ProcessGroup), 1, &NEVER).unwrap_err();
     assert!(matches!(error, ReplayError::Mode { mode: "killpg" }));
 }
 
+#[test]
+fn what_is_known_to_be_worse_is_a_warning() {
+    let script = Script::from_trace(&leak("a", "b")).unwrap();
+    let ways: Vec<Way> = script.modes().into_iter().map(Mode::way).collect();
+    assert_eq!(ways, [Way::Unprotected, Way::Workaround, Way::Workaround, Way::Workaround, Way::Warning]);
+    for mode in script.modes() {
+        assert_eq!(mode.warning().is_some(), mode == Mode::Handles(spawn_leak::Mode::ClearedInParent));
+    }
+}
+
+#[test]
+fn an_interrupt_ends_every_kind_of_script() {
+    let worker = ProcessId(1);
+    let many = trace(vec![
+        event(0, 0, Action::Spawn(worker), "worker", Outcome::Created(1)),
+        event(0, 0, Action::Spawn(worker), "worker", Outcome::Created(2)),
+    ]);
+    let killed = trace(vec![
+        event(0, 0, Action::Fork(worker), "worker", Outcome::Created(1)),
+        event(0, 0, Action::Kill(GroupId(0)), "job", Outcome::Done),
+    ]);
+    for trace in [leak("a", "b"), killed, many] {
+        let script = Script::from_trace(&trace).unwrap();
+        let start = std::time::Instant::now();
+        match script.run(script.modes()[0], 1_000_000, &AtomicBool::new(true)) {
+            Err(ReplayError::Measure(MeasureError::Interrupted)) => {}
+            Err(ReplayError::Measure(MeasureError::Unavailable { what, reason })) => {
+                say!("skipped: an_interrupt_ends_every_kind_of_script: {what}: {reason}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(start.elapsed() < std::time::Duration::from_secs(1), "{:?}", start.elapsed());
+    }
+}
+
+/// Nobody interrupts.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
 /// `None`: said why, and skipped.
 fn run(test: &str, script: &Script, mode: Mode, n: u32) -> Option<Measured> {
-    match script.run(mode, n) {
+    match script.run(mode, n, &NEVER) {
         Ok(seen) => Some(seen),
         Err(ReplayError::Measure(MeasureError::Unavailable { what, reason })) => {
             say!("skipped: {test}: {what}: {reason}");

@@ -11,8 +11,18 @@ use serde::Serialize;
 
 use crate::facts::Facts;
 use crate::plan::works;
-use crate::policy::{Network, Policy};
+use crate::policy::{Network, Policy, Temporary};
 use crate::primitive::PrimitiveId;
+
+/// Whose the lack is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lack {
+    /// No step gives it.
+    Mechanism,
+    /// The policy sets no limit, so there is nothing to hold.
+    Limit,
+}
 
 /// A part of a guarantee that the steps do not give.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +35,8 @@ pub struct Unmet {
     pub why: String,
     /// What would give it: a privilege, a setting, a set-up.
     pub remedy: String,
+    /// Whose the lack is.
+    pub lack: Lack,
 }
 
 /// Guarantees were required that this plan does not give.
@@ -32,9 +44,16 @@ pub struct Unmet {
 #[error("{}", .0.iter().map(Unmet::to_string).collect::<Vec<_>>().join("; "))]
 pub struct RequireError(pub Vec<Unmet>);
 
+impl RequireError {
+    /// Is it only that the policy sets no limit? Then no host could do better.
+    pub fn is_of_the_policy(&self) -> bool {
+        self.0.iter().all(|unmet| unmet.lack == Lack::Limit)
+    }
+}
+
 impl std::fmt::Display for Unmet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { guarantee, part, why, remedy } = self;
+        let Self { guarantee, part, why, remedy, lack: _ } = self;
         write!(f, "{guarantee} {part}: {why}; {remedy}")
     }
 }
@@ -46,7 +65,7 @@ pub(crate) fn unmet(policy: &Policy, facts: &Facts, chosen: &BTreeSet<PrimitiveI
     let mut unmet = Vec::new();
     let mut open = |guarantee, part, serving: &[PrimitiveId], remedy: &str| {
         let (why, remedy) = reason(serving, remedy, facts);
-        unmet.push(Unmet { guarantee, part, why, remedy });
+        unmet.push(Unmet { guarantee, part, why, remedy, lack: Lack::Mechanism });
     };
     let confined = has(LandlockFiles) && has(NoNewPrivileges);
 
@@ -77,11 +96,14 @@ pub(crate) fn unmet(policy: &Policy, facts: &Facts, chosen: &BTreeSet<PrimitiveI
     }
     if !confined {
         open(G7, "contents of files", &[LandlockFiles], "boot with lsm=landlock (Linux 5.13)");
-    } else if facts.landlock_abi < 3 {
-        open(G7, "shortening of files", &[], "Landlock 3 (Linux 6.2)");
+    } else if !(has(LandlockTruncate) || has(PrivateRoot) && policy.changes_only_what_it_writes()) {
+        open(G7, "shortening of files", &[LandlockTruncate], "Landlock 3 (Linux 6.2)");
     }
     if !has(PrivateRoot) {
         open(G7, "metadata of files, pathname sockets", &[PrivateRoot], NAMESPACES);
+        if policy.temporary() == Temporary::Own {
+            open(G7, "a /tmp of its own", &[PrivateRoot], NAMESPACES);
+        }
     }
     match policy.network_granted() {
         Network::Host => {}
@@ -107,6 +129,24 @@ pub(crate) fn unmet(policy: &Policy, facts: &Facts, chosen: &BTreeSet<PrimitiveI
         open(G7, "surface of the kernel", &[SeccompSurface], "a kernel with CONFIG_SECCOMP_FILTER");
     }
     unmet
+}
+
+/// The parts of G6 for which the policy sets no limit. They are no failing of a plan, and yet nobody who requires the
+/// guarantee has it.
+pub(crate) fn unlimited(policy: &Policy) -> Vec<Unmet> {
+    let parts = [
+        ("processes", policy.processes_limit().is_none(), "limit the processes"),
+        ("memory", policy.memory_limit_bytes().is_none(), "limit the memory"),
+    ];
+    let open = parts.into_iter().filter(|(_, open, _)| *open);
+    open.map(|(part, _, remedy)| Unmet {
+        guarantee: G6,
+        part,
+        why: "no limit was asked for, so none is held".into(),
+        remedy: remedy.into(),
+        lack: Lack::Limit,
+    })
+    .collect()
 }
 
 const DELEGATE: &str = "try: systemd-run --user --scope -p Delegate=yes, or a writable cgroup";
@@ -153,7 +193,7 @@ fn why_not(id: PrimitiveId, facts: &Facts) -> String {
             };
             format!("no writable cgroup with {controller} ({place})")
         }
-        LandlockFiles | LandlockNetwork | LandlockScopes => {
+        LandlockFiles | LandlockTruncate | LandlockNetwork | LandlockScopes => {
             format!("Landlock's interface here is version {}", facts.landlock_abi)
         }
         SeccompSurface | SeccompNoInternet | SeccompSockets => format!("no seccomp filter: {}", said(&facts.seccomp)),

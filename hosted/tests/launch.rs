@@ -5,7 +5,9 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use lacuna_hosted::{Access, Cause, End, Facts, Input, Output, Plan, Policy, SetUp, Status};
+use lacuna_hosted::{
+    Access, Cause, End, Facts, Input, LaunchError, Output, Plan, Policy, PrimitiveId, SetUp, Status, Temporary,
+};
 
 const ALL: [SetUp; 3] = [SetUp::Bare, SetUp::Minimal, SetUp::Tight];
 
@@ -108,4 +110,85 @@ fn a_job_can_be_signalled_by_its_handle() {
     let mut rest = String::new();
     job.output().read_to_string(&mut rest).unwrap();
     assert_eq!((rest.as_str(), job.wait().unwrap().status), ("told\n", Status::Exited(5)));
+}
+
+#[test]
+fn a_tmp_of_its_own_is_empty_bounded_and_gone_afterwards() {
+    let granted = tempfile::tempdir_in("/tmp").unwrap();
+    std::fs::write(granted.path().join("given"), "given").unwrap();
+    let policy = Policy::new().system().dir(granted.path(), Access::READ).own_tmp().memory_bytes(64 << 20);
+    let minimal = plan(SetUp::Minimal, &policy);
+    if !minimal.has(PrimitiveId::PrivateRoot) {
+        println!("skipped: a_tmp_of_its_own: no private root on this host");
+        assert!(!minimal.own_tmp() && minimal.unmet().iter().any(|unmet| unmet.part == "a /tmp of its own"));
+        return;
+    }
+    let name = granted.path().file_name().unwrap().to_str().unwrap().to_owned();
+    // Landlock must allow it, and is not all there is; a private root alone has it too.
+    let rooted = minimal.only(&[PrimitiveId::UserNamespace, PrimitiveId::PrivateRoot]).unwrap();
+    for plan in [&minimal, &rooted] {
+        let written = format!("/tmp/lacuna-test-{}", std::process::id());
+        let script = format!(
+            "ls -A /tmp; echo one > {written} && mkdir /tmp/d && mv {written} /tmp/d/two && cat /tmp/d/two /tmp/{name}/given; \
+             (echo x > /tmp/{name}/given) 2>/dev/null || echo refused; \
+             head -c 80000000 /dev/zero > /tmp/big 2>/dev/null || echo full"
+        );
+        // Twice: the second finds nothing of the first.
+        for _ in 0..2 {
+            let (text, _) = shell(plan, &script);
+            assert_eq!(text, format!("{name}\none\ngivenrefused\nfull\n"));
+        }
+        assert!(!std::path::Path::new(&written).exists() && !std::path::Path::new("/tmp/d/two").exists());
+    }
+    // The control: without it there is nothing to write to.
+    let none = plan(SetUp::Minimal, &Policy::new().system());
+    assert_eq!(shell(&none, "(echo x > /tmp/made) 2>/dev/null || echo refused").0, "refused\n");
+    // Whoever is granted the host's has that one, by whatever name, and no rights in it that were not granted.
+    let link = granted.path().join("link");
+    std::os::unix::fs::symlink("/tmp", &link).unwrap();
+    for host in ["/tmp".into(), "/".into(), link] {
+        let policy = Policy::new().system().dir(&host, Access::READ).own_tmp();
+        let plan = plan(SetUp::Minimal, &policy);
+        assert!(!plan.own_tmp(), "{host:?}");
+        assert_eq!(plan.policy().temporary() == Temporary::Own, host.ends_with("link"));
+    }
+}
+
+#[test]
+fn a_program_is_found_among_what_the_job_may_execute() {
+    let home = tempfile::tempdir().unwrap();
+    let place = |name: &str, text: &str| {
+        let directory = home.path().join(name);
+        std::fs::create_dir(&directory).unwrap();
+        let tool = directory.join("tool");
+        std::fs::write(&tool, format!("#!/bin/sh\necho {text}\n")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&tool, mode).unwrap();
+        directory
+    };
+    let (closed, open) = (place("closed", "closed"), place("open", "open"));
+    let run = |set_up, policy: &Policy, program: &str| {
+        let path = std::env::join_paths([&closed, &open]).unwrap();
+        let mut job = plan(set_up, policy).command(program).env("PATH", path).cwd("/").spawn()?;
+        let mut text = String::new();
+        job.output().read_to_string(&mut text).unwrap();
+        job.wait().unwrap();
+        Ok::<_, LaunchError>(text)
+    };
+    let policy = Policy::new().system().dir(&open, Access::READ | Access::EXECUTE);
+    assert_eq!(run(SetUp::Bare, &policy, "tool").unwrap(), "closed\n");
+    assert_eq!(run(SetUp::Minimal, &policy, "tool").unwrap(), "open\n");
+    // There, and not granted: by name or by path, seen or only readable.
+    let named = closed.join("tool");
+    for policy in [Policy::new().system(), Policy::new().system().dir(&closed, Access::READ)] {
+        for program in ["tool", named.to_str().unwrap()] {
+            let error = run(SetUp::Minimal, &policy, program).unwrap_err();
+            assert!(matches!(&error, LaunchError::NotGranted(path) if *path == named), "{program}: {error}");
+        }
+    }
+    let error = run(SetUp::Minimal, &policy, "no-such-tool").unwrap_err();
+    assert!(matches!(error, LaunchError::NoProgram(_)), "{error}");
+    std::fs::write(open.join("tool"), "#!/no/such/interpreter\n").unwrap();
+    let error = run(SetUp::Minimal, &policy, "tool").unwrap_err();
+    assert!(matches!(&error, LaunchError::Exec { program, .. } if *program == open.join("tool")), "{error}");
 }

@@ -16,7 +16,7 @@ fn main() {
 #[allow(clippy::unwrap_used, reason = "clippy knows a test by its harness")]
 mod linux {
     use lacuna_hosted::PrimitiveId::{self, *};
-    use lacuna_hosted::probe::{self, Row};
+    use lacuna_hosted::probe::{self, Decided, Row};
     use lacuna_hosted::{Facts, Network, Plan, Policy, SetUp, Status};
     use lacuna_model::evidence::HostOutcome::{self, *};
     use rustix::fs::{MemfdFlags, SealFlags};
@@ -29,6 +29,8 @@ mod linux {
         ("a_bare_launch_enforces_nothing", a_bare_launch_enforces_nothing),
         ("a_minimal_plan_enforces_what_it_says", a_minimal_plan_enforces_what_it_says),
         ("landlock_alone_has_the_holes_that_it_documents", landlock_alone_has_the_holes_that_it_documents),
+        ("the_kernels_answer_names_who_decided", the_kernels_answer_names_who_decided),
+        ("without_who_decided_the_answer_is_another", without_who_decided_the_answer_is_another),
         ("without_exact_descriptors_they_leak", without_exact_descriptors_they_leak),
         ("a_policy_that_grants_the_network_has_none_to_attack", a_policy_that_grants_the_network_has_none_to_attack),
         ("rows_are_in_order_and_serialise", rows_are_in_order_and_serialise),
@@ -103,7 +105,7 @@ mod linux {
         let plan = SetUp::Bare.plan(&policy(), facts).unwrap();
         for row in rows(&plan) {
             assert_ne!(row.outcome, Enforced, "{row:#?}");
-            assert_eq!(row.primitive, None, "{row:#?}");
+            assert_eq!(row.decided, None, "{row:#?}");
             if EVERYWHERE.contains(&row.id) {
                 // A race need not be won every time.
                 let races = matches!(row.id, "G2.race" | "G4.relay");
@@ -162,6 +164,86 @@ mod linux {
         assert_eq!(outcome(&rows, "G2.inherited"), NotEnforced);
     }
 
+    /// Each primitive alone, and a probe to which it answers.
+    const ANSWERS: &[(PrimitiveId, &[&str])] = &[
+        (LandlockFiles, &["G7.files.read", "G7.files.hardlink", "G7.files.list", "G7.files.write", "G7.files.rename"]),
+        (LandlockFiles, &["G7.files.dirfd"]),
+        (LandlockTruncate, &["G7.files.truncate"]),
+        (LandlockScopes, &["G7.net.abstract", "G7.ipc.signal"]),
+        (PrivateRoot, &["G2.proc", "G7.files.read", "G7.files.truncate", "G7.files.stat", "G7.files.chmod"]),
+        (PrivateRoot, &["G7.net.pathname", "G7.ipc.environ"]),
+        (ExactDescriptors, &["G7.files.dirfd"]),
+        (NetworkNamespace, &["G7.net.tcp", "G7.net.fastopen", "G7.net.udp", "G7.net.abstract"]),
+        (SeccompNoInternet, &["G7.net.tcp", "G7.net.fastopen", "G7.net.udp", "G7.net.listen"]),
+        (PidNamespace, &["G7.ipc.signal", "G7.ipc.priority", "G7.ipc.prlimit"]),
+        (IpcNamespace, &["G7.ipc.shm"]),
+        (RlimitMemory, &["G6.memory.one"]),
+        (SeccompSurface, &["G7.kernel.clone3"]),
+    ];
+
+    fn the_kernels_answer_names_who_decided(facts: &Facts) {
+        let whole = SetUp::Minimal.plan(&policy(), facts).unwrap();
+        let loopback = SetUp::Minimal.plan(&policy().network(Network::Loopback), facts).unwrap();
+        let ports = policy().network(Network::Tcp { connect: vec![], bind: vec![] });
+        let ports = SetUp::Minimal.plan(&ports, facts).unwrap();
+        let others: [(&Plan, PrimitiveId, &[&str]); 3] = [
+            (&loopback, NetworkNamespace, &["G7.net.tcp"]),
+            (&ports, LandlockNetwork, &["G7.net.tcp", "G7.net.listen"]),
+            (&ports, SeccompSockets, &["G7.net.fastopen", "G7.net.mptcp", "G7.net.udp"]),
+        ];
+        let alone = ANSWERS.iter().map(|(primitive, ids)| (&whole, *primitive, *ids));
+        for (whole, primitive, ids) in alone.chain(others) {
+            let mut keep = vec![primitive, NoNewPrivileges];
+            if primitive == LandlockTruncate {
+                keep.push(LandlockFiles);
+            }
+            if facts.capabilities == 0 {
+                keep.push(UserNamespace);
+            }
+            let Some(plan) = whole.only(&keep).ok().filter(|plan| plan.has(primitive)) else {
+                println!("skipped: the_kernels_answer_names_who_decided: no {primitive} on this host");
+                continue;
+            };
+            for id in ids {
+                let row = probe::run(&plan, probe::find(id).unwrap(), ROUNDS);
+                if matches!(row.outcome, SurfaceAbsent | NotTestableHere) {
+                    println!("skipped: the_kernels_answer_names_who_decided: {id}: {}", row.evidence);
+                    continue;
+                }
+                assert_eq!(row.decided, Some(Decided::Observed(primitive)), "{row:#?}");
+            }
+        }
+        // Nothing is answered to who looks for a descriptor that is not there, or is killed.
+        for id in ["G2.inherited", "G4.escape"] {
+            let row = probe::run(&whole, probe::find(id).unwrap(), ROUNDS);
+            assert!(matches!(row.decided, None | Some(Decided::Expected(_))), "{row:#?}");
+        }
+        // What was not decided was decided by nobody.
+        let granted = SetUp::Minimal.plan(&policy().network(Network::Host), facts).unwrap();
+        assert_eq!(probe::run(&granted, probe::find("G7.net.tcp").unwrap(), 1).decided, None);
+    }
+
+    /// Of every answer that is said to be one primitive's: leave that one out, and it is not given.
+    fn without_who_decided_the_answer_is_another(facts: &Facts) {
+        let whole = SetUp::Minimal.plan(&policy(), facts).unwrap();
+        let mut observed = 0;
+        for row in rows(&whole) {
+            let Some(Decided::Observed(primitive)) = row.decided else { continue };
+            observed += 1;
+            let leave_out: &[PrimitiveId] = match primitive {
+                LandlockFiles => &[LandlockFiles, LandlockTruncate],
+                _ => &[primitive],
+            };
+            // A user namespace cannot be left out by whoever needs it for the others.
+            let Ok(plan) = whole.without(leave_out) else { continue };
+            let without = probe::run(&plan, probe::find(row.id).unwrap(), ROUNDS);
+            assert_ne!(without.evidence, row.evidence, "{row:#?}\n{without:#?}");
+        }
+        if whole.has(PrivateRoot) && whole.has(NetworkNamespace) {
+            assert!(observed > 20, "{observed}");
+        }
+    }
+
     fn without_exact_descriptors_they_leak(facts: &Facts) {
         let whole = SetUp::Minimal.plan(&policy(), facts).unwrap();
         let plan = whole.without(&[ExactDescriptors]).unwrap();
@@ -190,6 +272,9 @@ mod linux {
         assert_eq!(json[0]["outcome"], "not-enforced");
         assert_eq!(json[0]["again"], "lacuna probe G7.files.read");
         assert_eq!(json[0]["numbers"]["through"], 1);
+        assert!(json[0]["decided"].is_null());
+        let decided = serde_json::to_value(Decided::Observed(PrivateRoot)).unwrap();
+        assert_eq!(decided, serde_json::json!({ "basis": "observed", "primitive": "private-root" }));
         assert_eq!(json[1]["guarantee"], "G2");
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use lacuna_hosted::{Access, Cause, End, Input, Output, Plan, Policy, Status};
+use lacuna_hosted::{Access, Cause, End, Input, LaunchError, Output, Plan, Policy, Status};
 use serde_json::json;
 
 use crate::cli::{ExecOptions, Format};
@@ -24,7 +24,10 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
     let facts = host::facts()?;
     let policy = policy(options)?;
     let plan = host::plan(host::set_up(options.host.setup, &facts), &policy, &facts)?;
-    plan.require(options.require.iter().copied()).map_err(Failure::host)?;
+    plan.require(options.require.iter().copied()).map_err(|error| match error.is_of_the_policy() {
+        true => Failure::input(format!("{error} (--memory SIZE)")),
+        false => Failure::host(error),
+    })?;
 
     let Some((program, arguments)) = options.command.split_first() else {
         return Err(Failure::input("no command"));
@@ -33,6 +36,8 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
     if let Some((_, directory)) = options.bind.first() {
         let directory = host::absolute(directory)?;
         command = command.env("HOME", &directory).env("TMPDIR", &directory).cwd(directory);
+    } else if plan.own_tmp() {
+        command = command.env("TMPDIR", "/tmp");
     }
     for (name, value) in environment(&options.env)? {
         command = command.env(name, value);
@@ -45,10 +50,7 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
         }
     };
     let job = command.spawn().map_err(|error| {
-        let name = Path::new(program).display();
-        Failure::host(format!(
-            "cannot start `{name}`: {error}; is it on the PATH, and in a place that it may read? (--read DIR)"
-        ))
+        Failure::host(format!("cannot start `{}`: {}", Path::new(program).display(), why_not(&error, &policy)))
     })?;
     let end = job.wait_unless(interrupt).map_err(Failure::host)?;
     match format {
@@ -58,6 +60,8 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
             "end": end,
             "effective": end.effective(),
             "unmet": plan.unmet(),
+            "unlimited": plan.unlimited(),
+            "own_tmp": plan.own_tmp(),
         })),
         Format::Text => print(&plan, &end),
     }
@@ -68,6 +72,46 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
         (_, Status::Exited(code)) => Exit::Command(u8::try_from(code).unwrap_or(u8::MAX)),
         (_, Status::Signaled(signal)) => Exit::Command(128u8.saturating_add(u8::try_from(signal).unwrap_or(127))),
     })
+}
+
+/// Why a command was not started: which file, what the policy grants, and what would help.
+fn why_not(error: &LaunchError, policy: &Policy) -> String {
+    let granted = || {
+        let execute = policy.paths().iter().filter(|rule| rule.access.contains(Access::EXECUTE));
+        let paths: Vec<String> = execute.map(|rule| rule.path.display().to_string()).collect();
+        paths.join(", ")
+    };
+    let parent = |program: &Path| program.parent().unwrap_or(program).display().to_string();
+    match error {
+        LaunchError::NoProgram(_) => {
+            format!("{error} in the PATH that the command gets; name it by its path, or set one (--env PATH=...)")
+        }
+        LaunchError::NotGranted(path) => {
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let link = if real == *path { String::new() } else { format!(" ({})", real.display()) };
+            format!("{error}{link}, only what is in {}; grant it: --read {}", granted(), parent(&real))
+        }
+        LaunchError::Exec { program, source } if source.kind() == io::ErrorKind::NotFound && !program.exists() => {
+            format!("there is no {}, seen from where the command starts (--bind NAME=DIR)", program.display())
+        }
+        LaunchError::Exec { program, .. } => format!(
+            "{error}; the file, {} must be executable, and in what the policy lets the command execute: {} (--read DIR)",
+            match interpreter(program) {
+                Some(interpreter) => format!("its interpreter {interpreter}"),
+                None => "and what loads it,".into(),
+            },
+            granted()
+        ),
+        _ => error.to_string(),
+    }
+}
+
+/// What the first line of a script says is to run it.
+fn interpreter(script: &Path) -> Option<String> {
+    let mut start = [0; 256];
+    let length = io::Read::read(&mut std::fs::File::open(script).ok()?, &mut start).ok()?;
+    let text = String::from_utf8_lossy(start.get(..length)?).into_owned();
+    text.lines().next()?.strip_prefix("#!")?.split_whitespace().next().map(ToOwned::to_owned)
 }
 
 /// What an untrusted command may know of our environment: nothing secret is passed by default.
@@ -87,7 +131,7 @@ fn environment(asked: &[String]) -> Result<Vec<(String, OsString)>, Failure> {
 }
 
 fn policy(options: &ExecOptions) -> Result<Policy, Failure> {
-    let mut policy = Policy::new().system().processes(options.processes);
+    let mut policy = Policy::new().system().own_tmp().processes(options.processes);
     for (_, directory) in &options.bind {
         policy = policy.dir(host::absolute(directory)?, Access::ALL);
     }
@@ -131,5 +175,9 @@ fn print(plan: &Plan, end: &End) {
     anstream::eprintln!("lacuna: applied {}", applied.join(", "));
     for unmet in plan.unmet() {
         anstream::eprintln!("lacuna: unmet {unmet}");
+    }
+    for part in plan.unlimited() {
+        // Processes are always limited here.
+        anstream::eprintln!("lacuna: {} for processes only: no limit of {} was asked for", part.guarantee, part.part);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lacuna_check::Limits;
 use lacuna_hosted::measure::MeasureError;
-use lacuna_hosted::replay::{Calls, Measured, ReplayError, Script};
+use lacuna_hosted::replay::{Calls, Measured, Mode, ReplayError, Script, Way};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::trace::Trace;
@@ -33,12 +33,12 @@ struct Replayed {
     violation: String,
     /// The calls, or why there are none.
     calls: Result<Script, String>,
-    ran: Vec<(&'static str, Ran)>,
+    ran: Vec<(Mode, Ran)>,
 }
 
 impl Replayed {
     /// Was the violation seen the unprotected way, and prevented by some other? A way that is no job group's (a walk, a flag
-    /// in the parent) may fail: that is its finding.
+    /// in the parent) may fail: that is its finding. What is shown as a warning prevents nothing, even where it was lucky.
     fn exit(&self) -> Exit {
         let seen = |ran: &Ran| matches!(ran, Ran::Measured(measured) if measured.violations.hits > 0);
         let prevented = |ran: &Ran| matches!(ran, Ran::Measured(measured) if measured.violations.hits == 0);
@@ -46,7 +46,9 @@ impl Replayed {
             // Refuted, and without a call to show it by.
             None => Exit::Unknown,
             Some((unprotected, _)) if !seen(&unprotected.1) => Exit::Unknown,
-            Some((_, ways)) if ways.iter().any(|(_, ran)| prevented(ran)) => Exit::AsExpected,
+            Some((_, ways)) if ways.iter().any(|(mode, ran)| mode.way() == Way::Workaround && prevented(ran)) => {
+                Exit::AsExpected
+            }
             Some(_) => Exit::NotAsExpected,
         }
     }
@@ -64,6 +66,11 @@ pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -
     let unprotected = host::unprotected(&host::policy(system, &[]), &facts)?;
     let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
     let judged = judge(system, unprotected, &ids, &Limits { interrupt: Some(interrupt), ..Limits::default() })?;
+
+    // What was not explored to its end refutes nothing, and must not read as nothing to replay.
+    if interrupt.load(Ordering::Relaxed) {
+        return Err(Failure::interrupted());
+    }
 
     let mut replays: Vec<Replayed> = Vec::new();
     for checked in &judged.report.guarantees {
@@ -90,14 +97,15 @@ pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -
                 return Err(Failure::interrupted());
             }
             progress(format_args!("{} {}", replay.ids[0], mode.name()));
-            let ran = match script.run(mode, n) {
+            let ran = match script.run(mode, n, interrupt) {
                 Ok(measured) => Ran::Measured(measured),
                 Err(ReplayError::Measure(error @ MeasureError::Unavailable { .. })) => {
                     Ran::NotTestableHere(error.to_string())
                 }
+                Err(ReplayError::Measure(MeasureError::Interrupted)) => return Err(Failure::interrupted()),
                 Err(error) => return Err(Failure::host(error)),
             };
-            replay.ran.push((mode.name(), ran));
+            replay.ran.push((mode, ran));
         }
     }
     progress(format_args!(""));
@@ -127,13 +135,17 @@ fn json_of(replay: &Replayed) -> Value {
         .iter()
         .map(|(mode, ran)| match ran {
             Ran::Measured(measured) => json!({
-                "mode": mode,
+                "mode": mode.name(),
+                "way": mode.way(),
+                "warning": mode.warning(),
                 "n": measured.violations.n,
                 "violations": measured.violations.hits,
                 "interval_95": measured.violations.wilson_95(),
                 "detail": measured.detail,
             }),
-            Ran::NotTestableHere(why) => json!({ "mode": mode, "not_testable_here": why }),
+            Ran::NotTestableHere(why) => {
+                json!({ "mode": mode.name(), "way": mode.way(), "warning": mode.warning(), "not_testable_here": why })
+            }
         })
         .collect();
     let mut value = json!({
@@ -143,7 +155,11 @@ fn json_of(replay: &Replayed) -> Value {
         "modes": modes,
     });
     match &replay.calls {
-        Ok(script) => value["calls"] = json!(script.describe()),
+        Ok(script) => {
+            value["calls"] = json!(script.describe());
+            value["added"] = json!(script.added);
+            value["left_out"] = json!(script.left_out);
+        }
         Err(why) => value["not_replayable"] = json!(why),
     }
     value
@@ -159,13 +175,23 @@ fn print(replay: &Replayed) {
     };
     line(format_args!("  as calls"));
     script.describe().iter().for_each(|role| line(format_args!("    {role}")));
-    script.left_out.iter().for_each(|step| line(format_args!("    without a call: {step}")));
-    let width = replay.ran.iter().map(|(mode, _)| mode.chars().count()).max().unwrap_or(0);
-    for (number, (mode, ran)) in replay.ran.iter().enumerate() {
-        let what = if number == 0 { "  unprotected" } else { "" };
+    script.added.iter().for_each(|what| line(format_args!("    added: {what}")));
+    script.left_out.iter().for_each(|step| line(format_args!("    left out: {step}")));
+    let width = replay.ran.iter().map(|(mode, _)| mode.name().chars().count()).max().unwrap_or(0);
+    for (mode, ran) in &replay.ran {
+        let what = match mode.way() {
+            Way::Unprotected => "  unprotected",
+            Way::Workaround => "",
+            Way::Warning => "  WARNING: no workaround",
+        };
+        let warning = mode.warning();
+        let mode = mode.name();
         match ran {
             Ran::Measured(measured) => line(format_args!("  {mode:<width$}  {}{what}", measured.violations)),
             Ran::NotTestableHere(why) => line(format_args!("  {mode:<width$}  not testable here: {why}")),
+        }
+        if let Some(why) = warning {
+            line(format_args!("  {:<width$}  {why}", ""));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use lacuna_hosted::SetUp;
-use lacuna_hosted::probe::{self, Probe, Row};
+use lacuna_hosted::probe::{self, Decided, Probe, Row};
 use lacuna_model::evidence::HostOutcome;
 use serde_json::json;
 
@@ -87,7 +87,14 @@ fn attacked(
 }
 
 fn print(row: &Row) {
-    let by = row.primitive.map_or(String::new(), |primitive| format!(", as expected of {primitive}"));
+    let by = match (row.decided, row.outcome.got_out()) {
+        (None, _) => String::new(),
+        (Some(Decided::Observed(primitive)), false) => format!(", by {primitive}"),
+        (Some(Decided::Expected(primitive)), false) => format!(", as expected of {primitive}"),
+        // Of what got through in part, the rest was stopped by it.
+        (Some(Decided::Observed(primitive)), true) => format!(", the rest stopped by {primitive}"),
+        (Some(Decided::Expected(primitive)), true) => format!(", expected of {primitive}"),
+    };
     line(format_args!("{:<26}{}{by}", row.id, row.outcome.name()));
     line(format_args!("  {:<24}{}", "", row.evidence));
     line(format_args!("  {:<24}control: {}", "", row.control));

@@ -4,7 +4,7 @@
 //! each step leaves possible what the next ones need, and seccomp is last. Every step reports; the first that fails is
 //! named and ends the launch. Raw system calls only.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::os::fd::RawFd;
 
 use super::capabilities::{self, Bounding};
@@ -26,9 +26,10 @@ pub(crate) enum Image {
     Descriptor(RawFd),
 }
 
-/// A fresh `/proc`, which only this process can name to Landlock.
+/// A fresh `/proc` or `/tmp`, which only this process can name to Landlock.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ProcRule {
+pub(crate) struct LateRule {
+    pub(crate) path: &'static CStr,
     pub(crate) rights: u64,
 }
 
@@ -47,7 +48,7 @@ pub(crate) struct First {
     pub(crate) capabilities: Option<Bounding>,
     pub(crate) no_new_privileges: Option<PrimitiveId>,
     pub(crate) ruleset: Option<RawFd>,
-    pub(crate) proc_rule: Option<ProcRule>,
+    pub(crate) late_rules: Vec<LateRule>,
     /// What holds once the ruleset does.
     pub(crate) landlocks: Vec<PrimitiveId>,
     pub(crate) filter: Option<Vec<Instruction>>,
@@ -139,8 +140,8 @@ fn steps(first: &mut First, exec_watch: RawFd) -> Result<std::convert::Infallibl
         holds(control, id);
     }
     if let (Some(ruleset), Some(id)) = (first.ruleset, first.landlocks.first()) {
-        if let Some(rule) = first.proc_rule {
-            landlock::allow_proc(ruleset, rule.rights).map_err(at(*id))?;
+        for rule in &first.late_rules {
+            landlock::allow(ruleset, rule.path, rule.rights).map_err(at(*id))?;
         }
         landlock::restrict(ruleset).map_err(at(*id))?;
         first.landlocks.iter().for_each(|id| holds(control, *id));

@@ -1,4 +1,4 @@
-//! Primitives `landlock-files`, `landlock-network`, `landlock-scopes`: one ruleset, for the job and all descendants.
+//! Primitives `landlock-files`, `landlock-truncate`, `landlock-network`, `landlock-scopes`: one ruleset, for the job and all descendants.
 //!
 //! Calls: `landlock_create_ruleset`, `landlock_add_rule` in the supervisor (the crate `landlock`, every right a hard
 //! requirement), `landlock_restrict_self` after `clone`. Source: `landlock(7)`, the kernel's
@@ -9,6 +9,7 @@
 //! are passed by fast open and MPTCP, and nothing covers UDP (`seccomp-sockets` refuses these). Descriptors that were
 //! passed in keep the rights they were opened with.
 
+use std::ffi::CStr;
 use std::os::fd::{OwnedFd, RawFd};
 
 use landlock::{
@@ -80,9 +81,10 @@ pub(crate) fn prepare(plan: &Plan) -> Result<Option<OwnedFd>, LandlockError> {
         return Ok(None);
     }
     let abi = abi(plan.facts().landlock_abi);
+    let handled = handled(plan, abi);
     let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     if files {
-        ruleset = ruleset.handle_access(AccessFs::from_all(abi))?;
+        ruleset = ruleset.handle_access(handled)?;
     }
     if network {
         ruleset = ruleset.handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp)?;
@@ -93,7 +95,7 @@ pub(crate) fn prepare(plan: &Plan) -> Result<Option<OwnedFd>, LandlockError> {
     let mut created = ruleset.create()?;
     if files {
         for rule in plan.policy().paths() {
-            let mut allowed = rights(rule.access, abi);
+            let mut allowed = rights(rule.access, abi) & handled;
             if !rule.path.is_dir() {
                 allowed &= AccessFs::from_file(abi);
             }
@@ -113,13 +115,20 @@ pub(crate) fn prepare(plan: &Plan) -> Result<Option<OwnedFd>, LandlockError> {
     Option::<OwnedFd>::from(created).map(Some).ok_or(LandlockError::Absent)
 }
 
-/// The kernel's bits for reading, to name a `/proc` that does not exist yet.
-pub(crate) fn read_rights() -> u64 {
-    rights(Access::READ, ABI::V1).bits()
+/// The kernel's bits for a plan's ruleset, to allow what does not exist yet.
+pub(crate) fn bits(plan: &Plan, access: Access) -> u64 {
+    let abi = abi(plan.facts().landlock_abi);
+    (rights(access, abi) & handled(plan, abi)).bits()
 }
 
-/// After `clone`, in the new root: allows what is at `/proc` now.
-pub(crate) fn allow_proc(ruleset: RawFd, rights: u64) -> Result<(), Errno> {
+/// What the ruleset of a plan is asked about; what is not, is open.
+fn handled(plan: &Plan, abi: ABI) -> BitFlags<AccessFs> {
+    let all = AccessFs::from_all(abi);
+    if plan.has(PrimitiveId::LandlockTruncate) { all } else { all & !AccessFs::Truncate }
+}
+
+/// After `clone`, in the new root: allows what is at this path now.
+pub(crate) fn allow(ruleset: RawFd, path: &CStr, rights: u64) -> Result<(), Errno> {
     /// The kernel's `struct landlock_path_beneath_attr`, which is packed.
     #[repr(C, packed)]
     struct PathBeneathAttr {
@@ -127,7 +136,7 @@ pub(crate) fn allow_proc(ruleset: RawFd, rights: u64) -> Result<(), Errno> {
         parent: i32,
     }
     const PATH_BENEATH: u32 = 1;
-    let parent = sys::open(c"/proc", libc::O_PATH)?;
+    let parent = sys::open(path, libc::O_PATH)?;
     let rule = PathBeneathAttr { rights, parent };
     // SAFETY: the rule is the kernel's structure and lives during the call.
     let added = unsafe { libc::syscall(libc::SYS_landlock_add_rule, ruleset, PATH_BENEATH, &raw const rule, 0) };

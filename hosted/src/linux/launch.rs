@@ -21,7 +21,7 @@ use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
 use super::capabilities::{Bounding, SETPCAP};
 use super::cgroup::Group;
-use super::child::{First, Image, ProcRule, Strings};
+use super::child::{First, Image, LateRule, Strings};
 use super::descriptors::Table;
 use super::groups::Groups;
 use super::keeper::{self, Keeper, Loopback, Means};
@@ -34,7 +34,8 @@ use super::{landlock, private_root, rlimits, seccomp};
 use crate::command::{JobCommand, Program};
 use crate::end::Account;
 use crate::job::{Job, Started};
-use crate::policy::Network;
+use crate::plan::Plan;
+use crate::policy::{Access, Network};
 use crate::primitive::PrimitiveId;
 
 /// The launch did not happen; nothing of it remains.
@@ -44,6 +45,17 @@ pub enum LaunchError {
     /// There is no such program.
     #[error("no program {0}")]
     NoProgram(PathBuf),
+    /// The program is there, and the policy does not let the job execute it.
+    #[error("{} is there, and the policy does not let the job read and execute it", .0.display())]
+    NotGranted(PathBuf),
+    /// The program could not be executed: itself, its interpreter, or what it is linked with first.
+    #[error("exec of {}: {source}", .program.display())]
+    Exec {
+        /// Its path.
+        program: PathBuf,
+        /// The kernel's word.
+        source: io::Error,
+    },
     /// A string holds a NUL.
     #[error("an argument, variable or path holds a NUL")]
     Nul(#[from] std::ffi::NulError),
@@ -165,8 +177,12 @@ pub(crate) fn spawn(command: JobCommand) -> Result<Job, LaunchError> {
         wanted.push((copy.as_raw_fd(), *target));
     }
     let image = match &program {
-        Program::Named(name) => Image::Path(find(name, path.as_deref())?),
+        Program::Named(name) => Image::Path(find(name, path.as_deref(), directory.as_deref(), &plan)?),
         Program::Open(fd) => Image::Descriptor(fd.as_raw_fd()),
+    };
+    let executed = match &image {
+        Image::Path(path) => Some(PathBuf::from(OsStr::from_bytes(path.to_bytes()))),
+        Image::Descriptor(_) => None,
     };
     let setpcap = plan.uses(UserNamespace) || plan.facts().capable(SETPCAP);
     let step = |id: PrimitiveId| plan.has(id).then_some(id);
@@ -185,9 +201,8 @@ pub(crate) fn spawn(command: JobCommand) -> Result<Job, LaunchError> {
         capabilities: step(DropCapabilities).map(|_| if setpcap { Bounding::Empty } else { Bounding::Leave }),
         no_new_privileges: step(NoNewPrivileges),
         ruleset: ruleset.as_ref().map(AsRawFd::as_raw_fd),
-        proc_rule: (plan.has(LandlockFiles) && private_root::own_proc(&plan))
-            .then(|| ProcRule { rights: landlock::read_rights() }),
-        landlocks: steps(&[LandlockFiles, LandlockNetwork, LandlockScopes]),
+        late_rules: late_rules(&plan),
+        landlocks: steps(&[LandlockFiles, LandlockTruncate, LandlockNetwork, LandlockScopes]),
         filter: seccomp::prepare(&plan),
         filters: steps(&[SeccompSurface, SeccompNoInternet, SeccompSockets]),
         image,
@@ -232,7 +247,21 @@ pub(crate) fn spawn(command: JobCommand) -> Result<Job, LaunchError> {
     drop((control_far, join_files, ruleset, passed, program));
     let Streams { input, output, .. } = streams;
     let begun = Started { plan, groups, account, control, keeper, started, deadline, input, output };
-    Job::begin(begun)
+    Job::begin(begun).map_err(|error| match (error, executed) {
+        (LaunchError::Step { stage: Stage::Exec, source }, Some(program)) => LaunchError::Exec { program, source },
+        (error, _) => error,
+    })
+}
+
+/// What Landlock is told of what only the private root has.
+fn late_rules(plan: &Plan) -> Vec<LateRule> {
+    if !plan.has(PrimitiveId::LandlockFiles) {
+        return Vec::new();
+    }
+    let own =
+        [(private_root::own_proc(plan), c"/proc", Access::READ), (private_root::own_tmp(plan), c"/tmp", Access::ALL)];
+    let own = own.into_iter().filter(|(own, ..)| *own);
+    own.map(|(_, path, access)| LateRule { path, rights: landlock::bits(plan, access) }).collect()
 }
 
 /// Makes the keeper; in it, this does not return.
@@ -269,18 +298,51 @@ fn strings(words: impl Iterator<Item = Vec<u8>>) -> Result<Strings, std::ffi::Nu
     Ok(Strings::new(words.map(CString::new).collect::<Result<_, _>>()?))
 }
 
-/// The path of a program: itself, or the first of that name that may be executed in a `PATH`.
-fn find(name: &Path, path: Option<&OsStr>) -> Result<CString, LaunchError> {
+/// The path of a program: itself, or the first of that name in a `PATH` that may be executed, by its mode and by the
+/// policy: as the job would find it. One that is there and not granted is an error of its own.
+fn find(name: &Path, path: Option<&OsStr>, directory: Option<&Path>, plan: &Plan) -> Result<CString, LaunchError> {
     let bytes = name.as_os_str().as_bytes();
     if bytes.contains(&b'/') {
-        return Ok(CString::new(bytes)?);
+        let start = if plan.has(PrimitiveId::PrivateRoot) { "/" } else { "." };
+        let seen = directory.unwrap_or(Path::new(start)).join(name);
+        return match may_execute(&seen, plan) {
+            Granted::No => Err(LaunchError::NotGranted(name.into())),
+            Granted::Yes | Granted::NotThere => Ok(CString::new(bytes)?),
+        };
     }
     let directories = path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
-    std::env::split_paths(directories)
-        .map(|directory| directory.join(name))
-        .find(|path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok())
-        .ok_or_else(|| LaunchError::NoProgram(name.into()))
-        .and_then(|path| Ok(CString::new(path.as_os_str().as_bytes())?))
+    let mut refused = None;
+    for directory in std::env::split_paths(directories) {
+        let path = directory.join(name);
+        if !path.is_file() || rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_err() {
+            continue;
+        }
+        match may_execute(&path, plan) {
+            Granted::Yes => return Ok(CString::new(path.as_os_str().as_bytes())?),
+            Granted::No => refused = refused.or(Some(path)),
+            Granted::NotThere => {}
+        }
+    }
+    Err(refused.map_or(LaunchError::NoProgram(name.into()), LaunchError::NotGranted))
+}
+
+/// Does the policy let the job execute a file of this host?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Granted {
+    Yes,
+    No,
+    NotThere,
+}
+
+/// By what the plan confines: Landlock asks for the right, a private root only for a name.
+fn may_execute(path: &Path, plan: &Plan) -> Granted {
+    let Ok(real) = path.canonicalize() else { return Granted::NotThere };
+    let rules = || plan.policy().paths().iter();
+    let under = |granted: &Path| granted.canonicalize().is_ok_and(|granted| real.starts_with(granted));
+    let named = !plan.has(PrimitiveId::PrivateRoot) || rules().any(|rule| under(&rule.path));
+    let allowed = !plan.has(PrimitiveId::LandlockFiles)
+        || rules().any(|rule| rule.access.contains(Access::EXECUTE) && under(&rule.path));
+    if named && allowed { Granted::Yes } else { Granted::No }
 }
 
 /// One message of the other side, and the descriptor that came with it. `None`: the other side is gone.

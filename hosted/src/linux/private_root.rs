@@ -8,6 +8,8 @@
 //! right to change are mounted read-only, devices exist under a granted `/dev/…` only. `/proc`, if granted, is that of
 //! the job's own process namespace, read-only.
 //!
+//! A `/tmp` of the job's own is a tmpfs in it, of a bounded size and number of files, gone with the last process.
+//!
 //! Assumptions: no descriptor of a directory outside is passed in. Holes: within a granted path everything has a name;
 //! granting `/` brings the host's `/proc` along; it is impossible where the root is the initramfs (`pivot_root` says EINVAL).
 
@@ -19,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use super::sys::{self, Errno};
 use crate::plan::Plan;
+use crate::policy::Temporary;
 use crate::primitive::PrimitiveId;
 
 /// One step of building the tree; paths are seen from between the two pivots.
@@ -29,6 +32,7 @@ enum Act {
     Link { target: CString, at: CString },
     Bind { from: CString, at: CString, attributes: u64 },
     Proc(CString),
+    Tmp { at: CString, options: CString },
 }
 
 /// A tree to build, made in the supervisor.
@@ -46,6 +50,20 @@ pub(crate) fn own_proc(plan: &Plan) -> bool {
         && plan.policy().paths().iter().any(|rule| rule.path == Path::new("/proc"))
 }
 
+/// Is a `/tmp` of the job's own a part of the plan?
+pub(crate) fn own_tmp(plan: &Plan) -> bool {
+    // A granted path may be a link to the host's: what is bound there must not be taken for the job's own.
+    let hosts = |path: &Path| path.canonicalize().is_ok_and(|real| Path::new("/tmp").starts_with(real));
+    plan.has(PrimitiveId::PrivateRoot)
+        && plan.policy().temporary() == Temporary::Own
+        && !plan.policy().paths().iter().any(|rule| hosts(&rule.path))
+}
+
+/// As much as a `/tmp` may hold where the policy does not limit memory.
+const TMP_BYTES: u64 = 256 << 20;
+/// Files and directories that it may hold: each is memory of the kernel, of which the size says nothing.
+const TMP_FILES: u64 = 65_536;
+
 /// The tree of a plan, if the primitive is a step of it.
 pub(crate) fn prepare(plan: &Plan) -> io::Result<Option<Root>> {
     if !plan.has(PrimitiveId::PrivateRoot) {
@@ -58,6 +76,11 @@ pub(crate) fn prepare(plan: &Plan) -> io::Result<Option<Root>> {
         granted.push((rule.path.canonicalize().map_err(named)?, &rule.path, rule.access.changes()));
     }
     granted.sort();
+    // First, so that what is granted below it is seen in it.
+    if own_tmp(plan) {
+        let bytes = plan.policy().memory_limit_bytes().unwrap_or(TMP_BYTES);
+        acts.tmp(&format!("mode=1777,size={bytes},nr_inodes={TMP_FILES}"))?;
+    }
     for (real, _, _) in &granted {
         // The same path twice has the rights of both.
         let changes = granted.iter().any(|(other, _, changes)| other == real && *changes);
@@ -127,6 +150,13 @@ impl Acts {
             self.acts.push(Act::Bind { from: inside("/old", real)?, at, attributes });
         }
         self.bound.push(real.into());
+        Ok(())
+    }
+
+    fn tmp(&mut self, options: &str) -> io::Result<()> {
+        let path = Path::new("/tmp");
+        self.directories(path)?;
+        self.acts.push(Act::Tmp { at: inside("/new", path)?, options: CString::new(options)? });
         Ok(())
     }
 
@@ -228,6 +258,7 @@ impl Act {
                 mount(from, at, c"", libc::MS_BIND | libc::MS_REC, c"")?;
                 set_attributes(at, *attributes, RECURSIVE)
             }
+            Self::Tmp { at, options } => mount(c"tmpfs", at, c"tmpfs", libc::MS_NOSUID | libc::MS_NODEV, options),
             Self::Proc(at) => {
                 let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC | libc::MS_RDONLY;
                 mount(c"proc", at, c"proc", flags, c"")

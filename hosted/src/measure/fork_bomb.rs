@@ -10,6 +10,8 @@
 //! id that nobody else has; for another caller the count includes the user's other processes, and the limit binds
 //! earlier than it says. `pids.current` counts what is dead and not reaped.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::{Deserialize, Serialize};
 
 use super::MeasureError;
@@ -74,6 +76,20 @@ pub struct ForkBomb {
 /// [`MeasureError::Unavailable`] where the mode needs what this host or user has not; the others when something
 /// failed that has no reason to. No process is left either way.
 pub fn measure(tree: &Tree, mode: Mode, limit: u32, runs: u32) -> Result<ForkBomb, MeasureError> {
+    measure_unless(tree, mode, limit, runs, &super::NEVER)
+}
+
+/// As [`measure`], unless somebody interrupts: then it ends with the bomb that is under way.
+///
+/// # Errors
+/// Those of [`measure`], and [`MeasureError::Interrupted`].
+pub fn measure_unless(
+    tree: &Tree,
+    mode: Mode,
+    limit: u32,
+    runs: u32,
+    interrupt: &AtomicBool,
+) -> Result<ForkBomb, MeasureError> {
     let mut seen = ForkBomb {
         mode,
         judge: String::new(),
@@ -109,7 +125,12 @@ pub fn measure(tree: &Tree, mode: Mode, limit: u32, runs: u32) -> Result<ForkBom
             ..Surroundings::default()
         };
         let mut arena = Arena::start(tree, account, &limiter.iter().collect::<Vec<_>>(), around)?;
-        let alive = arena.settle()?;
+        let alive = arena.settle();
+        // One that reached the tree too has made what was seen worthless, an error included.
+        if interrupt.load(Ordering::SeqCst) {
+            return Err(MeasureError::Interrupted);
+        }
+        let alive = alive?;
         let group = limiter.as_ref().or(arena.account.group());
         let own = group.and_then(|g| g.read("pids.peak").ok()).and_then(|text| text.trim().parse().ok());
         seen.peak = seen.peak.max(alive);

@@ -13,6 +13,7 @@
 //! Known holes: a member may change its name and so escape the walk, as it may drop a cookie. Times include the
 //! wake-up of the judge; on a shared machine the tail is the hypervisor's.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,14 @@ pub struct Kill {
 /// [`MeasureError::Unavailable`] where the mode needs what this host or user has not; the others when something
 /// failed that has no reason to. No member is left alive either way.
 pub fn measure(tree: &Tree, mode: Mode, runs: u32) -> Result<Kill, MeasureError> {
+    measure_unless(tree, mode, runs, &super::NEVER)
+}
+
+/// As [`measure`], unless somebody interrupts: then it ends with the kill that is under way.
+///
+/// # Errors
+/// Those of [`measure`], and [`MeasureError::Interrupted`].
+pub fn measure_unless(tree: &Tree, mode: Mode, runs: u32, interrupt: &AtomicBool) -> Result<Kill, MeasureError> {
     let mut seen = Kill {
         mode,
         judge: String::new(),
@@ -104,7 +113,12 @@ pub fn measure(tree: &Tree, mode: Mode, runs: u32) -> Result<Kill, MeasureError>
     };
     let (mut deaths, mut reaps) = (Vec::new(), Vec::new());
     for _ in 0..runs {
-        let run = kill_once(tree, mode)?;
+        let run = kill_once(tree, mode);
+        // One that reached the tree too has made what was seen worthless, an error included.
+        if interrupt.load(Ordering::SeqCst) {
+            return Err(MeasureError::Interrupted);
+        }
+        let run = run?;
         seen.judge = run.judge.into();
         seen.members += run.members;
         seen.survivors += run.survivors;

@@ -33,6 +33,10 @@ mod supervisor;
 #[cfg(target_os = "linux")]
 pub mod tree;
 
+/// Nobody interrupts.
+#[cfg(target_os = "linux")]
+static NEVER: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
 /// Why a measurement could not be made. A measurement that was made never ends in one of these.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -53,6 +57,9 @@ pub enum MeasureError {
         /// The errno.
         source: std::io::Error,
     },
+    /// Somebody asked to stop; what was measured until then is thrown away.
+    #[error("interrupted")]
+    Interrupted,
     /// The processes under measurement did not come to rest.
     #[error("{what} did not happen within {limit_ms} ms")]
     Timeout {

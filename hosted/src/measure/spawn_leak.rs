@@ -53,6 +53,11 @@ pub enum Act {
 /// There is no rest inside a round, where the race is.
 const BETWEEN_ROUNDS: Duration = Duration::from_micros(100);
 
+/// How long a child may take to execute its program.
+const EXEC_LIMIT: Duration = Duration::from_secs(10);
+/// How often a wait looks whether somebody interrupts.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
 /// What the threads do: thread `i` repeats role `i mod roles.len()`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
@@ -137,6 +142,19 @@ pub struct SpawnLeak {
 /// [`MeasureError::Unavailable`] where a child's `/proc/PID/fd` cannot be read or `close_range` is missing;
 /// [`MeasureError::Io`] when a call fails that has no reason to. All children are dead and reaped either way.
 pub fn measure(script: &Script, mode: Mode, effort: Effort) -> Result<SpawnLeak, MeasureError> {
+    measure_unless(script, mode, effort, &super::NEVER)
+}
+
+/// As [`measure`], unless somebody interrupts: then it ends with the children that are under way.
+///
+/// # Errors
+/// Those of [`measure`], and [`MeasureError::Interrupted`].
+pub fn measure_unless(
+    script: &Script,
+    mode: Mode,
+    effort: Effort,
+    interrupt: &AtomicBool,
+) -> Result<SpawnLeak, MeasureError> {
     if mode == Mode::ExplicitList {
         has_close_range()?;
     }
@@ -146,6 +164,7 @@ pub fn measure(script: &Script, mode: Mode, effort: Effort) -> Result<SpawnLeak,
         lock: Mutex::new(()),
         left: AtomicU64::new(effort.spawns),
         stop: AtomicBool::new(false),
+        interrupt,
         deadline: Instant::now() + effort.limit,
     };
     let spawners = (0..effort.threads.max(1)).filter(|i| spawns(role_of(script, *i))).count();
@@ -167,6 +186,10 @@ pub fn measure(script: &Script, mode: Mode, effort: Effort) -> Result<SpawnLeak,
         let died = || Err(MeasureError::io("a thread of the meter")(std::io::ErrorKind::Other.into()));
         threads.into_iter().map(|t| t.join().unwrap_or_else(|_| died())).collect()
     });
+    // An interrupt that reached the children too has made what they said worthless, errors included.
+    if interrupt.load(Ordering::SeqCst) {
+        return Err(MeasureError::Interrupted);
+    }
     let books = books.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(judge(mode, books))
 }
@@ -188,12 +211,13 @@ fn has_close_range() -> Result<(), MeasureError> {
 }
 
 /// What all threads share.
-struct Field {
+struct Field<'a> {
     mode: Mode,
     hold: Hold,
     lock: Mutex<()>,
     left: AtomicU64,
     stop: AtomicBool,
+    interrupt: &'a AtomicBool,
     deadline: Instant,
 }
 
@@ -228,11 +252,32 @@ struct Pipe {
     write: OwnedFd,
 }
 
-fn run_thread(field: &Field, role: &[Act]) -> Result<Book, MeasureError> {
+impl Field<'_> {
+    fn over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.interrupt.load(Ordering::Relaxed) || Instant::now() >= self.deadline
+    }
+
+    /// What a child says, unless somebody interrupts: an interrupt from a terminal kills the child too, and then nothing
+    /// is ever said.
+    fn hear(&self, ready: BorrowedFd<'_>) -> Result<Option<u8>, MeasureError> {
+        let limit = Instant::now() + EXEC_LIMIT;
+        while Instant::now() < limit {
+            if let Some(byte) = raw::read_byte(ready, BETWEEN_LOOKS) {
+                return Ok(Some(byte));
+            }
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(MeasureError::Interrupted);
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn run_thread(field: &Field<'_>, role: &[Act]) -> Result<Book, MeasureError> {
     let mut book = Book::default();
     let (ready, tell) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(MeasureError::sys("pipe2"))?;
     let spawner = spawns(role);
-    while !field.stop.load(Ordering::Relaxed) && Instant::now() < field.deadline {
+    while !field.over() {
         let claim = |left: u64| left.checked_sub(1);
         if spawner && field.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, claim).is_err() {
             break;
@@ -246,7 +291,7 @@ fn run_thread(field: &Field, role: &[Act]) -> Result<Book, MeasureError> {
 }
 
 fn run_once(
-    field: &Field,
+    field: &Field<'_>,
     role: &[Act],
     book: &mut Book,
     ready: BorrowedFd<'_>,
@@ -295,7 +340,7 @@ fn book_inodes(pipes: &mut [Pipe], book: &mut Book) -> Result<(), MeasureError> 
 }
 
 fn spawn_and_look(
-    field: &Field,
+    field: &Field<'_>,
     given: &[&Pipe],
     book: &mut Book,
     ready: BorrowedFd<'_>,
@@ -325,13 +370,15 @@ fn spawn_and_look(
     let flagged = inherit(FdFlags::CLOEXEC);
     let child = Child::adopt(pid)?;
     flagged?;
-    match raw::read_byte(ready, Duration::from_secs(10)) {
+    match field.hear(ready)? {
         Some(raw::READY) => {}
         Some(_) => {
             let reason = "the child could not execute its program".into();
             return Err(MeasureError::Unavailable { what: "execveat", reason });
         }
-        None => return Err(MeasureError::Timeout { what: "execve in a child", limit_ms: 10_000 }),
+        None => {
+            return Err(MeasureError::Timeout { what: "execve in a child", limit_ms: EXEC_LIMIT.as_millis() as u64 });
+        }
     }
     book.spawn_ns.push(ns_since(start));
     let mut strange = pipes_of(child.pid())?;
@@ -421,6 +468,21 @@ mod tests {
             let seen = few(mode, 400);
             assert_eq!(seen.leaks, Proportion::new(0, 400), "{}", mode.name());
         }
+    }
+
+    #[test]
+    fn an_interrupt_ends_it_long_before_its_limit() {
+        let interrupt = AtomicBool::new(false);
+        let effort = Effort { spawns: u64::MAX, ..Effort::default() };
+        let start = Instant::now();
+        let ended = std::thread::scope(|scope| {
+            let run = scope.spawn(|| measure_unless(&Script::default(), Mode::FlagLater, effort, &interrupt));
+            std::thread::sleep(Duration::from_millis(50));
+            interrupt.store(true, Ordering::SeqCst);
+            run.join().unwrap()
+        });
+        assert!(matches!(ended, Err(MeasureError::Interrupted)), "{ended:?}");
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use rustix::fs::FileType;
 use super::g7_files::inheritable;
 use super::stage::{Setting, Trouble, secret};
 use super::tally::Tally;
-use super::{Attack, Probe};
+use super::{Attack, Deciders, Probe};
 use crate::PrimitiveId::*;
 use crate::actor::{CLAIMS_FD, Claim};
 
@@ -34,7 +34,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G2.inherited",
         guarantee: G2,
         about: "reads whatever file descriptor the supervisor left open",
-        deciders: &[ExactDescriptors],
+        deciders: Deciders::silent(&[ExactDescriptors]),
         fix: "close every descriptor but the listed ones in the child",
         trial: inherited,
         attack: |_, claims| {
@@ -51,7 +51,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G2.race",
         guarantee: G2,
         about: "holds a pipe that another thread of the supervisor was making when the job started",
-        deciders: &[ExactDescriptors],
+        deciders: Deciders::silent(&[ExactDescriptors]),
         fix: "close every descriptor but the listed ones in the child",
         trial: race,
         attack: |_, claims| {
@@ -66,7 +66,11 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G2.proc",
         guarantee: G2,
         about: "opens a descriptor of the supervisor through /proc",
-        deciders: &[PidNamespace, LandlockFiles, PrivateRoot],
+        deciders: Deciders {
+            expected: &[PidNamespace, LandlockFiles, PrivateRoot],
+            // EACCES tells nothing: a rule of Landlock gives it, and so does every check of who may look into whom.
+            says: &[(PrivateRoot, libc::ENOENT), (PidNamespace, libc::ENOENT)],
+        },
         fix: "a private root or Landlock, so that no /proc of the host is seen",
         trial: through_proc,
         attack: |attack, claims| {

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use lacuna_model::guarantee::GuaranteeId::G3;
 
-use super::Probe;
 use super::stage::{Setting, Trouble};
 use super::tally::Tally;
 use super::trees::TreeJob;
+use super::{Deciders, Probe};
 use crate::PrimitiveId::{self, *};
 use crate::actor::Task;
 use crate::measure::account::{self, Stat};
@@ -30,7 +30,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G3.detach",
         guarantee: G3,
         about: "leaves session, process group and parent by setsid and a second fork",
-        deciders: TRACKING,
+        deciders: Deciders::silent(TRACKING),
         fix: "a cgroup or a pid namespace from birth",
         trial: detach,
         attack: |_, _| {},
@@ -39,7 +39,11 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G3.migrate",
         guarantee: G3,
         about: "writes itself into another cgroup",
-        deciders: &[LandlockFiles, PrivateRoot],
+        deciders: Deciders {
+            expected: &[LandlockFiles, PrivateRoot],
+            // EACCES tells nothing: the tree of cgroups has its own rules of who may move whom.
+            says: &[(PrivateRoot, libc::ENOENT)],
+        },
         fix: "Landlock or a private root, so that the tree of cgroups cannot be written",
         trial: migrate,
         attack: |attack, claims| {

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use lacuna_model::guarantee::GuaranteeId::G4;
 use rustix::process::{Pid, Signal};
 
-use super::Probe;
 use super::g3::TRACKING;
 use super::stage::{Running, Setting, Trouble, replan};
 use super::tally::Tally;
 use super::trees::TreeJob;
+use super::{Deciders, Probe};
 use crate::Cause;
 use crate::measure::kill::GRACE;
 use crate::measure::stats::Durations;
@@ -33,7 +33,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G4.escape",
         guarantee: G4,
         about: "members that left session, process group and parent survive a kill",
-        deciders: TRACKING,
+        deciders: Deciders::silent(TRACKING),
         fix: FIX,
         trial: |setting| kills(setting, &Tree::escapees(12), Shape::AtRest),
         attack: |_, _| {},
@@ -42,7 +42,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G4.relay",
         guarantee: G4,
         about: "lanes of processes that fork the next and exit survive a kill",
-        deciders: TRACKING,
+        deciders: Deciders::silent(TRACKING),
         fix: FIX,
         trial: |setting| kills(setting, &Tree::relays(4), Shape::Forking),
         attack: |_, _| {},
@@ -51,7 +51,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G4.deadline",
         guarantee: G4,
         about: "a tree that escapes runs on after its deadline",
-        deciders: TRACKING,
+        deciders: Deciders::silent(TRACKING),
         fix: FIX,
         trial: deadline,
         attack: |_, _| {},

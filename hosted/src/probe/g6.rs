@@ -14,7 +14,7 @@ use lacuna_model::guarantee::GuaranteeId::G6;
 use super::stage::{Setting, Trouble, replan};
 use super::tally::Tally;
 use super::trees::TreeJob;
-use super::{Attack, Claims, Probe};
+use super::{Attack, Claims, Deciders, Probe};
 use crate::PrimitiveId::{self, *};
 use crate::actor::Task;
 use crate::measure::tree::Tree;
@@ -36,7 +36,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G6.processes",
         guarantee: G6,
         about: "a bounded fork bomb keeps more processes alive than the limit",
-        deciders: &[CgroupV2Pids, CgroupV1Pids, RlimitProcesses],
+        deciders: Deciders::silent(&[CgroupV2Pids, CgroupV1Pids, RlimitProcesses]),
         fix: "pids.max of a cgroup, or RLIMIT_NPROC in a user namespace",
         trial: processes,
         attack: |_, _| {},
@@ -45,7 +45,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G6.memory.one",
         guarantee: G6,
         about: "one process takes twice the limit",
-        deciders: MEMORY,
+        deciders: Deciders { expected: MEMORY, says: &[(RlimitMemory, libc::ENOMEM)] },
         fix: FIX_MEMORY,
         trial: memory,
         attack: |_, claims| {
@@ -57,7 +57,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G6.memory.many",
         guarantee: G6,
         about: "four processes take half the limit each",
-        deciders: MEMORY,
+        deciders: Deciders::silent(MEMORY),
         fix: FIX_MEMORY,
         trial: memory,
         attack: |_, claims| {
@@ -83,7 +83,7 @@ pub(super) const PROBES: &[Probe] = &[
         id: "G6.memory.file",
         guarantee: G6,
         about: "a file in memory grows to twice the limit",
-        deciders: MEMORY,
+        deciders: Deciders::silent(MEMORY),
         fix: FIX_MEMORY,
         trial: memory,
         attack: |_, claims| {

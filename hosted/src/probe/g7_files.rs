@@ -17,14 +17,27 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, XattrFlags, i
 
 use super::stage::{Setting, Trouble, secret};
 use super::tally::Tally;
-use super::{Attack, Claims, Probe};
-use crate::PrimitiveId::{self, *};
+use super::{Attack, Claims, Deciders, Probe};
+use crate::PrimitiveId::*;
 use crate::actor::Claim;
 
-/// What decides over contents; Landlock alone does.
-const CONTENTS: &[PrimitiveId] = &[LandlockFiles, PrivateRoot];
+/// What decides over contents; Landlock alone does. Where a link or a rename crosses into what it does not allow it
+/// says EXDEV, which is also what a mount says; what is not granted has no name in a private root at all.
+const CONTENTS: Deciders = Deciders {
+    expected: &[LandlockFiles, PrivateRoot],
+    says: &[
+        (LandlockFiles, libc::EACCES),
+        (LandlockFiles, libc::EXDEV),
+        (PrivateRoot, libc::EXDEV),
+        (PrivateRoot, libc::ENOENT),
+    ],
+};
+const SHORTENING: Deciders = Deciders {
+    expected: &[LandlockTruncate, PrivateRoot],
+    says: &[(LandlockTruncate, libc::EACCES), (PrivateRoot, libc::ENOENT)],
+};
 /// What decides over the rest; Landlock does not see it.
-const METADATA: &[PrimitiveId] = &[PrivateRoot];
+const METADATA: Deciders = Deciders { expected: &[PrivateRoot], says: &[(PrivateRoot, libc::ENOENT)] };
 const FIX_CONTENTS: &str = "Landlock or a private root";
 const FIX_METADATA: &str = "a private root: Landlock does not cover metadata";
 
@@ -55,7 +68,10 @@ pub(super) const PROBES: &[Probe] = &[
     probe(
         "G7.files.dirfd",
         "reads it below a directory descriptor that the supervisor left open",
-        &[ExactDescriptors, LandlockFiles],
+        Deciders {
+            expected: &[ExactDescriptors, LandlockFiles],
+            says: &[(ExactDescriptors, libc::EBADF), (LandlockFiles, libc::EACCES)],
+        },
         "pass exactly the listed descriptors",
         read_below_descriptor,
         |attack, claims| {
@@ -82,7 +98,7 @@ pub(super) const PROBES: &[Probe] = &[
         let result = fs::write(canary(attack, claims), "written");
         claims.say("open", &result);
     }),
-    probe("G7.files.truncate", "shortens a file outside", CONTENTS, FIX_CONTENTS, truncated, |attack, claims| {
+    probe("G7.files.truncate", "shortens a file outside", SHORTENING, FIX_CONTENTS, truncated, |attack, claims| {
         let path = std::ffi::CString::new(canary(attack, claims)).unwrap_or_default();
         // SAFETY: the path ends in a zero.
         let result = check(unsafe { libc::truncate(path.as_ptr(), 0) });
@@ -137,7 +153,7 @@ pub(super) const PROBES: &[Probe] = &[
 const fn probe(
     id: &'static str,
     about: &'static str,
-    deciders: &'static [PrimitiveId],
+    deciders: Deciders,
     fix: &'static str,
     trial: fn(&Setting<'_>) -> Result<Tally, Trouble>,
     attack: fn(&Attack, &mut Claims),

@@ -12,10 +12,15 @@ use rustix::process::Pid;
 
 use super::stage::{Setting, Trouble, secret};
 use super::tally::Tally;
-use super::{Attack, Claims, Probe};
-use crate::PrimitiveId::{self, *};
+use super::{Attack, Claims, Deciders, Probe};
+use crate::PrimitiveId::*;
 
-const NUMBERS: &[PrimitiveId] = &[PidNamespace, LandlockScopes];
+const NUMBERS: Deciders = Deciders {
+    expected: &[PidNamespace, LandlockScopes],
+    says: &[(PidNamespace, libc::ESRCH), (LandlockScopes, libc::EPERM)],
+};
+/// Landlock's scopes are about signals alone.
+const NUMBERS_ALONE: Deciders = Deciders { expected: &[PidNamespace], says: &[(PidNamespace, libc::ESRCH)] };
 const FIX: &str = "a pid namespace: other processes have no number in it";
 
 pub(super) const PROBES: &[Probe] = &[
@@ -24,13 +29,13 @@ pub(super) const PROBES: &[Probe] = &[
         let result = check(unsafe { libc::kill(victim(attack, claims), libc::SIGKILL) });
         claims.say("kill", &result);
     }),
-    probe("G7.ipc.priority", "lowers its priority", NUMBERS, FIX, slowed, |attack, claims| {
+    probe("G7.ipc.priority", "lowers its priority", NUMBERS_ALONE, FIX, slowed, |attack, claims| {
         let who = victim(attack, claims).cast_unsigned();
         // SAFETY: takes integers.
         let result = check(unsafe { libc::setpriority(libc::PRIO_PROCESS, who, NICE) });
         claims.say("setpriority", &result);
     }),
-    probe("G7.ipc.prlimit", "lowers its limits", NUMBERS, FIX, limited, |attack, claims| {
+    probe("G7.ipc.prlimit", "lowers its limits", NUMBERS_ALONE, FIX, limited, |attack, claims| {
         let limit = libc::rlimit { rlim_cur: FILES, rlim_max: FILES };
         let who = victim(attack, claims);
         // SAFETY: a live local; the old limit is not asked for.
@@ -40,7 +45,11 @@ pub(super) const PROBES: &[Probe] = &[
     probe(
         "G7.ipc.environ",
         "reads its environment in /proc",
-        &[PidNamespace, LandlockFiles, PrivateRoot],
+        Deciders {
+            expected: &[PidNamespace, LandlockFiles, PrivateRoot],
+            // EACCES tells nothing: a rule of Landlock gives it, and so does every check of who may look into whom.
+            says: &[(PrivateRoot, libc::ENOENT), (PidNamespace, libc::ENOENT)],
+        },
         FIX,
         read,
         |a, c| {
@@ -50,7 +59,7 @@ pub(super) const PROBES: &[Probe] = &[
     probe(
         "G7.ipc.shm",
         "reads shared memory of the same user",
-        &[IpcNamespace],
+        Deciders { expected: &[IpcNamespace], says: &[(IpcNamespace, libc::EINVAL)] },
         "a namespace of System V IPC: Landlock does not cover it",
         shared,
         |attack, claims| {
@@ -63,7 +72,7 @@ pub(super) const PROBES: &[Probe] = &[
 const fn probe(
     id: &'static str,
     about: &'static str,
-    deciders: &'static [PrimitiveId],
+    deciders: Deciders,
     fix: &'static str,
     trial: fn(&Setting<'_>) -> Result<Tally, Trouble>,
     attack: fn(&Attack, &mut Claims),

@@ -11,10 +11,26 @@ use lacuna_model::guarantee::GuaranteeId::G7;
 
 use super::stage::{Setting, Trouble};
 use super::tally::Tally;
-use super::{Attack, Claims, Probe};
-use crate::PrimitiveId::{self, *};
+use super::{Attack, Claims, Deciders, Probe};
+use crate::PrimitiveId::*;
 
-const SURFACE: &[PrimitiveId] = &[SeccompSurface];
+/// That a call is not there (ENOSYS) only a filter says, where the control made it. EPERM is also what these calls say
+/// to whoever lacks a capability, by the settings of a host.
+const SURFACE: Deciders = Deciders {
+    expected: &[SeccompSurface],
+    says: &[
+        (SeccompSurface, libc::ENOSYS),
+        (SeccompSurface, libc::EPERM),
+        (DropCapabilities, libc::EPERM),
+        (UserNamespace, libc::EPERM),
+    ],
+};
+/// Every filter refuses calls of another architecture, whatever else it is for.
+#[cfg(target_arch = "x86_64")]
+const FOREIGN: Deciders = Deciders {
+    expected: &[SeccompSurface, SeccompNoInternet, SeccompSockets],
+    says: &[(SeccompSurface, libc::ENOSYS), (SeccompNoInternet, libc::ENOSYS), (SeccompSockets, libc::ENOSYS)],
+};
 const FIX: &str = "a seccomp filter of the kernel's surface";
 
 pub(super) const PROBES: &[Probe] = &[
@@ -77,14 +93,14 @@ pub(super) const PROBES: &[Probe] = &[
         claims.say("clone3", &result);
     }),
     #[cfg(target_arch = "x86_64")]
-    probe("G7.kernel.x32", "calls the kernel by the numbers of x32", |_, claims| {
+    foreign("G7.kernel.x32", "calls the kernel by the numbers of x32", |_, claims| {
         const X32: libc::c_long = 0x4000_0000;
         // SAFETY: takes nothing and returns a number.
         let result = call(|| unsafe { if libc::syscall(libc::SYS_getpid | X32) < 0 { -1 } else { -2 } });
         claims.say("getpid (x32)", &result);
     }),
     #[cfg(target_arch = "x86_64")]
-    probe("G7.kernel.i386", "calls the kernel by its 32-bit entry", |_, claims| {
+    foreign("G7.kernel.i386", "calls the kernel by its 32-bit entry", |_, claims| {
         // In a child: where the entry is closed it is a fault, or a filter kills.
         claims.say(
             "int 0x80",
@@ -104,6 +120,11 @@ pub(super) const PROBES: &[Probe] = &[
 
 const fn probe(id: &'static str, about: &'static str, attack: fn(&Attack, &mut Claims)) -> Probe {
     Probe { id, guarantee: G7, about, deciders: SURFACE, fix: FIX, trial: own_word, attack }
+}
+
+#[cfg(target_arch = "x86_64")]
+const fn foreign(id: &'static str, about: &'static str, attack: fn(&Attack, &mut Claims)) -> Probe {
+    Probe { deciders: FOREIGN, ..probe(id, about, attack) }
 }
 
 // --- inside

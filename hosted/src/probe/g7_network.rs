@@ -17,11 +17,24 @@ use lacuna_model::guarantee::GuaranteeId::G7;
 
 use super::stage::{Setting, Trouble, secret};
 use super::tally::Tally;
-use super::{Attack, Claims, Probe};
+use super::{Attack, Claims, Deciders, Probe};
 use crate::Network;
-use crate::PrimitiveId::{self, *};
+use crate::PrimitiveId::*;
 
-const INET: &[PrimitiveId] = &[NetworkNamespace, SeccompNoInternet, SeccompSockets, LandlockNetwork];
+/// A filter answers before anything else is asked. A namespace of one's own has no way out (ENETUNREACH),
+/// nobody who listens when its loopback is up (ECONNREFUSED), and settings of its own for what TCP may do (EOPNOTSUPP).
+const INET: Deciders = Deciders {
+    expected: &[NetworkNamespace, SeccompNoInternet, SeccompSockets, LandlockNetwork],
+    says: &[
+        (SeccompNoInternet, libc::EAFNOSUPPORT),
+        (SeccompSockets, libc::EPROTONOSUPPORT),
+        (SeccompSockets, libc::EOPNOTSUPP),
+        (NetworkNamespace, libc::EOPNOTSUPP),
+        (NetworkNamespace, libc::ENETUNREACH),
+        (NetworkNamespace, libc::ECONNREFUSED),
+        (LandlockNetwork, libc::EACCES),
+    ],
+};
 const FIX: &str = "a network namespace (a policy without network), or a seccomp filter of socket families";
 
 pub(super) const PROBES: &[Probe] = &[
@@ -56,7 +69,10 @@ pub(super) const PROBES: &[Probe] = &[
     probe(
         "G7.net.abstract",
         "connects to an abstract socket",
-        &[NetworkNamespace, LandlockScopes],
+        Deciders {
+            expected: &[NetworkNamespace, LandlockScopes],
+            says: &[(NetworkNamespace, libc::ECONNREFUSED), (LandlockScopes, libc::EPERM)],
+        },
         "a network namespace, or Landlock's scope of abstract sockets",
         abstract_socket,
         |attack, claims| {
@@ -69,7 +85,7 @@ pub(super) const PROBES: &[Probe] = &[
     probe(
         "G7.net.pathname",
         "connects to a socket that has a name in a directory outside",
-        &[PrivateRoot],
+        Deciders { expected: &[PrivateRoot], says: &[(PrivateRoot, libc::ENOENT)] },
         "a private root: Landlock does not cover pathname sockets",
         pathname_socket,
         |attack, claims| {
@@ -83,7 +99,7 @@ pub(super) const PROBES: &[Probe] = &[
 const fn probe(
     id: &'static str,
     about: &'static str,
-    deciders: &'static [PrimitiveId],
+    deciders: Deciders,
     fix: &'static str,
     trial: fn(&Setting<'_>) -> Result<Tally, Trouble>,
     attack: fn(&Attack, &mut Claims),

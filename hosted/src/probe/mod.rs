@@ -9,6 +9,8 @@
 //! 3. nothing got through: `enforced`; some of it: `partial`; all of it: `accepted-not-enforced` if a primitive that
 //!    should decide was applied, else `not-enforced`.
 //!
+//! Which primitive it was is read off the kernel's answers as far as they tell, see [`Decided`].
+//!
 //! Nothing on the machine is touched but canaries that the run itself makes: files in a directory of its own, listeners
 //! on loopback, processes of its own. What is started is bounded in number, memory and time.
 //!
@@ -24,6 +26,7 @@ use serde::Serialize;
 use crate::actor::{Attack, Claims};
 use crate::{Facts, Plan, PrimitiveId, SetUp, Support};
 
+mod decided;
 mod g2;
 mod g3;
 mod g4;
@@ -36,6 +39,7 @@ mod stage;
 mod tally;
 mod trees;
 
+pub use decided::{Decided, Deciders};
 use stage::Setting;
 pub(crate) use stage::Trouble;
 use tally::{Surface, Tally};
@@ -48,8 +52,8 @@ pub struct Probe {
     pub guarantee: GuaranteeId,
     /// What is attacked, in a sentence.
     pub about: &'static str,
-    /// The primitives that may decide it, the one expected to first.
-    pub deciders: &'static [PrimitiveId],
+    /// The primitives that may decide it, and what each answers.
+    pub deciders: Deciders,
     /// What closes it.
     pub fix: &'static str,
     /// Sets the scene, has it attacked, and judges.
@@ -71,8 +75,9 @@ pub struct Row {
     pub id: &'static str,
     /// Which guarantee.
     pub guarantee: GuaranteeId,
-    /// The primitive that should have decided: the first of the probe's that the plan applied.
-    pub primitive: Option<PrimitiveId>,
+    /// The primitive that decided, or, of what got through, that should have; `None` where nothing was decided or
+    /// nothing was applied that could.
+    pub decided: Option<Decided>,
     /// The outcome.
     pub outcome: HostOutcome,
     /// What the control came to.
@@ -190,7 +195,10 @@ fn seen_facts(plan: &Plan, probe: &Probe) -> Facts {
 }
 
 fn row(plan: &Plan, probe: &Probe, control: Result<Tally, Trouble>, measured: Option<Result<Tally, Trouble>>) -> Row {
-    let primitive = probe.deciders.iter().copied().find(|id| plan.has(*id));
+    let decided = match &measured {
+        Some(Ok(tally)) if tally.n > 0 => decided::decided(probe.deciders, plan, tally),
+        _ => None,
+    };
     let mut numbers = BTreeMap::new();
     if let Ok(tally) = &control {
         numbers.insert("control_n".to_string(), tally.n);
@@ -202,11 +210,11 @@ fn row(plan: &Plan, probe: &Probe, control: Result<Tally, Trouble>, measured: Op
         numbers.insert("through".to_string(), tally.through);
         numbers.extend(tally.numbers.clone());
     }
-    let (outcome, control, evidence) = verdict(primitive, &control, measured.as_ref());
+    let (outcome, control, evidence) = verdict(decided, &control, measured.as_ref());
     Row {
         id: probe.id,
         guarantee: probe.guarantee,
-        primitive,
+        decided,
         outcome,
         control,
         evidence,
@@ -218,7 +226,7 @@ fn row(plan: &Plan, probe: &Probe, control: Result<Tally, Trouble>, measured: Op
 
 /// Outcome, control, evidence: the rules at the top of this file.
 fn verdict(
-    primitive: Option<PrimitiveId>,
+    decided: Option<Decided>,
     control: &Result<Tally, Trouble>,
     measured: Option<&Result<Tally, Trouble>>,
 ) -> (HostOutcome, String, String) {
@@ -241,7 +249,7 @@ fn verdict(
         None => (Inconclusive, control, "not run under the plan".into()),
         Some(Err(trouble)) => (trouble.outcome(), control, trouble.to_string()),
         Some(Ok(tally)) => {
-            let outcome = match (tally.through, primitive) {
+            let outcome = match (tally.through, decided) {
                 _ if tally.n == 0 => Inconclusive,
                 (0, _) => Enforced,
                 (through, _) if through < tally.n => Partial,
@@ -261,14 +269,14 @@ mod tests {
         Tally { n, through, ..Tally::default() }
     }
 
-    fn outcome(primitive: Option<PrimitiveId>, control: Tally, measured: Tally) -> HostOutcome {
-        verdict(primitive, &Ok(control), Some(&Ok(measured))).0
+    fn outcome(decided: Option<Decided>, control: Tally, measured: Tally) -> HostOutcome {
+        verdict(decided, &Ok(control), Some(&Ok(measured))).0
     }
 
     #[test]
     fn the_rules() {
         use HostOutcome::*;
-        let some = Some(PrimitiveId::LandlockFiles);
+        let some = Some(Decided::Expected(PrimitiveId::LandlockFiles));
         assert_eq!(outcome(some, tally(5, 5), tally(0, 5)), Enforced);
         assert_eq!(outcome(None, tally(5, 5), tally(0, 5)), Enforced);
         assert_eq!(outcome(some, tally(5, 5), tally(2, 5)), Partial);

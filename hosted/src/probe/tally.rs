@@ -106,6 +106,11 @@ impl Tally {
         }
     }
 
+    /// What stopped attempts, by errno, and how often; `None` is no answer.
+    pub(crate) fn errnos(&self) -> impl Iterator<Item = (Option<i32>, u64)> + '_ {
+        self.refusals.iter().map(|(refusal, times)| (refusal.errno, *times))
+    }
+
     /// Was every attempt denied?
     pub(crate) fn denied(&self) -> bool {
         self.all_refused_as(Meaning::Denied)

@@ -20,6 +20,11 @@ fn attempt(words: &[&str]) -> io::Result<String> {
     match words {
         ["read", path] => std::fs::read(path).map(|_| "ok".into()),
         ["write", path] => std::fs::write(path, "attack").map(done),
+        ["truncate", path] => {
+            let path = std::ffi::CString::new(*path).unwrap();
+            // SAFETY: the path ends in NUL.
+            check(unsafe { libc::truncate(path.as_ptr(), 0) }.into()).map(done)
+        }
         ["stat", path] => std::fs::metadata(path).map(|_| "ok".into()),
         ["chmod", path] => {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);

@@ -12,6 +12,7 @@ use lacuna_hosted::PrimitiveId::{
     PidNamespace, PrivateRoot, SeccompNoInternet, SeccompSockets, SeccompSurface,
 };
 use lacuna_hosted::{Access, Network, Plan, PrimitiveId, SetUp};
+use lacuna_model::profile::Authority;
 
 use crate::common::{Test, attack, attacker, plan, policy, skip};
 
@@ -65,6 +66,8 @@ fn files() {
         assert_eq!(attack(&landlock, &["write", &path(&other, "again")]).0, "errno 13");
         // A known hole: what has a name can be looked at.
         assert_eq!(attack(&landlock, &["stat", &path(&other, "secret")]).0, "ok");
+        // So can it be shortened, without the step for that.
+        assert_eq!(attack(&landlock, &["truncate", &path(&other, "secret")]).0, "ok");
     }
     assert!(!other.path().join("again").exists());
 }
@@ -80,6 +83,13 @@ fn files_by_version() {
         let plan = plan.without(&[PrivateRoot]).unwrap();
         assert_eq!(attack(&plan, &["read", secret.to_str().unwrap()]).0, "errno 13", "{version}");
         assert_eq!(attack(&plan, &["write", made.to_str().unwrap()]).0, "ok", "{version}");
+        // What the plan says of it is what happens.
+        std::fs::write(&secret, "secret").unwrap();
+        let claimed = plan.effective().files == Authority::Subtractive;
+        assert_eq!(claimed, version >= 3);
+        let said = attack(&plan, &["truncate", secret.to_str().unwrap()]).0;
+        assert_eq!(said, if claimed { "errno 13" } else { "ok" }, "{version}");
+        assert_eq!(std::fs::metadata(&secret).unwrap().len(), if claimed { 6 } else { 0 }, "{version}");
     }
 }
 

@@ -43,7 +43,7 @@ fn claims() {
         let planned: Vec<_> = plan.steps().iter().map(|step| step.primitive).collect();
         prop_assert_eq!(&end.applied, &planned);
         prop_assert_eq!(end.effective(), plan.effective());
-        prop_assert_eq!(plan.effective(), strengthen(&end.applied.iter().copied().collect()));
+        prop_assert_eq!(plan.effective(), strengthen(&end.applied.iter().copied().collect(), plan.policy()));
         runs.set(runs.get() + 1);
         Ok(())
     });

@@ -24,10 +24,15 @@ impl Safety for CompleteKill {
         transition.before.processes.iter().any(|process| process.lives() && process.group == Some(group))
     }
 
-    fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {
+    fn violated(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
         let slot = objects.process_of(transition.step.context);
-        let process = &transition.before.processes[usize::from(slot)];
-        (process.fate == Fate::Condemned).then(|| {
+        transition.before.processes[usize::from(slot)].fate == Fate::Condemned
+    }
+
+    fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {
+        self.violated(objects, transition).then(|| {
+            let slot = objects.process_of(transition.step.context);
+            let process = &transition.before.processes[usize::from(slot)];
             let group = process.group.map_or("?", |group| objects.system().job_groups[group.index()].name.as_str());
             let name = objects.process_name(transition.before, slot);
             format!("{name} still runs after the kill of `{group}` has returned")

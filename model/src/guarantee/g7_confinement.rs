@@ -24,9 +24,13 @@ impl Safety for Confinement {
         objects.allowed(domain, object, right) != Allowed::ToThisDomain
     }
 
+    fn violated(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
+        transition.outcome == Outcome::Done && self.triggered(objects, transition)
+    }
+
     fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {
         let Action::Access(object, right) = transition.step.action else { return None };
-        (transition.outcome == Outcome::Done && self.triggered(objects, transition)).then(|| {
+        self.violated(objects, transition).then(|| {
             let slot = objects.process_of(transition.step.context);
             let domain = objects.domain_of(transition.before, usize::from(slot));
             format!(

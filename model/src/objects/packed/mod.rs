@@ -1,0 +1,356 @@
+//! States packed into words of a fixed width, which is chosen for one system under one profile.
+//!
+//! First come the entries of the process table, each with its contexts, all equally wide; then the buffers, the
+//! supervisors and the attack steps. Every field has just the bits that the system can need under the profile; a free
+//! entry is all zeros.
+//!
+//! # Invariants
+//! - **Exact.** Two states that are packed are equal just if their words are: [`Codec::unpack`] gives back what was
+//!   packed. A state that the format has no place for is not packed but refused, as [`DoesNotFit`].
+//! - Packing again where a step has [touched](super::Touched) the state gives what packing the whole gives.
+
+mod bits;
+mod codes;
+mod memory;
+
+use bits::{MAX_WIDTH, Reader, Writer, differ, width};
+use codes::{Codes, Phases};
+use memory::Memory;
+
+use super::program::Operation;
+use super::state::{Context, Fate, Membership, Phase, Process, ProcessSlot, Rank, State, Status};
+use super::{Objects, Touched, each};
+use crate::guarantee::GuaranteeId;
+use crate::system::{GroupId, ProcessId};
+
+/// A state has no place in the format: memory that no bound was derived for, or what no reachable state has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a state does not fit its packed form")]
+pub struct DoesNotFit;
+
+/// How the states of one system under one profile are packed.
+#[derive(Debug, Clone)]
+pub struct Codec {
+    slots: usize,
+    contexts_per_process: usize,
+    fields: Fields,
+    slot_bits: usize,
+    shared_bits: usize,
+    /// For each declared process, the codes of its contexts.
+    codes: Vec<Codes>,
+    /// The widths of what there is one of for each context of a process: its code, the rest of its walk.
+    contexts: Vec<(u32, u32)>,
+    memory_unit: u64,
+    buffers: Vec<u32>,
+    groups: usize,
+    attack_depth: Option<u8>,
+}
+
+/// Widths in bits: of an entry of the process table, and of what there is one of.
+#[derive(Debug, Clone, Copy)]
+struct Fields {
+    instance: u32,
+    /// Of an entry, or none: a parent, a supervisor.
+    entry: u32,
+    group: u32,
+    membership: u32,
+    rank: u32,
+    fate: u32,
+    handles: u32,
+    listed: u32,
+    memory: u32,
+    attack_steps: u32,
+}
+
+const STATUS: u32 = 2;
+
+/// Bits for memory, in units, where no bound is known.
+const UNBOUNDED_MEMORY: u32 = 32;
+
+impl Codec {
+    /// The format for the states of `objects`, with the ghosts that it keeps.
+    pub fn new(objects: &Objects) -> Self {
+        let (system, profile) = (&objects.system, &objects.profile);
+        let embryos = profile.creation.has_embryo();
+        let some = |flag: bool| u32::from(flag);
+        let nodes = || objects.programs.iter().flatten().flat_map(|program| &program.nodes);
+        let kills = nodes().any(|node| matches!(node.operation, Operation::Kill(_)));
+        let passed = nodes().fold(0, |set, node| match node.operation {
+            Operation::Spawn { pass, .. } => set | pass,
+            _ => set,
+        });
+        let spawned: Vec<ProcessId> = nodes()
+            .filter_map(|node| match node.operation {
+                Operation::Spawn { process, .. } => Some(process),
+                _ => None,
+            })
+            .collect();
+        let groups = system.job_groups.len();
+        let memory = Memory::of(objects);
+        let fields = Fields {
+            instance: width(system.processes.len().saturating_sub(1) as u64),
+            entry: width(u64::from(system.process_table)),
+            group: width(groups as u64),
+            membership: some(groups > 0 && profile.tracking.may_lose()),
+            rank: some(groups > 0),
+            fate: some(kills && objects.watched.contains(GuaranteeId::G4)),
+            handles: system.handles.len() as u32,
+            listed: if embryos { width(u64::from(passed)) } else { 0 },
+            memory: memory.most.map_or(UNBOUNDED_MEMORY, width).min(MAX_WIDTH),
+            attack_steps: width(u64::from(objects.attack_depth().unwrap_or(0))),
+        };
+        let per_process = objects.contexts_per_process;
+        let mut codes = Vec::with_capacity(objects.programs.len() * per_process);
+        let mut contexts = vec![(0, 0); per_process];
+        for ((id, process), programs) in (0u8..).zip(&system.processes).zip(&objects.programs) {
+            let id = ProcessId(id);
+            for (index, widths) in contexts.iter_mut().enumerate() {
+                let one = match (programs.get(index), process.contexts.get(index)) {
+                    (Some(program), Some(context)) => {
+                        let phases = Phases {
+                            flagging: profile.inheritance.flags_in_a_second_action(),
+                            walking: profile.kill.walks(),
+                            before_exec: embryos && index == 0 && spawned.contains(&id),
+                            sleeping: context.task.is_some(),
+                        };
+                        let kills = program.nodes.iter().any(|node| matches!(node.operation, Operation::Kill(_)));
+                        if phases.walking && kills {
+                            widths.1 = u32::from(system.process_table);
+                        }
+                        Codes::new(program, phases)
+                    }
+                    _ => Codes::free(),
+                };
+                widths.0 = widths.0.max(width(one.largest()));
+                codes.push(one);
+            }
+        }
+        let Fields { instance, entry, group, membership, rank, fate, handles, listed, memory: charged, .. } = fields;
+        let of_process = STATUS + instance + entry + group + membership + rank + fate + 2 * handles + listed + charged;
+        let of_contexts: u32 = contexts.iter().map(|(code, walk)| code + walk).sum();
+        let buffers: Vec<u32> = system.buffers.iter().map(|buffer| width(u64::from(buffer.capacity))).collect();
+        let shared = buffers.iter().sum::<u32>() + entry * groups as u32 + fields.attack_steps;
+        Self {
+            slots: usize::from(system.process_table),
+            contexts_per_process: per_process,
+            fields,
+            slot_bits: (of_process + of_contexts) as usize,
+            shared_bits: shared as usize,
+            codes,
+            contexts,
+            memory_unit: memory.unit,
+            buffers,
+            groups,
+            attack_depth: objects.attack_depth(),
+        }
+    }
+
+    /// How many bits a state takes.
+    pub fn bits(&self) -> usize {
+        self.slots * self.slot_bits + self.shared_bits
+    }
+
+    /// How many words it takes; at least 1.
+    pub fn words(&self) -> usize {
+        self.bits().div_ceil(64).max(1)
+    }
+
+    /// Packs a state into at least [`Codec::words`] words; what is beyond them becomes 0.
+    ///
+    /// # Errors
+    /// If the format has no place for the state, or `words` none for the format. What `words` holds then is nothing.
+    pub fn pack(&self, state: &State, words: &mut [u64]) -> Result<(), DoesNotFit> {
+        let entries = (state.processes.len(), state.contexts.len());
+        let shared = (state.buffers.len(), state.supervisors.len());
+        if words.len() < self.words()
+            || entries != (self.slots, self.slots * self.contexts_per_process)
+            || shared != (self.buffers.len(), self.groups)
+        {
+            return Err(DoesNotFit);
+        }
+        words.fill(0);
+        // Free entries are all zeros already.
+        let used = (0..self.slots).filter(|slot| state.processes[*slot].status != Status::Free);
+        let slots = used.fold(0, |set, slot| set | 1 << slot);
+        let free = each(!slots).take_while(|slot| *slot < self.slots);
+        if free.into_iter().any(|slot| !self.is_free(state, slot)) {
+            return Err(DoesNotFit);
+        }
+        self.repack(state, Touched { slots, shared: true }, words)
+    }
+
+    /// Packs into the words of another state what has been touched since.
+    ///
+    /// # Errors
+    /// If the format has no place for it. What `words` holds then is nothing.
+    pub fn repack(&self, state: &State, touched: Touched, words: &mut [u64]) -> Result<(), DoesNotFit> {
+        let mut fits = true;
+        for slot in each(touched.slots) {
+            fits &= self.pack_slot(state, slot, words);
+        }
+        if touched.shared {
+            fits &= self.pack_shared(state, words);
+        }
+        if fits { Ok(()) } else { Err(DoesNotFit) }
+    }
+
+    /// Unpacks what was packed, over any state of the same system.
+    pub fn unpack(&self, words: &[u64], state: &mut State) {
+        state.processes.resize(self.slots, Process::FREE);
+        state.contexts.resize(self.slots * self.contexts_per_process, Context::FREE);
+        state.buffers.resize(self.buffers.len(), 0);
+        state.supervisors.resize(self.groups, None);
+        for slot in 0..self.slots {
+            self.unpack_slot(words, slot, state);
+        }
+        self.unpack_shared(words, state);
+    }
+
+    /// Unpacks over a state that was packed into `known` only what differs, and says where that is.
+    pub fn unpack_over(&self, known: &[u64], words: &[u64], state: &mut State) -> Touched {
+        let mut touched = Touched::default();
+        for slot in 0..self.slots {
+            if differ(known, words, slot * self.slot_bits, self.slot_bits) {
+                touched.slots |= 1 << slot;
+                self.unpack_slot(words, slot, state);
+            }
+        }
+        touched.shared = differ(known, words, self.slots * self.slot_bits, self.shared_bits);
+        if touched.shared {
+            self.unpack_shared(words, state);
+        }
+        touched
+    }
+
+    fn contexts_of(&self, slot: usize) -> std::ops::Range<usize> {
+        slot * self.contexts_per_process..(slot + 1) * self.contexts_per_process
+    }
+
+    fn codes_of(&self, id: ProcessId) -> &[Codes] {
+        let first = id.index() * self.contexts_per_process;
+        self.codes.get(first..first + self.contexts_per_process).unwrap_or_default()
+    }
+
+    fn is_free(&self, state: &State, slot: usize) -> bool {
+        let contexts = &state.contexts[self.contexts_of(slot)];
+        state.processes[slot] == Process::FREE && contexts.iter().all(|context| *context == Context::FREE)
+    }
+
+    fn pack_slot(&self, state: &State, slot: usize, words: &mut [u64]) -> bool {
+        let (fields, process) = (&self.fields, &state.processes[slot]);
+        let codes = self.codes_of(process.instance_of);
+        let mut writer = Writer::new(words, slot * self.slot_bits);
+        writer.lose_if(process.status == Status::Free && !self.is_free(state, slot));
+        writer.lose_if(codes.is_empty());
+        let status = match process.status {
+            Status::Free => 0,
+            Status::Embryo => 1,
+            Status::Alive => 2,
+            Status::Zombie => 3,
+        };
+        writer.put(status, STATUS);
+        writer.put(u64::from(process.instance_of.0), fields.instance);
+        writer.put(from_entry(process.parent), fields.entry);
+        writer.put(process.group.map_or(0, |group| u64::from(group.0) + 1), fields.group);
+        writer.put(u64::from(process.membership == Membership::Lost), fields.membership);
+        writer.put(u64::from(process.rank == Rank::Leader), fields.rank);
+        writer.put(u64::from(process.fate == Fate::Condemned), fields.fate);
+        writer.put(u64::from(process.handles), fields.handles);
+        writer.put(u64::from(process.flagged), fields.handles);
+        writer.put(u64::from(process.listed), fields.listed);
+        let units = if process.memory == 0 { 0 } else { process.memory / self.memory_unit };
+        writer.lose_if(units * self.memory_unit != process.memory);
+        writer.put(units, fields.memory);
+        let contexts = &state.contexts[self.contexts_of(slot)];
+        for ((context, codes), (code, walk)) in contexts.iter().zip(codes).zip(&self.contexts) {
+            let known = codes.code(context);
+            writer.lose_if(known.is_none());
+            writer.put(known.unwrap_or(0), *code);
+            if *walk > 0 {
+                let members = if let Phase::Walking(members) = context.phase { members } else { 0 };
+                let (low, high) = halves(*walk);
+                writer.put(members & u64::from(u32::MAX), low);
+                writer.put(members >> 32, high);
+            }
+        }
+        writer.finish()
+    }
+
+    fn unpack_slot(&self, words: &[u64], slot: usize, state: &mut State) {
+        let fields = &self.fields;
+        let mut reader = Reader::new(words, slot * self.slot_bits);
+        let status = match reader.take(STATUS) {
+            0 => {
+                state.processes[slot] = Process::FREE;
+                state.contexts[self.contexts_of(slot)].fill(Context::FREE);
+                return;
+            }
+            1 => Status::Embryo,
+            2 => Status::Alive,
+            _ => Status::Zombie,
+        };
+        let instance_of = ProcessId(reader.take(fields.instance) as u8);
+        state.processes[slot] = Process {
+            status,
+            instance_of,
+            parent: to_entry(reader.take(fields.entry)),
+            group: reader.take(fields.group).checked_sub(1).map(|group| GroupId(group as u8)),
+            membership: if reader.take(fields.membership) == 0 { Membership::Tracked } else { Membership::Lost },
+            rank: if reader.take(fields.rank) == 0 { Rank::Member } else { Rank::Leader },
+            fate: if reader.take(fields.fate) == 0 { Fate::Free } else { Fate::Condemned },
+            handles: reader.take(fields.handles) as u32,
+            flagged: reader.take(fields.handles) as u32,
+            listed: reader.take(fields.listed) as u32,
+            memory: reader.take(fields.memory).wrapping_mul(self.memory_unit),
+        };
+        let contexts = &mut state.contexts[self.contexts_of(slot)];
+        let codes = self.codes_of(instance_of);
+        for ((context, codes), (code, walk)) in contexts.iter_mut().zip(codes).zip(&self.contexts) {
+            *context = codes.context(reader.take(*code));
+            if *walk > 0 {
+                let (low, high) = halves(*walk);
+                let members = reader.take(low) | reader.take(high) << 32;
+                if let Phase::Walking(left) = &mut context.phase {
+                    *left = members;
+                }
+            }
+        }
+    }
+
+    fn pack_shared(&self, state: &State, words: &mut [u64]) -> bool {
+        let mut writer = Writer::new(words, self.slots * self.slot_bits);
+        for (queued, width) in state.buffers.iter().zip(&self.buffers) {
+            writer.put(u64::from(*queued), *width);
+        }
+        for supervisor in &state.supervisors {
+            writer.put(from_entry(*supervisor), self.fields.entry);
+        }
+        writer.lose_if(state.attack_steps.is_some() != self.attack_depth.is_some());
+        writer.put(u64::from(state.attack_steps.unwrap_or(0)), self.fields.attack_steps);
+        writer.finish()
+    }
+
+    fn unpack_shared(&self, words: &[u64], state: &mut State) {
+        let mut reader = Reader::new(words, self.slots * self.slot_bits);
+        for (queued, width) in state.buffers.iter_mut().zip(&self.buffers) {
+            *queued = reader.take(*width) as u8;
+        }
+        for supervisor in &mut state.supervisors {
+            *supervisor = to_entry(reader.take(self.fields.entry));
+        }
+        state.attack_steps = self.attack_depth.map(|_| reader.take(self.fields.attack_steps) as u8);
+    }
+}
+
+/// Fields are narrower than a word, and a walk may have as many members as a word has bits.
+fn halves(walk: u32) -> (u32, u32) {
+    (walk.min(32), walk.saturating_sub(32))
+}
+
+fn from_entry(slot: Option<ProcessSlot>) -> u64 {
+    slot.map_or(0, |slot| u64::from(slot) + 1)
+}
+
+fn to_entry(packed: u64) -> Option<ProcessSlot> {
+    packed.checked_sub(1).map(|slot| slot as ProcessSlot)
+}

@@ -14,10 +14,12 @@ use crate::objects::{Action, HandleSet, Objects, Outcome, ProcessSlot};
 pub struct ExplicitTransfer;
 
 impl Safety for ExplicitTransfer {
+    #[inline]
     fn id(&self) -> GuaranteeId {
         GuaranteeId::G2
     }
 
+    #[inline]
     fn triggered(&self, _: &Objects, transition: &Transition<'_>) -> bool {
         matches!(
             (transition.step.action, transition.outcome),
@@ -25,6 +27,7 @@ impl Safety for ExplicitTransfer {
         )
     }
 
+    #[inline]
     fn violated(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
         unlisted(objects, transition).is_some()
     }

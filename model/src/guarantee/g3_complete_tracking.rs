@@ -14,16 +14,19 @@ use crate::objects::{Action, Membership, Objects, Outcome, Process, State, Touch
 pub struct CompleteTracking;
 
 impl Safety for CompleteTracking {
+    #[inline]
     fn id(&self) -> GuaranteeId {
         GuaranteeId::G3
     }
 
+    #[inline]
     fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
         let slot = usize::from(objects.process_of(transition.step.context));
         let in_group = transition.before.processes[slot].group.is_some();
         in_group && (matches!(transition.outcome, Outcome::Created(_)) || transition.step.action == Action::Detach)
     }
 
+    #[inline]
     fn violated(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
         self.violated_in(objects, transition.after)
     }
@@ -33,6 +36,7 @@ impl Safety for CompleteTracking {
     }
 
     /// Whoever is lost now and was not before has been changed by the step.
+    #[inline]
     fn newly_violated(&self, _: &Objects, transition: &Transition<'_>, touched: Touched) -> bool {
         each(touched.slots).any(|slot| lost(&transition.after.processes[slot]))
     }

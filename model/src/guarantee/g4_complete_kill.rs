@@ -15,15 +15,18 @@ use crate::objects::{Action, Fate, Objects};
 pub struct CompleteKill;
 
 impl Safety for CompleteKill {
+    #[inline]
     fn id(&self) -> GuaranteeId {
         GuaranteeId::G4
     }
 
+    #[inline]
     fn triggered(&self, _: &Objects, transition: &Transition<'_>) -> bool {
         let Action::Kill(group) = transition.step.action else { return false };
         transition.before.processes.iter().any(|process| process.lives() && process.group == Some(group))
     }
 
+    #[inline]
     fn violated(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
         let slot = objects.process_of(transition.step.context);
         transition.before.processes[usize::from(slot)].fate == Fate::Condemned

@@ -18,10 +18,12 @@ use crate::units::Bytes;
 pub struct Quotas;
 
 impl Safety for Quotas {
+    #[inline]
     fn id(&self) -> GuaranteeId {
         GuaranteeId::G6
     }
 
+    #[inline]
     fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
         let slot = usize::from(objects.process_of(transition.step.context));
         let limits = |group: GroupId| &objects.system().job_groups[group.index()];
@@ -40,6 +42,7 @@ impl Safety for Quotas {
         }
     }
 
+    #[inline]
     fn violated(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
         self.violated_in(objects, transition.after)
     }
@@ -50,6 +53,7 @@ impl Safety for Quotas {
 
     /// Only a creation makes a group larger, by the process that it creates; only an allocation takes memory, for the
     /// process that asks. Nothing else moves a process from a group to another.
+    #[inline]
     fn newly_violated(&self, objects: &Objects, transition: &Transition<'_>, _: Touched) -> bool {
         let slot = match (transition.step.action, transition.outcome) {
             (Action::Fork(_) | Action::Spawn(_), Outcome::Created(slot)) => slot,

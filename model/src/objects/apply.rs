@@ -29,7 +29,7 @@ impl Objects {
     /// Takes a step that is enabled in `state`, in place, and says where that may have changed it.
     pub fn take(&self, state: &mut State, step: Step) -> (Outcome, Touched) {
         let slot = usize::from(self.process_of(step.context));
-        let touched = Touched { slots: 1 << slot, shared: false };
+        let touched = Touched::default();
         let mut taking = Taking { objects: self, state, slot, context: usize::from(step.context), touched };
         let outcome = taking.take(step.action);
         (outcome, taking.touched)
@@ -82,7 +82,7 @@ impl Objects {
 struct Taking<'a> {
     objects: &'a Objects,
     state: &'a mut State,
-    /// The process that takes it; it counts as touched.
+    /// The process that takes it.
     slot: usize,
     context: usize,
     touched: Touched,
@@ -104,12 +104,12 @@ impl Taking<'_> {
             Action::Compute | Action::GiveUp | Action::Timeout => self.go_on(attacks, Outcome::Done),
             Action::Open(handle) => self.open(slot, handle),
             Action::SetFlag(handle) => {
-                let process = &mut self.state.processes[slot];
+                let process = self.process(slot);
                 process.flagged |= bit(handle) & process.handles;
                 self.done()
             }
             Action::Close(handle) => {
-                let process = &mut self.state.processes[slot];
+                let process = self.process(slot);
                 process.handles &= !bit(handle);
                 process.flagged &= !bit(handle);
                 self.done()
@@ -118,12 +118,12 @@ impl Taking<'_> {
             Action::Exec(process) => self.exec(slot, process),
             Action::Spawn(process) => self.spawn(slot, process),
             Action::Detach => {
-                let process = &mut self.state.processes[slot];
-                if process.rank == Rank::Leader && self.objects.profile.tracking.keeps_leaders() {
+                let (tracking, process) = (self.objects.profile.tracking, &self.state.processes[slot]);
+                if process.rank == Rank::Leader && tracking.keeps_leaders() {
                     return self.go_on(attacks, Outcome::Refused(Refusal::NoRight));
                 }
-                if self.objects.profile.tracking.loses_detached() && process.group.is_some() {
-                    process.membership = Membership::Lost;
+                if tracking.loses_detached() && process.group.is_some() {
+                    self.process(slot).membership = Membership::Lost;
                 }
                 self.go_on(attacks, Outcome::Done)
             }
@@ -132,7 +132,7 @@ impl Taking<'_> {
                 Outcome::Done
             }
             Action::End => {
-                self.state.contexts[self.context] = Context::FREE;
+                *self.own_context() = Context::FREE;
                 let mut contexts = self.objects.contexts_of(slot as ProcessSlot);
                 if contexts.all(|context| self.state.contexts[context].phase == Phase::Gone) {
                     self.end_process(slot);
@@ -143,7 +143,7 @@ impl Taking<'_> {
             Action::Kill(group) => self.kill(group),
             Action::KillMember(member) => {
                 if let Phase::Walking(members) = self.state.contexts[self.context].phase {
-                    self.state.contexts[self.context].phase = Phase::Walking(members & !(1 << member));
+                    self.own_context().phase = Phase::Walking(members & !(1 << member));
                 }
                 self.end_process(usize::from(member));
                 Outcome::Done
@@ -173,7 +173,7 @@ impl Taking<'_> {
                 if !self.admits_memory(slot, bytes) {
                     return self.go_on(attacks, Outcome::Refused(Refusal::MemoryLimit));
                 }
-                let process = &mut self.state.processes[slot];
+                let process = self.process(slot);
                 process.memory = process.memory.saturating_add(bytes);
                 self.go_on(attacks, Outcome::Done)
             }
@@ -181,23 +181,29 @@ impl Taking<'_> {
                 if let Operation::Choose(arms) = self.objects.operation(self.state, self.context)
                     && let Some(start) = arms.get(usize::from(arm))
                 {
-                    self.state.contexts[self.context].position = *start;
+                    self.own_context().position = *start;
                 }
                 Outcome::Done
             }
             Action::JobDone => {
                 let entry = self.objects.program(self.state, self.context).entry;
-                self.state.contexts[self.context] = Context { position: entry, phase: Phase::Sleeping };
+                *self.own_context() = Context { position: entry, phase: Phase::Sleeping };
                 Outcome::Done
             }
             Action::Wake => {
-                self.state.contexts[self.context].phase = Phase::Begin;
+                self.own_context().phase = Phase::Begin;
                 Outcome::Done
             }
         }
     }
 
-    /// A process that this changes.
+    /// The context that takes the step, to be changed.
+    fn own_context(&mut self) -> &mut Context {
+        self.touched.slots |= 1 << self.slot;
+        &mut self.state.contexts[self.context]
+    }
+
+    /// A process, to be changed.
     fn process(&mut self, slot: usize) -> &mut Process {
         self.touched.slots |= 1 << slot;
         &mut self.state.processes[slot]
@@ -215,9 +221,8 @@ impl Taking<'_> {
     /// The context goes on with its next instruction.
     fn done(&mut self) -> Outcome {
         let program = self.objects.program(self.state, self.context);
-        let context = &mut self.state.contexts[self.context];
-        context.position = program.nodes[usize::from(context.position)].next;
-        context.phase = Phase::Begin;
+        let context = self.own_context();
+        *context = Context { position: program.nodes[usize::from(context.position)].next, phase: Phase::Begin };
         Outcome::Done
     }
 
@@ -231,14 +236,14 @@ impl Taking<'_> {
 
     fn open(&mut self, slot: usize, handle: HandleId) -> Outcome {
         let inheritance = self.objects.profile.inheritance;
-        let process = &mut self.state.processes[slot];
+        let process = self.process(slot);
         process.handles |= bit(handle);
         match inheritance.flag_at_creation() {
             Flag::CloseOnExec => process.flagged |= bit(handle),
             Flag::Keep => process.flagged &= !bit(handle),
         }
         if inheritance.flags_in_a_second_action() {
-            self.state.contexts[self.context].phase = Phase::Flagging(handle);
+            self.own_context().phase = Phase::Flagging(handle);
             return Outcome::Done;
         }
         self.done()
@@ -382,7 +387,7 @@ impl Taking<'_> {
         });
         let killed = match self.objects.profile.kill {
             Kill::Walk => {
-                self.state.contexts[self.context].phase = Phase::Walking(members);
+                self.own_context().phase = Phase::Walking(members);
                 return Outcome::Done;
             }
             Kill::OneProcess => members & members.wrapping_neg(),

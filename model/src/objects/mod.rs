@@ -231,6 +231,7 @@ impl Objects {
     }
 
     /// The process that a context belongs to.
+    #[inline]
     pub fn process_of(&self, context: ContextSlot) -> ProcessSlot {
         self.process_of[usize::from(context)]
     }
@@ -241,6 +242,7 @@ impl Objects {
     }
 
     /// The contexts of a process, as indices of [`State::contexts`].
+    #[inline]
     pub fn contexts_of(&self, process: ProcessSlot) -> std::ops::Range<usize> {
         let first = usize::from(process) * self.contexts_per_process;
         first..first + self.contexts_per_process
@@ -254,11 +256,13 @@ impl Objects {
         &process.contexts[self.index_in_process(context).min(process.contexts.len() - 1)]
     }
 
+    #[inline]
     fn program(&self, state: &State, context: usize) -> &Program {
         let slot = usize::from(self.process_of[context]);
         &self.programs[state.processes[slot].instance_of.index()][context - slot * self.contexts_per_process]
     }
 
+    #[inline]
     fn operation(&self, state: &State, context: usize) -> &Operation {
         let program = self.program(state, context);
         &program.nodes[usize::from(state.contexts[context].position)].operation

@@ -38,7 +38,7 @@ impl Safety for CompleteTracking {
     /// Whoever is lost now and was not before has been changed by the step.
     #[inline]
     fn newly_violated(&self, _: &Objects, transition: &Transition<'_>, touched: Touched) -> bool {
-        each(touched.slots).any(|slot| lost(&transition.after.processes[slot]))
+        each(touched.entries).any(|slot| lost(&transition.after.processes[slot]))
     }
 
     fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {

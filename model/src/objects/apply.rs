@@ -97,7 +97,7 @@ impl Taking<'_> {
             if action == Action::GiveUp {
                 return self.done();
             }
-            self.touched.shared = true;
+            self.touched.attack_steps = true;
             self.state.attack_steps = self.state.attack_steps.map(|left| left.saturating_sub(1));
         }
         match action {
@@ -199,13 +199,13 @@ impl Taking<'_> {
 
     /// The context that takes the step, to be changed.
     fn own_context(&mut self) -> &mut Context {
-        self.touched.slots |= 1 << self.slot;
+        self.touched.contexts |= 1 << self.slot;
         &mut self.state.contexts[self.context]
     }
 
     /// A process, to be changed.
     fn process(&mut self, slot: usize) -> &mut Process {
-        self.touched.slots |= 1 << slot;
+        self.touched.entries |= 1 << slot;
         &mut self.state.processes[slot]
     }
 
@@ -308,6 +308,7 @@ impl Taking<'_> {
         let (handles, flagged) = (self.state.processes[slot].handles, self.state.processes[slot].flagged);
         let status = if listed.is_some() { Status::Embryo } else { Status::Alive };
         *self.process(usize::from(free)) = Process { status, handles, flagged, listed: listed.unwrap_or(0), ..born };
+        self.touched.contexts |= 1 << free;
         let contexts = self.objects.contexts_of(free);
         if attacks {
             // The copy goes on attacking, in the one context that forked.
@@ -337,6 +338,7 @@ impl Taking<'_> {
         let Process { handles, flagged, listed, .. } = self.state.processes[slot];
         let handles = self.inherited(handles, flagged, listed);
         self.begin_program(slot, handles);
+        self.touched.contexts |= 1 << slot;
         self.objects.start_contexts(self.state, slot as ProcessSlot, id);
         Outcome::Done
     }
@@ -362,6 +364,7 @@ impl Taking<'_> {
         let handles = self.inherited(handles, flagged, listed);
         *self.process(usize::from(free)) = born;
         self.begin_program(usize::from(free), handles);
+        self.touched.contexts |= 1 << free;
         self.objects.start_contexts(self.state, free, child);
         self.done();
         Outcome::Created(free)
@@ -433,6 +436,7 @@ impl Taking<'_> {
         if !self.state.processes[slot].lives() {
             return;
         }
+        self.touched.contexts |= 1 << slot;
         self.state.contexts[self.objects.contexts_of(slot as ProcessSlot)].fill(Context::FREE);
         let tracking = self.objects.profile.tracking;
         for child in each(self.children_of(slot)) {

@@ -6,24 +6,33 @@ use super::{Objects, each};
 /// What a step may have changed. What is not in it is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Touched {
-    /// Entries of the process table, each with its contexts, a bit each.
-    pub slots: u64,
-    /// The buffers, the supervisors, or the number of attack steps.
+    /// Entries of the process table, a bit each.
+    pub entries: u64,
+    /// Entries whose contexts may have changed, a bit each.
+    pub contexts: u64,
+    /// The buffers or the supervisors.
     pub shared: bool,
+    /// The number of attack steps.
+    pub attack_steps: bool,
 }
 
 impl Objects {
     /// Makes `to` equal to `from` again, of which it is a copy but for what was touched.
     pub fn copy_touched(&self, touched: Touched, from: &State, to: &mut State) {
-        for slot in each(touched.slots) {
+        for slot in each(touched.entries) {
             to.processes[slot] = from.processes[slot];
-            let contexts = self.contexts_of(slot as ProcessSlot);
-            to.contexts[contexts.clone()].copy_from_slice(&from.contexts[contexts]);
+        }
+        for slot in each(touched.contexts) {
+            // There are few, and a call to copy them costs more than they do.
+            let range = self.contexts_of(slot as ProcessSlot);
+            for (to, from) in to.contexts[range.clone()].iter_mut().zip(&from.contexts[range]) {
+                *to = *from;
+            }
         }
         if touched.shared {
             to.buffers.copy_from_slice(&from.buffers);
             to.supervisors.copy_from_slice(&from.supervisors);
-            to.attack_steps = from.attack_steps;
         }
+        to.attack_steps = from.attack_steps;
     }
 }

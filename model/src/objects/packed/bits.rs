@@ -32,7 +32,84 @@ pub(super) fn differ(one: &[u64], other: &[u64], at: usize, bits: usize) -> bool
     false
 }
 
-/// Writes fields one after the other.
+/// Where fields are written to, one after the other.
+pub(super) trait Fields {
+    /// Writes a field. A value that is too wide is remembered as lost.
+    fn put(&mut self, value: u64, width: u32);
+    /// Remembers that something has no place in the format.
+    fn lose_if(&mut self, lost: bool);
+}
+
+/// Where fields are read from, one after the other.
+pub(super) trait Source {
+    /// Reads a field.
+    fn take(&mut self, width: u32) -> u64;
+}
+
+/// A few fields that are together at most [`MAX_WIDTH`] wide.
+#[derive(Default)]
+pub(super) struct Short {
+    held: u64,
+    fill: u32,
+    lost: u64,
+}
+
+impl Short {
+    /// Writes them there. Did everything fit?
+    #[inline]
+    pub(super) fn write(self, words: &mut [u64], at: usize) -> bool {
+        write(words, at, self.held, self.fill);
+        self.lost == 0
+    }
+
+    /// Reads them from there.
+    #[inline]
+    pub(super) fn read(words: &[u64], at: usize) -> Self {
+        Self { held: window(words, at), ..Self::default() }
+    }
+}
+
+impl Fields for Short {
+    #[inline(always)]
+    fn put(&mut self, value: u64, width: u32) {
+        self.lost |= value >> width;
+        self.held |= value << self.fill;
+        self.fill += width;
+    }
+
+    #[inline(always)]
+    fn lose_if(&mut self, lost: bool) {
+        self.lost |= u64::from(lost);
+    }
+}
+
+impl Source for Short {
+    #[inline(always)]
+    fn take(&mut self, width: u32) -> u64 {
+        let value = self.held & ((1 << width) - 1);
+        self.held >>= width;
+        value
+    }
+}
+
+/// Writes a field of at most [`MAX_WIDTH`] bits over what is there.
+#[inline]
+fn write(words: &mut [u64], at: usize, value: u64, width: u32) {
+    let (index, shift) = (at / 64, (at % 64) as u32);
+    let mask = (1 << width) - 1;
+    let value = value & mask;
+    if let Some(word) = words.get_mut(index) {
+        *word = *word & !(mask << shift) | value << shift;
+    }
+    if shift + width > u64::BITS {
+        let rest = u64::BITS - shift;
+        if let Some(word) = words.get_mut(index + 1) {
+            *word = *word & !(mask >> rest) | value >> rest;
+        }
+    }
+}
+
+/// Writes any number of fields.
 pub(super) struct Writer<'a> {
     words: &'a mut [u64],
     at: usize,
@@ -46,37 +123,9 @@ impl<'a> Writer<'a> {
         Self { words, at, held: 0, fill: 0, lost: 0 }
     }
 
-    /// Writes a field. A value that is too wide is remembered as lost.
-    #[inline]
-    pub(super) fn put(&mut self, value: u64, width: u32) {
-        self.lost |= value >> width;
-        if self.fill + width >= u64::BITS {
-            self.flush();
-        }
-        self.held |= value << self.fill;
-        self.fill += width;
-    }
-
-    /// Remembers that something has no place in the format.
-    #[inline]
-    pub(super) fn lose_if(&mut self, lost: bool) {
-        self.lost |= u64::from(lost);
-    }
-
     /// Writes what is held.
     fn flush(&mut self) {
-        let (index, shift) = (self.at / 64, (self.at % 64) as u32);
-        let mask = (1 << self.fill) - 1;
-        let held = self.held & mask;
-        if let Some(word) = self.words.get_mut(index) {
-            *word = *word & !(mask << shift) | held << shift;
-        }
-        if shift + self.fill > u64::BITS {
-            let rest = u64::BITS - shift;
-            if let Some(word) = self.words.get_mut(index + 1) {
-                *word = *word & !(mask >> rest) | held >> rest;
-            }
-        }
+        write(self.words, self.at, self.held, self.fill);
         self.at += self.fill as usize;
         (self.held, self.fill) = (0, 0);
     }
@@ -88,7 +137,22 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Reads fields one after the other.
+impl Fields for Writer<'_> {
+    fn put(&mut self, value: u64, width: u32) {
+        self.lost |= value >> width;
+        if self.fill + width >= u64::BITS {
+            self.flush();
+        }
+        self.held |= value << self.fill;
+        self.fill += width;
+    }
+
+    fn lose_if(&mut self, lost: bool) {
+        self.lost |= u64::from(lost);
+    }
+}
+
+/// Reads any number of fields.
 pub(super) struct Reader<'a> {
     words: &'a [u64],
     at: usize,
@@ -100,10 +164,10 @@ impl<'a> Reader<'a> {
     pub(super) fn new(words: &'a [u64], at: usize) -> Self {
         Self { words, at, held: window(words, at), left: u64::BITS }
     }
+}
 
-    /// Reads a field.
-    #[inline]
-    pub(super) fn take(&mut self, width: u32) -> u64 {
+impl Source for Reader<'_> {
+    fn take(&mut self, width: u32) -> u64 {
         if width > self.left {
             (self.held, self.left) = (window(self.words, self.at), u64::BITS);
         }

@@ -13,7 +13,7 @@ mod bits;
 mod codes;
 mod memory;
 
-use bits::{MAX_WIDTH, Reader, Writer, differ, width};
+use bits::{Fields, MAX_WIDTH, Reader, Short, Source, Writer, differ, width};
 use codes::{Codes, Phases};
 use memory::Memory;
 
@@ -33,8 +33,10 @@ pub struct DoesNotFit;
 pub struct Codec {
     slots: usize,
     contexts_per_process: usize,
-    fields: Fields,
+    widths: Widths,
+    /// How many bits an entry with its contexts takes, and after how many of them the contexts begin.
     slot_bits: usize,
+    entry_bits: usize,
     shared_bits: usize,
     /// For each declared process, the codes of its contexts.
     codes: Vec<Codes>,
@@ -48,7 +50,7 @@ pub struct Codec {
 
 /// Widths in bits: of an entry of the process table, and of what there is one of.
 #[derive(Debug, Clone, Copy)]
-struct Fields {
+struct Widths {
     instance: u32,
     /// Of an entry, or none: a parent, a supervisor.
     entry: u32,
@@ -87,7 +89,7 @@ impl Codec {
             .collect();
         let groups = system.job_groups.len();
         let memory = Memory::of(objects);
-        let fields = Fields {
+        let widths = Widths {
             instance: width(system.processes.len().saturating_sub(1) as u64),
             entry: width(u64::from(system.process_table)),
             group: width(groups as u64),
@@ -104,7 +106,7 @@ impl Codec {
         let mut contexts = vec![(0, 0); per_process];
         for ((id, process), programs) in (0u8..).zip(&system.processes).zip(&objects.programs) {
             let id = ProcessId(id);
-            for (index, widths) in contexts.iter_mut().enumerate() {
+            for (index, of_context) in contexts.iter_mut().enumerate() {
                 let one = match (programs.get(index), process.contexts.get(index)) {
                     (Some(program), Some(context)) => {
                         let phases = Phases {
@@ -115,25 +117,26 @@ impl Codec {
                         };
                         let kills = program.nodes.iter().any(|node| matches!(node.operation, Operation::Kill(_)));
                         if phases.walking && kills {
-                            widths.1 = u32::from(system.process_table);
+                            of_context.1 = u32::from(system.process_table);
                         }
                         Codes::new(program, phases)
                     }
                     _ => Codes::free(),
                 };
-                widths.0 = widths.0.max(width(one.largest()));
+                of_context.0 = of_context.0.max(width(one.largest()));
                 codes.push(one);
             }
         }
-        let Fields { instance, entry, group, membership, rank, fate, handles, listed, memory: charged, .. } = fields;
+        let Widths { instance, entry, group, membership, rank, fate, handles, listed, memory: charged, .. } = widths;
         let of_process = STATUS + instance + entry + group + membership + rank + fate + 2 * handles + listed + charged;
         let of_contexts: u32 = contexts.iter().map(|(code, walk)| code + walk).sum();
         let buffers: Vec<u32> = system.buffers.iter().map(|buffer| width(u64::from(buffer.capacity))).collect();
-        let shared = buffers.iter().sum::<u32>() + entry * groups as u32 + fields.attack_steps;
+        let shared = buffers.iter().sum::<u32>() + entry * groups as u32 + widths.attack_steps;
         Self {
             slots: usize::from(system.process_table),
             contexts_per_process: per_process,
-            fields,
+            widths,
+            entry_bits: of_process as usize,
             slot_bits: (of_process + of_contexts) as usize,
             shared_bits: shared as usize,
             codes,
@@ -176,7 +179,7 @@ impl Codec {
         if free.into_iter().any(|slot| !self.is_free(state, slot)) {
             return Err(DoesNotFit);
         }
-        self.repack(state, Touched { slots, shared: true }, words)
+        self.repack(state, Touched { entries: slots, contexts: slots, shared: true, attack_steps: true }, words)
     }
 
     /// Packs into the words of another state what has been touched since.
@@ -185,11 +188,42 @@ impl Codec {
     /// If the format has no place for it. What `words` holds then is nothing.
     pub fn repack(&self, state: &State, touched: Touched, words: &mut [u64]) -> Result<(), DoesNotFit> {
         let mut fits = true;
-        for slot in each(touched.slots) {
-            fits &= self.pack_slot(state, slot, words);
+        let short = self.slot_bits <= MAX_WIDTH as usize;
+        for slot in each(touched.entries) {
+            let at = slot * self.slot_bits;
+            fits &= if short {
+                let mut fields = Short::default();
+                self.put_entry(state, slot, &mut fields);
+                fields.write(words, at)
+            } else {
+                let mut fields = Writer::new(words, at);
+                self.put_entry(state, slot, &mut fields);
+                fields.finish()
+            };
+        }
+        // The codes of the contexts are those of the process that the entry is an instance of.
+        for slot in each(touched.contexts | touched.entries) {
+            let at = slot * self.slot_bits + self.entry_bits;
+            fits &= if short {
+                let mut fields = Short::default();
+                self.put_contexts(state, slot, &mut fields);
+                fields.write(words, at)
+            } else {
+                let mut fields = Writer::new(words, at);
+                self.put_contexts(state, slot, &mut fields);
+                fields.finish()
+            };
         }
         if touched.shared {
-            fits &= self.pack_shared(state, words);
+            let mut fields = Writer::new(words, self.slots * self.slot_bits);
+            self.put_shared(state, &mut fields);
+            fits &= fields.finish();
+        }
+        if touched.attack_steps {
+            let mut fields = Short::default();
+            fields.lose_if(state.attack_steps.is_some() != self.attack_depth.is_some());
+            fields.put(u64::from(state.attack_steps.unwrap_or(0)), self.widths.attack_steps);
+            fits &= fields.write(words, self.attack_steps_at());
         }
         if fits { Ok(()) } else { Err(DoesNotFit) }
     }
@@ -211,15 +245,21 @@ impl Codec {
         let mut touched = Touched::default();
         for slot in 0..self.slots {
             if differ(known, words, slot * self.slot_bits, self.slot_bits) {
-                touched.slots |= 1 << slot;
+                touched.entries |= 1 << slot;
+                touched.contexts |= 1 << slot;
                 self.unpack_slot(words, slot, state);
             }
         }
         touched.shared = differ(known, words, self.slots * self.slot_bits, self.shared_bits);
         if touched.shared {
+            touched.attack_steps = true;
             self.unpack_shared(words, state);
         }
         touched
+    }
+
+    fn attack_steps_at(&self) -> usize {
+        self.bits() - self.widths.attack_steps as usize
     }
 
     fn contexts_of(&self, slot: usize) -> std::ops::Range<usize> {
@@ -236,12 +276,10 @@ impl Codec {
         state.processes[slot] == Process::FREE && contexts.iter().all(|context| *context == Context::FREE)
     }
 
-    fn pack_slot(&self, state: &State, slot: usize, words: &mut [u64]) -> bool {
-        let (fields, process) = (&self.fields, &state.processes[slot]);
-        let codes = self.codes_of(process.instance_of);
-        let mut writer = Writer::new(words, slot * self.slot_bits);
-        writer.lose_if(process.status == Status::Free && !self.is_free(state, slot));
-        writer.lose_if(codes.is_empty());
+    #[inline]
+    fn put_entry(&self, state: &State, slot: usize, writer: &mut impl Fields) {
+        let (fields, process) = (&self.widths, &state.processes[slot]);
+        writer.lose_if(process.status == Status::Free && *process != Process::FREE);
         let status = match process.status {
             Status::Free => 0,
             Status::Embryo => 1,
@@ -261,7 +299,24 @@ impl Codec {
         let units = if process.memory == 0 { 0 } else { process.memory / self.memory_unit };
         writer.lose_if(units * self.memory_unit != process.memory);
         writer.put(units, fields.memory);
+    }
+
+    #[inline]
+    fn put_contexts(&self, state: &State, slot: usize, writer: &mut impl Fields) {
+        let process = &state.processes[slot];
         let contexts = &state.contexts[self.contexts_of(slot)];
+        if process.status == Status::Free {
+            writer.lose_if(contexts.iter().any(|context| *context != Context::FREE));
+            self.contexts.iter().for_each(|(code, walk)| {
+                writer.put(0, *code);
+                let (low, high) = halves(*walk);
+                writer.put(0, low);
+                writer.put(0, high);
+            });
+            return;
+        }
+        let codes = self.codes_of(process.instance_of);
+        writer.lose_if(codes.is_empty());
         for ((context, codes), (code, walk)) in contexts.iter().zip(codes).zip(&self.contexts) {
             let known = codes.code(context);
             writer.lose_if(known.is_none());
@@ -273,12 +328,20 @@ impl Codec {
                 writer.put(members >> 32, high);
             }
         }
-        writer.finish()
     }
 
     fn unpack_slot(&self, words: &[u64], slot: usize, state: &mut State) {
-        let fields = &self.fields;
-        let mut reader = Reader::new(words, slot * self.slot_bits);
+        let at = slot * self.slot_bits;
+        if self.slot_bits <= MAX_WIDTH as usize {
+            self.take_slot(slot, state, &mut Short::read(words, at));
+        } else {
+            self.take_slot(slot, state, &mut Reader::new(words, at));
+        }
+    }
+
+    #[inline]
+    fn take_slot(&self, slot: usize, state: &mut State, reader: &mut impl Source) {
+        let fields = &self.widths;
         let status = match reader.take(STATUS) {
             0 => {
                 state.processes[slot] = Process::FREE;
@@ -317,17 +380,13 @@ impl Codec {
         }
     }
 
-    fn pack_shared(&self, state: &State, words: &mut [u64]) -> bool {
-        let mut writer = Writer::new(words, self.slots * self.slot_bits);
+    fn put_shared(&self, state: &State, writer: &mut impl Fields) {
         for (queued, width) in state.buffers.iter().zip(&self.buffers) {
             writer.put(u64::from(*queued), *width);
         }
         for supervisor in &state.supervisors {
-            writer.put(from_entry(*supervisor), self.fields.entry);
+            writer.put(from_entry(*supervisor), self.widths.entry);
         }
-        writer.lose_if(state.attack_steps.is_some() != self.attack_depth.is_some());
-        writer.put(u64::from(state.attack_steps.unwrap_or(0)), self.fields.attack_steps);
-        writer.finish()
     }
 
     fn unpack_shared(&self, words: &[u64], state: &mut State) {
@@ -336,9 +395,9 @@ impl Codec {
             *queued = reader.take(*width) as u8;
         }
         for supervisor in &mut state.supervisors {
-            *supervisor = to_entry(reader.take(self.fields.entry));
+            *supervisor = to_entry(reader.take(self.widths.entry));
         }
-        state.attack_steps = self.attack_depth.map(|_| reader.take(self.fields.attack_steps) as u8);
+        state.attack_steps = self.attack_depth.map(|_| reader.take(self.widths.attack_steps) as u8);
     }
 }
 

@@ -1,6 +1,9 @@
-//! States packed and expanded: the same states, steps and guarantees as without packing, on the library and on variants of
-//! its profiles that reach every phase.
+//! States packed and expanded: the same states, steps and guarantees as without packing, on the library, on variants of
+//! its profiles that reach every phase, and on random systems.
 #![allow(clippy::unwrap_used, reason = "a test")]
+
+#[path = "../sim/tests/support/mod.rs"]
+mod support;
 
 use std::collections::HashSet;
 
@@ -8,11 +11,12 @@ use lacuna_check::{Limits, explore};
 use lacuna_model::expand::{Bound, Expander};
 use lacuna_model::guarantee::{GuaranteeId, GuaranteeSet, Transition, safety};
 use lacuna_model::objects::{Codec, DoesNotFit, Objects, Outcome, Phase, State, Step};
-use lacuna_model::profile::{Inheritance, Kill, Profile, Tracking};
+use lacuna_model::profile::{Inheritance, Kill, Profile, Quota, Tracking};
 use lacuna_model::system::System;
+use proptest::prelude::*;
 
-/// Enough for each scenario of the library.
-const WORDS: usize = 8;
+/// Enough for each scenario of the library, and for random systems.
+const WORDS: usize = 24;
 
 fn systems() -> impl Iterator<Item = (&'static str, System)> {
     lacuna_scenarios::library().iter().map(|entry| (entry.name, entry.system().unwrap()))
@@ -41,42 +45,78 @@ fn what_is_packed_is_unpacked_and_expanding_packed_states_is_the_relation() {
     for (name, system) in systems() {
         for profile in profiles() {
             let objects = Objects::new(&system, &profile).unwrap();
-            let place = format!("{name} {profile:?}");
-            let limits = Limits { max_states: 30_000, ..Limits::default() };
-            let found = explore(&objects, &limits, |_| {});
-            let mut expander = Expander::<WORDS>::new(&objects).unwrap();
-            let codec = Codec::new(&objects);
-            assert!(codec.words() <= WORDS, "{place}: {} bits", codec.bits());
-            let mut seen = HashSet::new();
-            let mut unpacked = objects.initial();
-            let mut next = objects.initial();
-            let mut steps = Vec::new();
-            for (index, state) in found.iter().enumerate() {
-                let mut words = [u64::MAX; WORDS];
-                codec.pack(state, &mut words).unwrap();
-                codec.unpack(&words, &mut unpacked);
-                assert_eq!(*state, unpacked, "{place}");
-                assert!(seen.insert(words), "{place}: two states, one packed form");
-                // Not in the order of a search alone: so that states that differ much follow each other too.
-                if index % 7 == 3 {
-                    expander.successors(&seen.iter().next().copied().unwrap(), GuaranteeSet::ALL, |_| {});
-                }
-                steps.clear();
-                objects.enabled(state, &mut steps);
-                let mut expected = steps.iter();
-                let bound = expander.successors(&words, GuaranteeSet::ALL, |successor| {
-                    let step = *expected.next().unwrap();
-                    let outcome = objects.apply_to(state, step, &mut next);
-                    assert_eq!((successor.step, successor.outcome), (step, outcome), "{place}");
-                    let mut words = [0; WORDS];
-                    codec.pack(&next, &mut words).unwrap();
-                    assert_eq!(successor.after, Ok(words), "{place}: {step:?} of {state:?}");
-                    let marks = [successor.marks.triggered, successor.marks.violated];
-                    assert_eq!(marks, judged(&objects, state, step, outcome, &next), "{place}: {step:?} of {state:?}");
-                });
-                assert_eq!(expected.next(), None);
-                assert_eq!(bound == Bound::Cut, objects.is_cut(state), "{place}: {state:?}");
-            }
+            compare(&objects, 30_000, &format!("{name} {profile:?}"));
+        }
+    }
+}
+
+fn compare(objects: &Objects, max_states: usize, place: &str) {
+    let found = explore(objects, &Limits { max_states, ..Limits::default() }, |_| {});
+    let mut expander = Expander::<WORDS>::new(objects).unwrap();
+    let codec = Codec::new(objects);
+    assert!(codec.words() <= WORDS, "{place}: {} bits", codec.bits());
+    let (mut seen, mut all) = (HashSet::new(), Vec::new());
+    let (mut unpacked, mut next) = (objects.initial(), objects.initial());
+    let mut steps = Vec::new();
+    for (index, state) in found.iter().enumerate() {
+        let mut words = [u64::MAX; WORDS];
+        codec.pack(state, &mut words).unwrap();
+        codec.unpack(&words, &mut unpacked);
+        assert_eq!(*state, unpacked, "{place}");
+        assert!(seen.insert(words), "{place}: two states, one packed form");
+        all.push(words);
+        // Not in the order of a search alone: so that states that differ much follow each other too.
+        if index % 7 == 3 {
+            expander.successors(&all[index / 3], GuaranteeSet::ALL, |_| {});
+        }
+        steps.clear();
+        objects.enabled(state, &mut steps);
+        let mut expected = steps.iter();
+        let bound = expander.successors(&words, GuaranteeSet::ALL, |successor| {
+            let step = *expected.next().unwrap();
+            let outcome = objects.apply_to(state, step, &mut next);
+            assert_eq!((successor.step, successor.outcome), (step, outcome), "{place}");
+            let mut words = [0; WORDS];
+            codec.pack(&next, &mut words).unwrap();
+            assert_eq!(successor.after, Ok(words), "{place}: {step:?} of {state:?}");
+            let marks = [successor.marks.triggered, successor.marks.violated];
+            assert_eq!(marks, judged(objects, state, step, outcome, &next), "{place}: {step:?} of {state:?}");
+        });
+        assert_eq!(expected.next(), None);
+        assert_eq!(bound == Bound::Cut, objects.is_cut(state), "{place}: {state:?}");
+    }
+}
+
+/// Each choice of the axes that have phases or losses of their own.
+fn any_profile() -> impl Strategy<Value = Profile> {
+    let named = Profile::NAMED.map(|(name, _)| Profile::named(name).unwrap());
+    let of = (
+        proptest::sample::select(named.to_vec()),
+        proptest::sample::select(Inheritance::ALL.to_vec()),
+        proptest::sample::select(Kill::ALL.to_vec()),
+        proptest::sample::select(Tracking::ALL.to_vec()),
+        proptest::sample::select(Quota::ALL.to_vec()),
+    );
+    of.prop_map(|(named, inheritance, kill, tracking, quota)| Profile {
+        inheritance,
+        kill,
+        tracking,
+        process_quota: quota,
+        memory_quota: quota,
+        ..named
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #[test]
+    fn so_it_is_with_random_systems(mut system in support::random::system(), profile in any_profile(), wide: bool) {
+        if wide {
+            // An entry then does not fit into one word.
+            system.handles.resize(32, "more".into());
+        }
+        if let Ok(objects) = Objects::new(&system, &profile) {
+            compare(&objects, 400, &format!("{system:?} {profile:?}"));
         }
     }
 }

@@ -91,7 +91,8 @@ struct Taking<'a> {
 impl Taking<'_> {
     fn take(&mut self, action: Action) -> Outcome {
         let slot = self.slot;
-        let attacks = self.state.contexts[self.context].phase == Phase::Begin
+        let attacks = action.may_attack()
+            && self.state.contexts[self.context].phase == Phase::Begin
             && matches!(self.objects.operation(self.state, self.context), Operation::Adversary);
         if attacks {
             if action == Action::GiveUp {
@@ -199,7 +200,7 @@ impl Taking<'_> {
 
     /// The context that takes the step, to be changed.
     fn own_context(&mut self) -> &mut Context {
-        self.touched.contexts |= 1 << self.slot;
+        self.touched.context = Some(self.context as ContextSlot);
         &mut self.state.contexts[self.context]
     }
 
@@ -220,9 +221,8 @@ impl Taking<'_> {
 
     /// The context goes on with its next instruction.
     fn done(&mut self) -> Outcome {
-        let program = self.objects.program(self.state, self.context);
-        let context = self.own_context();
-        *context = Context { position: program.nodes[usize::from(context.position)].next, phase: Phase::Begin };
+        let position = self.objects.node(self.state, self.context).next;
+        *self.own_context() = Context { position, phase: Phase::Begin };
         Outcome::Done
     }
 

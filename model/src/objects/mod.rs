@@ -30,6 +30,10 @@ pub struct Objects {
     system: System,
     profile: Profile,
     programs: Vec<Vec<Program>>,
+    /// The nodes of all of them, one program after the other,
+    nodes: Vec<Node>,
+    /// and where each begins: as many a process as the largest has contexts.
+    begins: Vec<u32>,
     contexts_per_process: usize,
     /// The process of each context: a division less.
     process_of: Vec<ProcessSlot>,
@@ -42,7 +46,10 @@ pub struct Objects {
 /// The indices of the bits that are set, lowest first.
 pub(crate) fn each(mut set: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
-        let lowest = (set != 0).then(|| set.trailing_zeros() as usize)?;
+        if set == 0 {
+            return None;
+        }
+        let lowest = set.trailing_zeros() as usize;
         set &= set - 1;
         Some(lowest)
     })
@@ -125,10 +132,19 @@ impl Objects {
             return Err(ObjectsError::Handles(system.handles.len()));
         }
         let contexts_per_process = programs.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        let (mut nodes, mut begins) = (Vec::new(), Vec::new());
+        for of_process in &programs {
+            for index in 0..contexts_per_process {
+                begins.push(nodes.len() as u32); // at most 250 contexts of 4097 nodes
+                nodes.extend(of_process.get(index).into_iter().flat_map(|program| program.nodes.iter().cloned()));
+            }
+        }
         let objects = Self {
             process_of: (0..system.process_table).flat_map(|slot| vec![slot; contexts_per_process]).collect(),
             allowed: allowed(system),
             watched: GuaranteeSet::ALL,
+            nodes,
+            begins,
             contexts_per_process,
             system: system.clone(),
             profile: profile.clone(),
@@ -264,8 +280,15 @@ impl Objects {
 
     #[inline]
     fn operation(&self, state: &State, context: usize) -> &Operation {
-        let program = self.program(state, context);
-        &program.nodes[usize::from(state.contexts[context].position)].operation
+        &self.node(state, context).operation
+    }
+
+    #[inline]
+    fn node(&self, state: &State, context: usize) -> &Node {
+        let slot = usize::from(self.process_of[context]);
+        let instance = state.processes[slot].instance_of.index();
+        let begins = self.begins[(instance * self.contexts_per_process + context) - slot * self.contexts_per_process];
+        &self.nodes[begins as usize + usize::from(state.contexts[context].position)]
     }
 
     /// The interval of time that the context's next step takes, by declaration: a computation's own, and a kernel

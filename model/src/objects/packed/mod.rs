@@ -33,6 +33,8 @@ pub struct DoesNotFit;
 pub struct Codec {
     slots: usize,
     contexts_per_process: usize,
+    /// For each context, its process and which of that process's contexts it is.
+    place_of: Vec<(ProcessSlot, u8)>,
     widths: Widths,
     /// How many bits an entry with its contexts takes, and after how many of them the contexts begin.
     slot_bits: usize,
@@ -42,6 +44,8 @@ pub struct Codec {
     codes: Vec<Codes>,
     /// The widths of what there is one of for each context of a process: its code, the rest of its walk.
     contexts: Vec<(u32, u32)>,
+    /// After how many bits of an entry each of them begins.
+    context_at: Vec<usize>,
     memory_unit: u64,
     buffers: Vec<u32>,
     groups: usize,
@@ -135,11 +139,22 @@ impl Codec {
         Self {
             slots: usize::from(system.process_table),
             contexts_per_process: per_process,
+            place_of: (0..system.process_table)
+                .flat_map(|slot| (0..per_process).map(move |index| (slot, index as u8)))
+                .collect(),
             widths,
             entry_bits: of_process as usize,
             slot_bits: (of_process + of_contexts) as usize,
             shared_bits: shared as usize,
             codes,
+            context_at: contexts
+                .iter()
+                .scan(of_process as usize, |at, (code, walk)| {
+                    let begins = *at;
+                    *at += (code + walk) as usize;
+                    Some(begins)
+                })
+                .collect(),
             contexts,
             memory_unit: memory.unit,
             buffers,
@@ -179,7 +194,11 @@ impl Codec {
         if free.into_iter().any(|slot| !self.is_free(state, slot)) {
             return Err(DoesNotFit);
         }
-        self.repack(state, Touched { entries: slots, contexts: slots, shared: true, attack_steps: true }, words)
+        self.repack(
+            state,
+            Touched { entries: slots, contexts: slots, context: None, shared: true, attack_steps: true },
+            words,
+        )
     }
 
     /// Packs into the words of another state what has been touched since.
@@ -201,8 +220,7 @@ impl Codec {
                 fields.finish()
             };
         }
-        // The codes of the contexts are those of the process that the entry is an instance of.
-        for slot in each(touched.contexts | touched.entries) {
+        for slot in each(touched.contexts) {
             let at = slot * self.slot_bits + self.entry_bits;
             fits &= if short {
                 let mut fields = Short::default();
@@ -213,6 +231,18 @@ impl Codec {
                 self.put_contexts(state, slot, &mut fields);
                 fields.finish()
             };
+        }
+        if let Some(context) = touched.context.map(usize::from) {
+            let (slot, index) = self.place_of[context];
+            let (slot, index) = (usize::from(slot), usize::from(index));
+            let at = slot * self.slot_bits + self.context_at[index];
+            let codes = self.codes_of(state.processes[slot].instance_of).get(index);
+            let (code, walk) = self.contexts[index];
+            fits &= codes.and_then(|codes| codes.code(&state.contexts[context])).is_some_and(|known| {
+                let mut fields = Writer::new(words, at);
+                put_context(&state.contexts[context], known, code, walk, &mut fields);
+                fields.finish()
+            });
         }
         if touched.shared {
             let mut fields = Writer::new(words, self.slots * self.slot_bits);
@@ -305,7 +335,7 @@ impl Codec {
     fn put_contexts(&self, state: &State, slot: usize, writer: &mut impl Fields) {
         let process = &state.processes[slot];
         let contexts = &state.contexts[self.contexts_of(slot)];
-        if process.status == Status::Free {
+        if !process.lives() {
             writer.lose_if(contexts.iter().any(|context| *context != Context::FREE));
             self.contexts.iter().for_each(|(code, walk)| {
                 writer.put(0, *code);
@@ -320,13 +350,7 @@ impl Codec {
         for ((context, codes), (code, walk)) in contexts.iter().zip(codes).zip(&self.contexts) {
             let known = codes.code(context);
             writer.lose_if(known.is_none());
-            writer.put(known.unwrap_or(0), *code);
-            if *walk > 0 {
-                let members = if let Phase::Walking(members) = context.phase { members } else { 0 };
-                let (low, high) = halves(*walk);
-                writer.put(members & u64::from(u32::MAX), low);
-                writer.put(members >> 32, high);
-            }
+            put_context(context, known.unwrap_or(0), *code, *walk, writer);
         }
     }
 
@@ -398,6 +422,18 @@ impl Codec {
             *supervisor = to_entry(reader.take(self.widths.entry));
         }
         state.attack_steps = self.attack_depth.map(|_| reader.take(self.widths.attack_steps) as u8);
+    }
+}
+
+/// The code of a context, and the rest of its walk.
+#[inline]
+fn put_context(context: &Context, known: u64, code: u32, walk: u32, writer: &mut impl Fields) {
+    writer.put(known, code);
+    if walk > 0 {
+        let members = if let Phase::Walking(members) = context.phase { members } else { 0 };
+        let (low, high) = halves(walk);
+        writer.put(members & u64::from(u32::MAX), low);
+        writer.put(members >> 32, high);
     }
 }
 

@@ -63,8 +63,8 @@ struct Widths {
     rank: u32,
     fate: u32,
     handles: u32,
-    listed: u32,
-    memory: u32,
+    /// Of what an embryo has listed, or any other process is charged.
+    listed_or_memory: u32,
     attack_steps: u32,
 }
 
@@ -93,6 +93,7 @@ impl Codec {
             .collect();
         let groups = system.job_groups.len();
         let memory = Memory::of(objects);
+        let listed = if embryos { width(u64::from(passed)) } else { 0 };
         let widths = Widths {
             instance: width(system.processes.len().saturating_sub(1) as u64),
             entry: width(u64::from(system.process_table)),
@@ -101,8 +102,7 @@ impl Codec {
             rank: some(groups > 0),
             fate: some(kills && objects.watched.contains(GuaranteeId::G4)),
             handles: system.handles.len() as u32,
-            listed: if embryos { width(u64::from(passed)) } else { 0 },
-            memory: memory.most.map_or(UNBOUNDED_MEMORY, width).min(MAX_WIDTH),
+            listed_or_memory: listed.max(memory.most.map_or(UNBOUNDED_MEMORY, width)).min(MAX_WIDTH),
             attack_steps: width(u64::from(objects.attack_depth().unwrap_or(0))),
         };
         let per_process = objects.contexts_per_process;
@@ -131,8 +131,8 @@ impl Codec {
                 codes.push(one);
             }
         }
-        let Widths { instance, entry, group, membership, rank, fate, handles, listed, memory: charged, .. } = widths;
-        let of_process = STATUS + instance + entry + group + membership + rank + fate + 2 * handles + listed + charged;
+        let Widths { instance, entry, group, membership, rank, fate, handles, listed_or_memory, .. } = widths;
+        let of_process = STATUS + instance + entry + group + membership + rank + fate + 2 * handles + listed_or_memory;
         let of_contexts: u32 = contexts.iter().map(|(code, walk)| code + walk).sum();
         let buffers: Vec<u32> = system.buffers.iter().map(|buffer| width(u64::from(buffer.capacity))).collect();
         let shared = buffers.iter().sum::<u32>() + entry * groups as u32 + widths.attack_steps;
@@ -325,10 +325,13 @@ impl Codec {
         writer.put(u64::from(process.fate == Fate::Condemned), fields.fate);
         writer.put(u64::from(process.handles), fields.handles);
         writer.put(u64::from(process.flagged), fields.handles);
-        writer.put(u64::from(process.listed), fields.listed);
         let units = if process.memory == 0 { 0 } else { process.memory / self.memory_unit };
         writer.lose_if(units * self.memory_unit != process.memory);
-        writer.put(units, fields.memory);
+        // An embryo has not run yet, and whoever runs has no list.
+        let (one, other) = (u64::from(process.listed), units);
+        let (one, other) = if process.status == Status::Embryo { (one, other) } else { (other, one) };
+        writer.lose_if(other != 0);
+        writer.put(one, fields.listed_or_memory);
     }
 
     #[inline]
@@ -377,7 +380,8 @@ impl Codec {
             _ => Status::Zombie,
         };
         let instance_of = ProcessId(reader.take(fields.instance) as u8);
-        state.processes[slot] = Process {
+        let process = &mut state.processes[slot];
+        *process = Process {
             status,
             instance_of,
             parent: to_entry(reader.take(fields.entry)),
@@ -387,9 +391,15 @@ impl Codec {
             fate: if reader.take(fields.fate) == 0 { Fate::Free } else { Fate::Condemned },
             handles: reader.take(fields.handles) as u32,
             flagged: reader.take(fields.handles) as u32,
-            listed: reader.take(fields.listed) as u32,
-            memory: reader.take(fields.memory).wrapping_mul(self.memory_unit),
+            listed: 0,
+            memory: 0,
         };
+        let listed_or_units = reader.take(fields.listed_or_memory);
+        if status == Status::Embryo {
+            process.listed = listed_or_units as u32;
+        } else {
+            process.memory = listed_or_units.wrapping_mul(self.memory_unit);
+        }
         let contexts = &mut state.contexts[self.contexts_of(slot)];
         let codes = self.codes_of(instance_of);
         for ((context, codes), (code, walk)) in contexts.iter_mut().zip(codes).zip(&self.contexts) {

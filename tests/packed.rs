@@ -186,3 +186,31 @@ fn a_state_without_a_place_is_refused() {
     refused(&|state| state.attack_steps = None);
     refused(&|state| state.contexts.truncate(1));
 }
+
+/// How many bits a process's memory takes: over what it takes where nobody allocates.
+fn memory_bits(program: &str, limit: &str, profile: &Profile) -> usize {
+    let bits = |program: &str| {
+        let text = format!(
+            "Scenario(name: \"x\", about: \"y\", domains: [\"d\"], job_groups: {{ \"job\": ({limit}) }}, process_table: 1,
+             processes: {{ \"p\": (domain: \"d\", group: \"job\", contexts: {{ \"main\": (program: [{program}]) }}) }})"
+        );
+        let system = lacuna_scenarios::parse(&text).unwrap_or_else(|errors| panic!("{errors:?}"));
+        Codec::new(&Objects::new(&system, profile).unwrap()).bits()
+    };
+    // The same number of positions, so that the codes of the context are as wide.
+    let idle = program.replace("Allocate(\"4MiB\")", "Detach").replace("Allocate(\"6MiB\")", "Detach");
+    bits(program) - bits(&idle)
+}
+
+#[test]
+fn memory_is_counted_in_what_can_be_allocated_up_to_what_can_be_reached() {
+    let (linux, hardened) = (Profile::linux(), Profile::linux_hardened());
+    let twice = "Allocate(\"4MiB\"), Allocate(\"6MiB\")";
+    assert_eq!(memory_bits(twice, "", &linux), 3, "five times 2 MiB");
+    assert_eq!(memory_bits("Choose([[Allocate(\"4MiB\")], [Exit]])", "", &linux), 1, "once 4 MiB");
+    assert_eq!(memory_bits("Loop(times: 5, do: [Allocate(\"4MiB\")])", "", &linux), 3, "five times 4 MiB");
+    assert_eq!(memory_bits("Forever([Allocate(\"4MiB\")])", "", &linux), 32, "nothing bounds it");
+    assert_eq!(memory_bits("Forever([Allocate(\"4MiB\")])", "memory: \"8MiB\"", &linux), 32, "no quota");
+    assert_eq!(memory_bits("Forever([Allocate(\"4MiB\")])", "memory: \"8MiB\"", &hardened), 2, "the quota");
+    assert_eq!(memory_bits(twice, "memory: \"6MiB\"", &hardened), 2, "the quota is the narrower bound");
+}

@@ -1,6 +1,7 @@
 //! Lacuna's formal model.
 pub mod analysis;
 pub mod evidence;
+pub mod expand;
 pub mod guarantee;
 pub mod objects;
 pub mod profile;

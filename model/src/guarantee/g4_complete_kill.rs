@@ -15,19 +15,27 @@ use crate::objects::{Action, Fate, Objects};
 pub struct CompleteKill;
 
 impl Safety for CompleteKill {
+    #[inline]
     fn id(&self) -> GuaranteeId {
         GuaranteeId::G4
     }
 
+    #[inline]
     fn triggered(&self, _: &Objects, transition: &Transition<'_>) -> bool {
         let Action::Kill(group) = transition.step.action else { return false };
         transition.before.processes.iter().any(|process| process.lives() && process.group == Some(group))
     }
 
-    fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {
+    #[inline]
+    fn violated(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
         let slot = objects.process_of(transition.step.context);
-        let process = &transition.before.processes[usize::from(slot)];
-        (process.fate == Fate::Condemned).then(|| {
+        transition.before.processes[usize::from(slot)].fate == Fate::Condemned
+    }
+
+    fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {
+        self.violated(objects, transition).then(|| {
+            let slot = objects.process_of(transition.step.context);
+            let process = &transition.before.processes[usize::from(slot)];
             let group = process.group.map_or("?", |group| objects.system().job_groups[group.index()].name.as_str());
             let name = objects.process_name(transition.before, slot);
             format!("{name} still runs after the kill of `{group}` has returned")

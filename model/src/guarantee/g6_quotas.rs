@@ -9,7 +9,7 @@
 //! A search that meets one leaves G6 `unknown`, unless it is refuted.
 
 use super::{GuaranteeId, Safety, Transition};
-use crate::objects::{Action, Objects};
+use crate::objects::{Action, Objects, Outcome, State, Touched};
 use crate::system::GroupId;
 use crate::units::Bytes;
 
@@ -18,10 +18,12 @@ use crate::units::Bytes;
 pub struct Quotas;
 
 impl Safety for Quotas {
+    #[inline]
     fn id(&self) -> GuaranteeId {
         GuaranteeId::G6
     }
 
+    #[inline]
     fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
         let slot = usize::from(objects.process_of(transition.step.context));
         let limits = |group: GroupId| &objects.system().job_groups[group.index()];
@@ -40,6 +42,28 @@ impl Safety for Quotas {
         }
     }
 
+    #[inline]
+    fn violated(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
+        self.violated_in(objects, transition.after)
+    }
+
+    fn violated_in(&self, objects: &Objects, state: &State) -> bool {
+        (0u8..).zip(&objects.system().job_groups).any(|(group, _)| passes_limit(objects, state, GroupId(group)))
+    }
+
+    /// Only a creation makes a group larger, by the process that it creates; only an allocation takes memory, for the
+    /// process that asks. Nothing else moves a process from a group to another.
+    #[inline]
+    fn newly_violated(&self, objects: &Objects, transition: &Transition<'_>, _: Touched) -> bool {
+        let slot = match (transition.step.action, transition.outcome) {
+            (Action::Fork(_) | Action::Spawn(_), Outcome::Created(slot)) => slot,
+            (Action::Allocate(_), Outcome::Done) => objects.process_of(transition.step.context),
+            _ => return false,
+        };
+        let group = transition.after.processes[usize::from(slot)].group;
+        group.is_some_and(|group| passes_limit(objects, transition.after, group))
+    }
+
     fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {
         (0u8..).zip(&objects.system().job_groups).find_map(|(id, limits)| {
             let group = GroupId(id);
@@ -52,4 +76,10 @@ impl Safety for Quotas {
             Some(format!("`{}` has {} of memory; its limit is {limit}", limits.name, Bytes(memory)))
         })
     }
+}
+
+fn passes_limit(objects: &Objects, state: &State, group: GroupId) -> bool {
+    let limits = &objects.system().job_groups[group.index()];
+    limits.processes.is_some_and(|limit| objects.processes_in(state, group) > u64::from(limit))
+        || limits.memory.is_some_and(|limit| objects.memory_of(state, group) > limit.0)
 }

@@ -13,10 +13,12 @@ use crate::profile::authority::Allowed;
 pub struct Confinement;
 
 impl Safety for Confinement {
+    #[inline]
     fn id(&self) -> GuaranteeId {
         GuaranteeId::G7
     }
 
+    #[inline]
     fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
         let Action::Access(object, right) = transition.step.action else { return false };
         let slot = usize::from(objects.process_of(transition.step.context));
@@ -24,9 +26,14 @@ impl Safety for Confinement {
         objects.allowed(domain, object, right) != Allowed::ToThisDomain
     }
 
+    #[inline]
+    fn violated(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
+        transition.outcome == Outcome::Done && self.triggered(objects, transition)
+    }
+
     fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {
         let Action::Access(object, right) = transition.step.action else { return None };
-        (transition.outcome == Outcome::Done && self.triggered(objects, transition)).then(|| {
+        self.violated(objects, transition).then(|| {
             let slot = objects.process_of(transition.step.context);
             let domain = objects.domain_of(transition.before, usize::from(slot));
             format!(

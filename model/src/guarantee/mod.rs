@@ -9,10 +9,15 @@ pub mod g3_complete_tracking;
 pub mod g4_complete_kill;
 pub mod g6_quotas;
 pub mod g7_confinement;
+mod marks;
+mod set;
+
+pub use marks::Marks;
+pub use set::GuaranteeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::objects::{Objects, Outcome, State, Step};
+use crate::objects::{Objects, Outcome, State, Step, Touched};
 
 macro_rules! guarantees {
     ($($id:ident $short:literal $statement:literal,)*) => {
@@ -92,17 +97,57 @@ pub trait Safety: std::fmt::Debug + Sync {
     fn id(&self) -> GuaranteeId;
     /// Does the step give the guarantee something to say?
     fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool;
-    /// What is wrong, if the step violates it.
+    /// Does the step violate it?
+    fn violated(&self, objects: &Objects, transition: &Transition<'_>) -> bool;
+    /// Is it one that a state can violate, and does this one, whatever step led to it?
+    fn violated_in(&self, _: &Objects, _: &State) -> bool {
+        false
+    }
+    /// As [`Safety::violated`], of a step from a state in which it is not [violated](Safety::violated_in): looks only
+    /// at what the step can have made wrong.
+    fn newly_violated(&self, objects: &Objects, transition: &Transition<'_>, _: Touched) -> bool {
+        self.violated(objects, transition)
+    }
+    /// What is wrong, in words, if the step violates it.
     fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String>;
 }
 
-/// The safety guarantees, in order.
-pub fn safety() -> &'static [&'static dyn Safety] {
-    &[
-        &g2_explicit_transfer::ExplicitTransfer,
-        &g3_complete_tracking::CompleteTracking,
-        &g4_complete_kill::CompleteKill,
-        &g6_quotas::Quotas,
-        &g7_confinement::Confinement,
-    ]
+macro_rules! safety {
+    ($($guarantee:path,)*) => {
+        /// The safety guarantees, in order.
+        pub fn safety() -> &'static [&'static dyn Safety] {
+            &[$(&$guarantee),*]
+        }
+
+        /// Those of `asked` that are violated in the state, whatever step led to it.
+        pub fn violated_in(objects: &Objects, state: &State, asked: GuaranteeSet) -> GuaranteeSet {
+            let violated = GuaranteeSet::NONE;
+            $(let violated = marks::violated_in(&$guarantee, objects, state, asked, violated);)*
+            violated
+        }
+
+        /// What a step says of those that are `asked`. `already` is what is [violated in](violated_in) the state
+        /// that it leaves.
+        #[inline]
+        pub fn marks(
+            objects: &Objects,
+            transition: &Transition<'_>,
+            touched: Touched,
+            asked: GuaranteeSet,
+            already: GuaranteeSet,
+        ) -> Marks {
+            // One after the other and not in a loop: each is asked by its own type, at every step of every search.
+            let marks = Marks::default();
+            $(let marks = marks::mark(&$guarantee, objects, transition, touched, asked, already, marks);)*
+            marks
+        }
+    };
+}
+
+safety! {
+    g2_explicit_transfer::ExplicitTransfer,
+    g3_complete_tracking::CompleteTracking,
+    g4_complete_kill::CompleteKill,
+    g6_quotas::Quotas,
+    g7_confinement::Confinement,
 }

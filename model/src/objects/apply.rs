@@ -3,27 +3,42 @@
 use super::program::{HandleSet, Operation, bit};
 use super::state::{Context, ContextSlot, Fate, Membership, Phase, Process, ProcessSlot, Rank, State, Status};
 use super::step::{Action, Outcome, Refusal, Step};
-use super::{ObjectId, Objects, Right};
+use super::usage::{Entries, Memory};
+use super::{ObjectId, Objects, Right, Touched, each};
+use crate::guarantee::GuaranteeId;
 use crate::profile::Authority;
 use crate::profile::authority::Allowed;
 use crate::profile::inheritance::{Flag, Listing};
 use crate::profile::kill::Kill;
-use crate::profile::quota::Usage;
 use crate::system::{BufferId, DomainId, GroupId, HandleId, ObjectClass, Overflow, ProcessId};
 
 impl Objects {
     /// Takes a step that is enabled in `state`.
     pub fn apply(&self, state: &State, step: Step) -> (State, Outcome) {
         let mut after = state.clone();
-        let outcome = Taking { objects: self, state: &mut after, context: usize::from(step.context) }.take(step.action);
+        let (outcome, _) = self.take(&mut after, step);
         (after, outcome)
+    }
+
+    /// Takes a step that is enabled in `before`, into a state that is overwritten.
+    pub fn apply_to(&self, before: &State, step: Step, after: &mut State) -> Outcome {
+        after.clone_from(before);
+        self.take(after, step).0
+    }
+
+    /// Takes a step that is enabled in `state`, in place, and says where that may have changed it.
+    pub fn take(&self, state: &mut State, step: Step) -> (Outcome, Touched) {
+        let slot = usize::from(self.process_of(step.context));
+        let touched = Touched::default();
+        let mut taking = Taking { objects: self, state, slot, context: usize::from(step.context), touched };
+        let outcome = taking.take(step.action);
+        (outcome, taking.touched)
     }
 
     /// What the policy says of an access by a process.
     pub fn allowed(&self, domain: DomainId, object: ObjectId, right: Right) -> Allowed {
-        let declared = &self.system.objects[object.index()];
-        let allowed = declared.allow.iter().any(|(holder, rights)| *holder == domain && rights.contains(&right));
-        if allowed { Allowed::ToThisDomain } else { Allowed::NotToThisDomain }
+        let rights = self.allowed[object.index() * self.system.domains.len() + domain.index()];
+        if rights & (1 << right as u8) != 0 { Allowed::ToThisDomain } else { Allowed::NotToThisDomain }
     }
 
     /// Which authority decides accesses to an object.
@@ -61,48 +76,41 @@ impl Objects {
             });
         }
     }
-
-    /// How many processes descend from a group's members, zombies included, as the kernel counts them.
-    pub fn processes_in(&self, state: &State, group: GroupId) -> u64 {
-        let of_group = |process: &&Process| process.status != Status::Free && process.group == Some(group);
-        state.processes.iter().filter(of_group).count() as u64
-    }
-
-    /// How much memory is charged to a group, in bytes.
-    pub fn memory_of(&self, state: &State, group: GroupId) -> u64 {
-        let of_group = |process: &&Process| process.group == Some(group);
-        state.processes.iter().filter(of_group).fold(0, |sum, process| sum.saturating_add(process.memory))
-    }
 }
 
 /// A step being taken.
 struct Taking<'a> {
     objects: &'a Objects,
     state: &'a mut State,
+    /// The process that takes it.
+    slot: usize,
     context: usize,
+    touched: Touched,
 }
 
 impl Taking<'_> {
     fn take(&mut self, action: Action) -> Outcome {
-        let slot = self.context / self.objects.contexts_per_process;
-        let attacks = matches!(self.objects.operation(self.state, self.context), Operation::Adversary)
-            && self.state.contexts[self.context].phase == Phase::Begin;
+        let slot = self.slot;
+        let attacks = action.may_attack()
+            && self.state.contexts[self.context].phase == Phase::Begin
+            && matches!(self.objects.operation(self.state, self.context), Operation::Adversary);
         if attacks {
-            match action {
-                Action::GiveUp => return self.done(),
-                _ => self.state.attack_steps = self.state.attack_steps.map(|left| left.saturating_sub(1)),
+            if action == Action::GiveUp {
+                return self.done();
             }
+            self.touched.attack_steps = true;
+            self.state.attack_steps = self.state.attack_steps.map(|left| left.saturating_sub(1));
         }
         match action {
             Action::Compute | Action::GiveUp | Action::Timeout => self.go_on(attacks, Outcome::Done),
             Action::Open(handle) => self.open(slot, handle),
             Action::SetFlag(handle) => {
-                let process = &mut self.state.processes[slot];
+                let process = self.process(slot);
                 process.flagged |= bit(handle) & process.handles;
                 self.done()
             }
             Action::Close(handle) => {
-                let process = &mut self.state.processes[slot];
+                let process = self.process(slot);
                 process.handles &= !bit(handle);
                 process.flagged &= !bit(handle);
                 self.done()
@@ -111,12 +119,12 @@ impl Taking<'_> {
             Action::Exec(process) => self.exec(slot, process),
             Action::Spawn(process) => self.spawn(slot, process),
             Action::Detach => {
-                let process = &mut self.state.processes[slot];
-                if process.rank == Rank::Leader && self.objects.profile.tracking.keeps_leaders() {
+                let (tracking, process) = (self.objects.profile.tracking, &self.state.processes[slot]);
+                if process.rank == Rank::Leader && tracking.keeps_leaders() {
                     return self.go_on(attacks, Outcome::Refused(Refusal::NoRight));
                 }
-                if self.objects.profile.tracking.loses_detached() && process.group.is_some() {
-                    process.membership = Membership::Lost;
+                if tracking.loses_detached() && process.group.is_some() {
+                    self.process(slot).membership = Membership::Lost;
                 }
                 self.go_on(attacks, Outcome::Done)
             }
@@ -125,7 +133,7 @@ impl Taking<'_> {
                 Outcome::Done
             }
             Action::End => {
-                self.state.contexts[self.context] = Context::FREE;
+                *self.own_context() = Context::FREE;
                 let mut contexts = self.objects.contexts_of(slot as ProcessSlot);
                 if contexts.all(|context| self.state.contexts[context].phase == Phase::Gone) {
                     self.end_process(slot);
@@ -136,7 +144,7 @@ impl Taking<'_> {
             Action::Kill(group) => self.kill(group),
             Action::KillMember(member) => {
                 if let Phase::Walking(members) = self.state.contexts[self.context].phase {
-                    self.state.contexts[self.context].phase = Phase::Walking(members & !(1 << member));
+                    self.own_context().phase = Phase::Walking(members & !(1 << member));
                 }
                 self.end_process(usize::from(member));
                 Outcome::Done
@@ -153,6 +161,7 @@ impl Taking<'_> {
                 }
                 let queued = &mut self.state.buffers[buffer.index()];
                 *queued = queued.saturating_sub(1);
+                self.touched.shared = true;
                 self.done()
             }
             Action::Access(object, right) => {
@@ -165,7 +174,7 @@ impl Taking<'_> {
                 if !self.admits_memory(slot, bytes) {
                     return self.go_on(attacks, Outcome::Refused(Refusal::MemoryLimit));
                 }
-                let process = &mut self.state.processes[slot];
+                let process = self.process(slot);
                 process.memory = process.memory.saturating_add(bytes);
                 self.go_on(attacks, Outcome::Done)
             }
@@ -173,28 +182,47 @@ impl Taking<'_> {
                 if let Operation::Choose(arms) = self.objects.operation(self.state, self.context)
                     && let Some(start) = arms.get(usize::from(arm))
                 {
-                    self.state.contexts[self.context].position = *start;
+                    self.own_context().position = *start;
                 }
                 Outcome::Done
             }
             Action::JobDone => {
                 let entry = self.objects.program(self.state, self.context).entry;
-                self.state.contexts[self.context] = Context { position: entry, phase: Phase::Sleeping };
+                *self.own_context() = Context { position: entry, phase: Phase::Sleeping };
                 Outcome::Done
             }
             Action::Wake => {
-                self.state.contexts[self.context].phase = Phase::Begin;
+                self.own_context().phase = Phase::Begin;
                 Outcome::Done
             }
         }
     }
 
+    /// The context that takes the step, to be changed.
+    fn own_context(&mut self) -> &mut Context {
+        self.touched.context = Some(self.context as ContextSlot);
+        &mut self.state.contexts[self.context]
+    }
+
+    /// A process, to be changed.
+    fn process(&mut self, slot: usize) -> &mut Process {
+        self.touched.entries |= 1 << slot;
+        &mut self.state.processes[slot]
+    }
+
+    /// The processes of which this is true, a bit each.
+    fn having(&self, which: impl Fn(&Process) -> bool) -> u64 {
+        self.state.processes.iter().rev().fold(0, |set, process| set << 1 | u64::from(which(process)))
+    }
+
+    fn children_of(&self, slot: usize) -> u64 {
+        self.having(|child| child.parent.map(usize::from) == Some(slot))
+    }
+
     /// The context goes on with its next instruction.
     fn done(&mut self) -> Outcome {
-        let program = self.objects.program(self.state, self.context);
-        let context = &mut self.state.contexts[self.context];
-        context.position = program.nodes[usize::from(context.position)].next;
-        context.phase = Phase::Begin;
+        let position = self.objects.node(self.state, self.context).next;
+        *self.own_context() = Context { position, phase: Phase::Begin };
         Outcome::Done
     }
 
@@ -208,14 +236,14 @@ impl Taking<'_> {
 
     fn open(&mut self, slot: usize, handle: HandleId) -> Outcome {
         let inheritance = self.objects.profile.inheritance;
-        let process = &mut self.state.processes[slot];
+        let process = self.process(slot);
         process.handles |= bit(handle);
         match inheritance.flag_at_creation() {
             Flag::CloseOnExec => process.flagged |= bit(handle),
             Flag::Keep => process.flagged &= !bit(handle),
         }
         if inheritance.flags_in_a_second_action() {
-            self.state.contexts[self.context].phase = Phase::Flagging(handle);
+            self.own_context().phase = Phase::Flagging(handle);
             return Outcome::Done;
         }
         self.done()
@@ -232,58 +260,22 @@ impl Taking<'_> {
 
     /// A free entry for a child in that group, if the quota admits one and the table has one.
     fn admit(&self, group: Option<GroupId>, child: ProcessId) -> Result<ProcessSlot, Refusal> {
-        let (system, quota) = (&self.objects.system, self.objects.profile.process_quota);
-        let in_use = |of: &dyn Fn(usize, &Process) -> bool| {
-            let used = self.state.processes.iter().enumerate();
-            used.filter(|(index, process)| process.status != Status::Free && of(*index, process)).count() as u64
-        };
+        let system = &self.objects.system;
         let domain = system.processes[child.index()].domain;
-        let usage = Usage {
-            group: group.map_or(0, |group| self.objects.processes_in(self.state, group)),
-            domain: in_use(&|index, _| self.objects.domain_of(self.state, index) == domain),
-            // Whether the table has an entry is asked after the quota, and refused by another name.
-            free: (self.state.processes.len() as u64 - in_use(&|_, _| true)).max(1),
-            set_aside_for_others: self.set_aside(
-                group,
-                |limits| limits.processes.map(u64::from),
-                Objects::processes_in,
-            ),
-        };
         let limit = group.and_then(|group| system.job_groups[group.index()].processes).map(u64::from);
-        if !quota.admits(usage, limit, 1) {
+        let usage = Entries { objects: self.objects, state: self.state, group, domain };
+        if !self.objects.profile.process_quota.admits(&usage, limit, 1) {
             return Err(Refusal::ProcessLimit);
         }
         self.free_slot().ok_or(Refusal::TableFull)
     }
 
-    /// What all other groups have reserved and not used.
-    fn set_aside(
-        &self,
-        group: Option<GroupId>,
-        limit: impl Fn(&crate::system::JobGroup) -> Option<u64>,
-        used: impl Fn(&Objects, &State, GroupId) -> u64,
-    ) -> u64 {
-        let groups = (0u8..).zip(&self.objects.system.job_groups);
-        groups
-            .filter(|(id, _)| group != Some(GroupId(*id)))
-            .filter_map(|(id, limits)| Some((GroupId(id), limit(limits)?)))
-            .fold(0u64, |sum, (id, limit)| sum.saturating_add(limit.saturating_sub(used(self.objects, self.state, id))))
-    }
-
     fn admits_memory(&self, slot: usize, bytes: u64) -> bool {
         let Some(group) = self.state.processes[slot].group else { return true };
         let domain = self.objects.domain_of(self.state, slot);
-        let usage = Usage {
-            group: self.objects.memory_of(self.state, group),
-            domain: (0..self.state.processes.len())
-                .filter(|index| self.objects.domain_of(self.state, *index) == domain)
-                .fold(0, |sum: u64, index| sum.saturating_add(self.state.processes[index].memory)),
-            // The memory of the whole machine is not modelled.
-            free: u64::MAX,
-            set_aside_for_others: 0,
-        };
         let limit = self.objects.system.job_groups[group.index()].memory.map(|limit| limit.0);
-        self.objects.profile.memory_quota.admits(usage, limit, bytes)
+        let usage = Memory { objects: self.objects, state: self.state, group, domain };
+        self.objects.profile.memory_quota.admits(&usage, limit, bytes)
     }
 
     /// The process that a new child of `slot` in `group` descends from, as far as the kernel tracks it.
@@ -300,6 +292,7 @@ impl Taking<'_> {
         };
         if let (true, Some(group)) = (joins, group) {
             self.state.supervisors[group.index()].get_or_insert(slot as ProcessSlot);
+            self.touched.shared = true;
         }
         born
     }
@@ -314,8 +307,8 @@ impl Taking<'_> {
         let born = self.newborn(slot, child, group);
         let (handles, flagged) = (self.state.processes[slot].handles, self.state.processes[slot].flagged);
         let status = if listed.is_some() { Status::Embryo } else { Status::Alive };
-        self.state.processes[usize::from(free)] =
-            Process { status, handles, flagged, listed: listed.unwrap_or(0), ..born };
+        *self.process(usize::from(free)) = Process { status, handles, flagged, listed: listed.unwrap_or(0), ..born };
+        self.touched.contexts |= 1 << free;
         let contexts = self.objects.contexts_of(free);
         if attacks {
             // The copy goes on attacking, in the one context that forked.
@@ -345,12 +338,13 @@ impl Taking<'_> {
         let Process { handles, flagged, listed, .. } = self.state.processes[slot];
         let handles = self.inherited(handles, flagged, listed);
         self.begin_program(slot, handles);
+        self.touched.contexts |= 1 << slot;
         self.objects.start_contexts(self.state, slot as ProcessSlot, id);
         Outcome::Done
     }
 
     fn begin_program(&mut self, slot: usize, handles: HandleSet) {
-        let process = &mut self.state.processes[slot];
+        let process = self.process(slot);
         process.status = Status::Alive;
         process.handles = handles;
         // Whatever came through exec came unflagged, and so passes on again (POSIX exec, file descriptors).
@@ -368,8 +362,9 @@ impl Taking<'_> {
         let born = self.newborn(slot, child, group);
         let Process { handles, flagged, .. } = self.state.processes[slot];
         let handles = self.inherited(handles, flagged, listed);
-        self.state.processes[usize::from(free)] = born;
+        *self.process(usize::from(free)) = born;
         self.begin_program(usize::from(free), handles);
+        self.touched.contexts |= 1 << free;
         self.objects.start_contexts(self.state, free, child);
         self.done();
         Outcome::Created(free)
@@ -382,7 +377,7 @@ impl Taking<'_> {
         self.done();
         match ended {
             Some(ended) => {
-                self.state.processes[ended] = Process::FREE;
+                *self.process(ended) = Process::FREE;
                 Outcome::Done
             }
             None => Outcome::Refused(Refusal::NoChild),
@@ -390,23 +385,20 @@ impl Taking<'_> {
     }
 
     fn kill(&mut self, group: GroupId) -> Outcome {
-        let member = |process: &Process| {
+        let members = self.having(|process| {
             process.lives() && process.group == Some(group) && process.membership == Membership::Tracked
-        };
-        let members: Vec<usize> =
-            (0..self.state.processes.len()).filter(|slot| member(&self.state.processes[*slot])).collect();
+        });
         let killed = match self.objects.profile.kill {
             Kill::Walk => {
-                let snapshot = members.iter().fold(0, |set, slot| set | 1 << slot);
-                self.state.contexts[self.context].phase = Phase::Walking(snapshot);
+                self.own_context().phase = Phase::Walking(members);
                 return Outcome::Done;
             }
-            Kill::OneProcess => &members[..members.len().min(1)],
-            Kill::Atomic => &members[..],
+            Kill::OneProcess => members & members.wrapping_neg(),
+            Kill::Atomic => members,
         };
         let outcome = self.done();
-        for slot in killed {
-            self.end_process(*slot);
+        for slot in each(killed) {
+            self.end_process(slot);
         }
         self.condemn(group);
         outcome
@@ -414,10 +406,11 @@ impl Taking<'_> {
 
     /// A kill of the group has returned: whoever is still there must not run again.
     fn condemn(&mut self, group: GroupId) {
-        for process in &mut self.state.processes {
-            if process.lives() && process.group == Some(group) {
-                process.fate = Fate::Condemned;
-            }
+        if !self.objects.watched.contains(GuaranteeId::G4) {
+            return;
+        }
+        for slot in each(self.having(|process| process.lives() && process.group == Some(group))) {
+            self.process(slot).fate = Fate::Condemned;
         }
     }
 
@@ -427,6 +420,7 @@ impl Taking<'_> {
             Outcome::Refused(Refusal::NoRight)
         } else if self.state.buffers[buffer.index()] < declared.capacity {
             self.state.buffers[buffer.index()] += 1;
+            self.touched.shared = true;
             Outcome::Done
         } else if declared.overflow == Overflow::Coalesce {
             Outcome::Done
@@ -442,33 +436,30 @@ impl Taking<'_> {
         if !self.state.processes[slot].lives() {
             return;
         }
-        for context in self.objects.contexts_of(slot as ProcessSlot) {
-            self.state.contexts[context] = Context::FREE;
-        }
+        self.touched.contexts |= 1 << slot;
+        self.state.contexts[self.objects.contexts_of(slot as ProcessSlot)].fill(Context::FREE);
         let tracking = self.objects.profile.tracking;
-        for child in 0..self.state.processes.len() {
-            if self.state.processes[child].parent.map(usize::from) != Some(slot) {
-                continue;
-            }
+        for child in each(self.children_of(slot)) {
             let group = self.state.processes[child].group;
             let reaper = group
                 .filter(|_| tracking.orphans_go_to_the_supervisor())
                 .and_then(|group| self.state.supervisors[group.index()])
                 .filter(|reaper| usize::from(*reaper) != slot);
-            self.state.processes[child].parent = reaper;
+            self.process(child).parent = reaper;
             if tracking.loses_orphans() {
                 self.lose_subtree(child);
             }
             if reaper.is_none() && self.state.processes[child].status == Status::Zombie {
-                self.state.processes[child] = Process::FREE; // init waits for it at once
+                *self.process(child) = Process::FREE; // init waits for it at once
             }
         }
         for supervisor in &mut self.state.supervisors {
             if supervisor.map(usize::from) == Some(slot) {
                 *supervisor = None;
+                self.touched.shared = true;
             }
         }
-        let process = &mut self.state.processes[slot];
+        let process = self.process(slot);
         *process = match process.parent {
             None => Process::FREE,
             Some(_) => Process {
@@ -483,15 +474,15 @@ impl Taking<'_> {
 
     /// The kernel no longer finds this process, nor any below it.
     fn lose_subtree(&mut self, top: usize) {
-        let mut lost = vec![top];
-        while let Some(slot) = lost.pop() {
-            if self.state.processes[slot].group.is_none() || self.state.processes[slot].membership == Membership::Lost {
-                continue;
+        let mut lost = 1u64 << top;
+        while lost != 0 {
+            let slot = lost.trailing_zeros() as usize;
+            lost &= lost - 1;
+            let process = &self.state.processes[slot];
+            if process.group.is_some() && process.membership == Membership::Tracked {
+                self.process(slot).membership = Membership::Lost;
+                lost |= self.children_of(slot);
             }
-            self.state.processes[slot].membership = Membership::Lost;
-            let below = (0..self.state.processes.len())
-                .filter(|child| self.state.processes[*child].parent.map(usize::from) == Some(slot));
-            lost.extend(below);
         }
     }
 }

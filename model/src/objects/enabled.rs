@@ -4,7 +4,7 @@ use super::program::Operation;
 use super::state::{Phase, State, Status};
 use super::step::{Action, Step};
 use super::{ContextSlot, Objects};
-use crate::system::{ObjectId, Overflow};
+use crate::system::{GroupId, ObjectId, Overflow};
 
 impl Objects {
     /// Appends every step that is possible in `state`, in a fixed order.
@@ -14,15 +14,18 @@ impl Objects {
 
     /// Calls `visit` with every step that is possible in `state`, in the same order.
     pub fn for_each_enabled(&self, state: &State, mut visit: impl FnMut(Step)) {
-        for context in 0..state.contexts.len() {
-            self.steps_of(state, context, &mut visit);
+        // Whoever does not live has no context.
+        for (slot, _) in (0..).zip(&state.processes).filter(|(_, process)| process.lives()) {
+            for context in self.contexts_of(slot) {
+                self.steps_of(state, context, &mut visit);
+            }
         }
     }
 
     /// Calls `visit` with every step of one context.
-    pub(super) fn steps_of(&self, state: &State, context: usize, visit: &mut impl FnMut(Step)) {
+    pub(super) fn steps_of(&self, state: &State, context: usize, mut visit: impl FnMut(Step)) {
         let mut push = |action| visit(Step { context: context as ContextSlot, action });
-        let slot = context / self.contexts_per_process;
+        let slot = usize::from(self.process_of[context]);
         let process = &state.processes[slot];
         match state.contexts[context].phase {
             Phase::Gone => return,
@@ -54,17 +57,16 @@ impl Objects {
             Operation::Allocate(bytes) => push(Action::Allocate(*bytes)),
             Operation::Choose(arms) => (0u8..).zip(arms).for_each(|(arm, _)| push(Action::Choose(arm))),
             Operation::Wait { process, until } => {
-                let mut children = state
-                    .processes
-                    .iter()
-                    .filter(|child| {
-                        child.parent.map(usize::from) == Some(slot)
-                            && child.instance_of == *process
-                            && child.status != Status::Free
-                    })
-                    .peekable();
+                let (mut children, mut zombies) = (0, 0);
+                for child in &state.processes {
+                    let awaited = child.status != Status::Free
+                        && child.instance_of == *process
+                        && child.parent.map(usize::from) == Some(slot);
+                    children += u32::from(awaited);
+                    zombies += u32::from(awaited && child.status == Status::Zombie);
+                }
                 // Without such a child the wait ends at once, refused.
-                if children.peek().is_none() || children.any(|child| child.status == Status::Zombie) {
+                if children == 0 || zombies > 0 {
                     push(Action::Reap(*process));
                 }
                 if until.is_some() {
@@ -111,9 +113,14 @@ impl Objects {
                 push(Action::Access(ObjectId(object), *right));
             }
         }
-        let limit = process.group.and_then(|group| self.system.job_groups[group.index()].memory);
-        if let Some(limit) = limit {
-            push(Action::Allocate(limit.0 / 2 + 1));
+        if let Some(bytes) = self.attacked_memory(process.group) {
+            push(Action::Allocate(bytes));
         }
+    }
+
+    /// How much an adversary in that group takes at once: more than half of the limit.
+    pub(super) fn attacked_memory(&self, group: Option<GroupId>) -> Option<u64> {
+        let limit = group.and_then(|group| self.system.job_groups[group.index()].memory);
+        limit.map(|limit| limit.0 / 2 + 1)
     }
 }

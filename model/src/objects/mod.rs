@@ -4,14 +4,20 @@
 
 mod apply;
 mod enabled;
+mod packed;
 mod program;
 mod state;
 mod step;
+mod touched;
+mod usage;
 
+pub use packed::{Codec, DoesNotFit};
 pub use program::{HandleSet, Node, Operation, Position, Program, ProgramError, bit};
 pub use state::{Context, ContextSlot, Fate, Membership, Phase, Process, ProcessSlot, Rank, State, Status};
 pub use step::{Action, Outcome, Refusal, Step};
+pub use touched::Touched;
 
+use crate::guarantee::{GuaranteeId, GuaranteeSet};
 use crate::profile::Profile;
 use crate::system::{
     GroupId, Instruction, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ObjectId, ProcessId, Right, System,
@@ -24,7 +30,29 @@ pub struct Objects {
     system: System,
     profile: Profile,
     programs: Vec<Vec<Program>>,
+    /// The nodes of all of them, one program after the other,
+    nodes: Vec<Node>,
+    /// and where each begins: as many a process as the largest has contexts.
+    begins: Vec<u32>,
     contexts_per_process: usize,
+    /// The process of each context: a division less.
+    process_of: Vec<ProcessSlot>,
+    /// The rights that the policy allows, a bit each: of every domain on every object, an object's together.
+    allowed: Vec<u8>,
+    /// The guarantees whose ghosts are kept.
+    watched: GuaranteeSet,
+}
+
+/// The indices of the bits that are set, lowest first.
+pub(crate) fn each(mut set: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        if set == 0 {
+            return None;
+        }
+        let lowest = set.trailing_zeros() as usize;
+        set &= set - 1;
+        Some(lowest)
+    })
 }
 
 /// Why a system cannot be given a semantics.
@@ -103,8 +131,21 @@ impl Objects {
         if system.handles.len() > MAX_HANDLES {
             return Err(ObjectsError::Handles(system.handles.len()));
         }
+        let contexts_per_process = programs.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        let (mut nodes, mut begins) = (Vec::new(), Vec::new());
+        for of_process in &programs {
+            for index in 0..contexts_per_process {
+                begins.push(nodes.len() as u32); // at most 250 contexts of 4097 nodes
+                nodes.extend(of_process.get(index).into_iter().flat_map(|program| program.nodes.iter().cloned()));
+            }
+        }
         let objects = Self {
-            contexts_per_process: programs.iter().map(Vec::len).max().unwrap_or(0).max(1),
+            process_of: (0..system.process_table).flat_map(|slot| vec![slot; contexts_per_process]).collect(),
+            allowed: allowed(system),
+            watched: GuaranteeSet::ALL,
+            nodes,
+            begins,
+            contexts_per_process,
             system: system.clone(),
             profile: profile.clone(),
             programs,
@@ -122,6 +163,18 @@ impl Objects {
             return Err(ObjectsError::ProcessTable { size, least });
         }
         Ok(objects)
+    }
+
+    /// Keeps the ghosts of these guarantees alone. States that only another guarantee tells apart are then one, and of
+    /// that guarantee nothing may be concluded.
+    #[must_use]
+    pub fn watching(self, ids: &[GuaranteeId]) -> Self {
+        Self { watched: ids.iter().copied().collect(), ..self }
+    }
+
+    /// The guarantees whose ghosts are kept: all, unless [`Objects::watching`] named some.
+    pub fn watched(&self) -> GuaranteeSet {
+        self.watched
     }
 
     /// The system.
@@ -194,17 +247,18 @@ impl Objects {
     }
 
     /// The process that a context belongs to.
+    #[inline]
     pub fn process_of(&self, context: ContextSlot) -> ProcessSlot {
-        // The table has at most 64 processes.
-        (usize::from(context) / self.contexts_per_process) as ProcessSlot
+        self.process_of[usize::from(context)]
     }
 
     /// Which of its process's contexts a context is.
     pub fn index_in_process(&self, context: ContextSlot) -> usize {
-        usize::from(context) % self.contexts_per_process
+        usize::from(context) - self.contexts_of(self.process_of(context)).start
     }
 
     /// The contexts of a process, as indices of [`State::contexts`].
+    #[inline]
     pub fn contexts_of(&self, process: ProcessSlot) -> std::ops::Range<usize> {
         let first = usize::from(process) * self.contexts_per_process;
         first..first + self.contexts_per_process
@@ -218,14 +272,23 @@ impl Objects {
         &process.contexts[self.index_in_process(context).min(process.contexts.len() - 1)]
     }
 
+    #[inline]
     fn program(&self, state: &State, context: usize) -> &Program {
-        let slot = context / self.contexts_per_process;
-        &self.programs[state.processes[slot].instance_of.index()][context % self.contexts_per_process]
+        let slot = usize::from(self.process_of[context]);
+        &self.programs[state.processes[slot].instance_of.index()][context - slot * self.contexts_per_process]
     }
 
+    #[inline]
     fn operation(&self, state: &State, context: usize) -> &Operation {
-        let program = self.program(state, context);
-        &program.nodes[usize::from(state.contexts[context].position)].operation
+        &self.node(state, context).operation
+    }
+
+    #[inline]
+    fn node(&self, state: &State, context: usize) -> &Node {
+        let slot = usize::from(self.process_of[context]);
+        let instance = state.processes[slot].instance_of.index();
+        let begins = self.begins[(instance * self.contexts_per_process + context) - slot * self.contexts_per_process];
+        &self.nodes[begins as usize + usize::from(state.contexts[context].position)]
     }
 
     /// The interval of time that the context's next step takes, by declaration: a computation's own, and a kernel
@@ -258,7 +321,7 @@ impl Objects {
     /// The handles that a creation lists, if the step is a creation with a list.
     pub fn listed(&self, state: &State, step: Step) -> Option<HandleSet> {
         let at = usize::from(step.context);
-        let handles = state.processes[at / self.contexts_per_process].handles;
+        let handles = state.processes[usize::from(self.process_of[at])].handles;
         match (step.action, self.operation(state, at)) {
             (Action::Fork(_) | Action::Spawn(_), Operation::Spawn { pass, .. }) => Some(pass & handles),
             _ => None,
@@ -268,7 +331,16 @@ impl Objects {
     /// May the context run now, without the kernel waking it first?
     pub fn is_ready(&self, state: &State, context: ContextSlot) -> bool {
         let mut ready = false;
-        self.steps_of(state, usize::from(context), &mut |step| ready |= !step.action.is_by_the_kernel());
+        self.steps_of(state, usize::from(context), |step| ready |= !step.action.is_by_the_kernel());
         ready
     }
+}
+
+/// What the policy allows, a bit for each right.
+fn allowed(system: &System) -> Vec<u8> {
+    let of = |object: &crate::system::Object, domain: usize| {
+        let own = object.allow.iter().filter(|(holder, _)| holder.index() == domain);
+        own.flat_map(|(_, rights)| rights).fold(0, |set, right| set | 1 << *right as u8)
+    };
+    system.objects.iter().flat_map(|object| (0..system.domains.len()).map(move |domain| of(object, domain))).collect()
 }

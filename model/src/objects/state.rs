@@ -55,7 +55,7 @@ pub enum Fate {
 }
 
 /// A process.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Process {
     /// Where it is in its life.
     pub status: Status,
@@ -135,7 +135,7 @@ impl Context {
 }
 
 /// The whole state.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// The process table.
     pub processes: Vec<Process>,
@@ -147,4 +147,25 @@ pub struct State {
     pub supervisors: Vec<Option<ProcessSlot>>,
     /// How many more steps the adversaries may take; none is any number.
     pub attack_steps: Option<u8>,
+}
+
+impl Clone for State {
+    fn clone(&self) -> Self {
+        Self {
+            processes: self.processes.clone(),
+            contexts: self.contexts.clone(),
+            buffers: self.buffers.clone(),
+            supervisors: self.supervisors.clone(),
+            attack_steps: self.attack_steps,
+        }
+    }
+
+    /// Without an allocation, where both are states of one system.
+    fn clone_from(&mut self, from: &Self) {
+        self.processes.clone_from(&from.processes);
+        self.contexts.clone_from(&from.contexts);
+        self.buffers.clone_from(&from.buffers);
+        self.supervisors.clone_from(&from.supervisors);
+        self.attack_steps = from.attack_steps;
+    }
 }

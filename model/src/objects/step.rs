@@ -66,6 +66,12 @@ pub enum Action {
 }
 
 impl Action {
+    /// Is it one of those that an adversary tries?
+    #[inline]
+    pub(super) fn may_attack(self) -> bool {
+        matches!(self, Self::GiveUp | Self::Fork(_) | Self::Detach | Self::Access(..) | Self::Allocate(_))
+    }
+
     /// Does the kernel take this step by itself, at a time, whoever is dispatched?
     pub fn is_by_the_kernel(self) -> bool {
         matches!(self, Self::Timeout | Self::Wake)

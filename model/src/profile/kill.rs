@@ -24,4 +24,9 @@ pub enum Kill {
 impl Kill {
     /// All choices; the last is stronger than each other one.
     pub const ALL: [Self; 3] = [Self::OneProcess, Self::Walk, Self::Atomic];
+
+    /// Is there a state in which a kill has begun and not yet returned?
+    pub fn walks(self) -> bool {
+        self == Self::Walk
+    }
 }

@@ -22,31 +22,37 @@ pub enum Quota {
     Reserved,
 }
 
-/// How much of a resource is in use, by the ways a quota may count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
+/// How much of a resource is in use, by the ways a quota may count. Only what a choice needs is asked for.
+pub trait Usage {
     /// By the job group.
-    pub group: u64,
+    fn group(&self) -> u64;
     /// By the whole domain of the job group.
-    pub domain: u64,
+    fn domain(&self) -> u64;
     /// What is free in the whole system.
-    pub free: u64,
+    fn free(&self) -> u64;
     /// What of that is set aside for other groups, were they to reserve.
-    pub set_aside_for_others: u64,
+    fn set_aside_for_others(&self) -> u64;
 }
 
 impl Quota {
     /// All choices; the last is stronger than each other one.
     pub const ALL: [Self; 4] = [Self::None, Self::PerUser, Self::PerJobGroup, Self::Reserved];
 
+    /// Does the limit of a group hold for each member's own use too?
+    pub fn binds_each_member(self) -> bool {
+        self != Self::None
+    }
+
     /// May `more` units be taken, under a limit (none means unlimited)?
-    pub fn admits(self, usage: Usage, limit: Option<u64>, more: u64) -> bool {
+    pub fn admits(self, usage: &impl Usage, limit: Option<u64>, more: u64) -> bool {
         let within = |used: u64| limit.is_none_or(|limit| used.saturating_add(more) <= limit);
         match self {
-            Self::None => more <= usage.free,
-            Self::PerUser => within(usage.domain) && more <= usage.free,
-            Self::PerJobGroup => within(usage.group) && more <= usage.free,
-            Self::Reserved => within(usage.group) && more <= usage.free.saturating_sub(usage.set_aside_for_others),
+            Self::None => more <= usage.free(),
+            Self::PerUser => within(usage.domain()) && more <= usage.free(),
+            Self::PerJobGroup => within(usage.group()) && more <= usage.free(),
+            Self::Reserved => {
+                within(usage.group()) && more <= usage.free().saturating_sub(usage.set_aside_for_others())
+            }
         }
     }
 }
@@ -55,16 +61,40 @@ impl Quota {
 mod tests {
     use super::*;
 
+    struct Fixed {
+        group: u64,
+        domain: u64,
+        free: u64,
+    }
+
+    impl Usage for Fixed {
+        fn group(&self) -> u64 {
+            self.group
+        }
+
+        fn domain(&self) -> u64 {
+            self.domain
+        }
+
+        fn free(&self) -> u64 {
+            self.free
+        }
+
+        fn set_aside_for_others(&self) -> u64 {
+            self.free
+        }
+    }
+
     #[test]
     fn each_choice_counts_someone_else() {
-        let usage = Usage { group: 1, domain: 3, free: 10, set_aside_for_others: 10 };
-        let admitted: Vec<_> = Quota::ALL.into_iter().filter(|quota| quota.admits(usage, Some(3), 1)).collect();
+        let usage = Fixed { group: 1, domain: 3, free: 10 };
+        let admitted: Vec<_> = Quota::ALL.into_iter().filter(|quota| quota.admits(&usage, Some(3), 1)).collect();
         assert_eq!(admitted, [Quota::None, Quota::PerJobGroup]);
     }
 
     #[test]
     fn nobody_passes_the_whole_system() {
-        let usage = Usage { group: 0, domain: 0, free: 0, set_aside_for_others: 0 };
-        assert!(Quota::ALL.into_iter().all(|quota| !quota.admits(usage, None, 1)));
+        let usage = Fixed { group: 0, domain: 0, free: 0 };
+        assert!(Quota::ALL.into_iter().all(|quota| !quota.admits(&usage, None, 1)));
     }
 }

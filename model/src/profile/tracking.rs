@@ -42,6 +42,11 @@ impl Tracking {
         self == Self::ParentLink
     }
 
+    /// Can a process be lost at all?
+    pub fn may_lose(self) -> bool {
+        self.loses_detached() || self.loses_orphans()
+    }
+
     /// Does an orphan become a child of the supervisor that created its group?
     pub fn orphans_go_to_the_supervisor(self) -> bool {
         self == Self::Subreaper

@@ -21,7 +21,7 @@ const BLOCK: u64 = 256;
 /// A level of fewer blocks is not worth a thread.
 const FEW_BLOCKS: usize = 8;
 /// Between two reports.
-const REPORT_EVERY: Duration = Duration::from_millis(500);
+pub(super) const REPORT_EVERY: Duration = Duration::from_millis(500);
 
 /// What a search may use, and when it stops early.
 #[derive(Clone, Copy)]
@@ -240,20 +240,30 @@ pub(super) fn explore_watched<T: TransitionSystem, W: Watch<T::State>>(
     limits: &Limits<'_>,
     watch: &mut W,
 ) -> Result<Exploration<T::State>, W::Error> {
-    let log = Log::new(T::State::WORDS, limits.max_memory);
-    // The smallest table is a few hundred kilobytes; without even that nothing at all can be said.
-    let seen = Seen::new().unwrap_or_default();
-    let mut found = Exploration { summary: Summary::new(), seen, log, levels: Vec::new(), threads: limits.threads };
+    let mut found = Exploration::new(limits);
     let started = Instant::now();
     found.run(system, limits, started, watch)?;
     watch.end(&found)?;
     found.summary.levels = found.sizes();
     found.summary.elapsed = started.elapsed();
-    found.summary.bytes = found.seen.bytes() + found.log.bytes();
+    found.summary.bytes = found.bytes();
     Ok(found)
 }
 
 impl<S: Packed> Exploration<S> {
+    /// Nothing yet.
+    pub(super) fn new(limits: &Limits<'_>) -> Self {
+        let log = Log::new(S::WORDS, limits.max_memory);
+        // The smallest table is a few hundred kilobytes; without even that nothing at all can be said.
+        let seen = Seen::new().unwrap_or_default();
+        Self { summary: Summary::new(), seen, log, levels: Vec::new(), threads: limits.threads }
+    }
+
+    /// Bytes that states and table take.
+    pub(super) fn bytes(&self) -> u64 {
+        self.seen.bytes() + self.log.bytes()
+    }
+
     /// The states, level by level; within a level in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = S> + '_ {
         self.levels.iter().flatten().flat_map(|range| range.clone().map(|index| self.log.state(index)))
@@ -313,14 +323,25 @@ impl<S: Packed> Exploration<S> {
         limits: &Limits<'_>,
         place: &mut Place,
     ) -> Result<(), OutOfMemory> {
-        for batch in states.chunks(BATCH) {
-            while self.summary.states >= self.seen.limit() {
-                self.grow(limits, place.written().collect())?;
-            }
-            self.log.reserve(place, limits.max_memory.saturating_sub(self.seen.bytes()))?;
-            let candidates: Vec<_> = batch.iter().map(|state| Candidate { hash: hash(state), state: *state }).collect();
-            self.summary.states += self.seen.insert(&candidates, &self.log, place);
+        for states in states.chunks(BATCH) {
+            let candidates = states.iter().map(|state| Candidate { hash: hash(state), state: *state });
+            self.insert_batch(&candidates.collect::<Vec<_>>(), limits, place)?;
         }
+        Ok(())
+    }
+
+    /// The same for at most [`BATCH`] of them, and their hashes.
+    pub(super) fn insert_batch(
+        &mut self,
+        batch: &[Candidate<S>],
+        limits: &Limits<'_>,
+        place: &mut Place,
+    ) -> Result<(), OutOfMemory> {
+        while self.summary.states >= self.seen.limit() {
+            self.grow(limits, place.written().collect())?;
+        }
+        self.log.reserve(place, limits.max_memory.saturating_sub(self.seen.bytes()))?;
+        self.summary.states += self.seen.insert(batch, &self.log, place);
         Ok(())
     }
 
@@ -454,7 +475,7 @@ impl<S: Packed> Exploration<S> {
     }
 
     /// For each target the least edge of a level that leads there.
-    fn predecessors<T: TransitionSystem<State = S>>(
+    pub(super) fn predecessors<T: TransitionSystem<State = S>>(
         &self,
         system: &T,
         level: u32,
@@ -505,12 +526,12 @@ impl<S: Packed> Exploration<S> {
 }
 
 /// How many states ranges hold.
-fn length(ranges: &[Range<u64>]) -> u64 {
+pub(super) fn length(ranges: &[Range<u64>]) -> u64 {
     ranges.iter().map(|range| range.end - range.start).sum()
 }
 
 /// Cuts ranges into blocks.
-fn cut(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+pub(super) fn cut(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let blocks = |range: &Range<u64>| {
         let range = range.clone();
         (range.start..range.end).step_by(BLOCK as usize).map(move |start| start..(start + BLOCK).min(range.end))

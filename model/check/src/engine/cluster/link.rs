@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use timely::communication::allocator::zero_copy::stream::Stream;
 
 use super::ClusterError;
+use super::headers::Headers;
 
 /// The length of a frame that says only that its sender is alive.
 const ALIVE: u32 = 0;
@@ -108,6 +109,8 @@ pub(super) struct Link {
     socket: TcpStream,
     net: Arc<Net>,
     sending: Mutex<Sending>,
+    /// As they are before the first.
+    headers: Headers,
 }
 
 #[derive(Debug, Default)]
@@ -123,6 +126,7 @@ impl Link {
         socket: TcpStream,
         net: &Arc<Net>,
         patience: Duration,
+        headers: Headers,
     ) -> Result<Arc<Self>, ClusterError> {
         let set = || {
             socket.set_nonblocking(false)?;
@@ -131,7 +135,7 @@ impl Link {
             socket.set_write_timeout(Some(patience))
         };
         set().map_err(|source| ClusterError::System { doing: "set up a connection", source })?;
-        Ok(Arc::new(Self { process, socket, net: Arc::clone(net), sending: Mutex::default() }))
+        Ok(Arc::new(Self { process, socket, net: Arc::clone(net), sending: Mutex::default(), headers }))
     }
 
     fn lost(&self, why: String) {
@@ -181,6 +185,7 @@ impl Link {
 pub(super) struct Wire {
     link: Arc<Link>,
     from: BufReader<TcpStream>,
+    headers: Headers,
     /// Bytes of the frame that are left.
     left: usize,
     over: bool,
@@ -190,7 +195,8 @@ impl Wire {
     /// Of a link.
     pub(super) fn new(link: Arc<Link>) -> io::Result<Self> {
         let from = BufReader::with_capacity(READ, link.socket.try_clone()?);
-        Ok(Self { link, from, left: 0, over: false })
+        let headers = link.headers.clone();
+        Ok(Self { link, from, headers, left: 0, over: false })
     }
 
     /// Reads what there is, at the end of a frame the beginning of the next.
@@ -210,6 +216,9 @@ impl Wire {
         let read = self.from.read(&mut into[..most])?;
         if read == 0 && most > 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if !self.headers.look(&into[..read]) {
+            return Err(io::Error::other("it sent what makes no sense"));
         }
         self.left -= read;
         Ok(read)

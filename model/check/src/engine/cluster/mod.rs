@@ -22,6 +22,7 @@
 
 mod connect;
 mod error;
+mod headers;
 mod link;
 mod message;
 mod node;
@@ -43,6 +44,7 @@ use super::search::{Limits, Path, Summary};
 use super::system::{Packed, TransitionSystem};
 use connect::{Hello, connect};
 pub use error::ClusterError;
+use headers::Headers;
 use link::{Link, Net, Wire};
 use message::{Kind, text};
 use node::Node;
@@ -194,7 +196,8 @@ fn build<T: TransitionSystem>(
     for (other, socket) in connect(addresses, listen.as_deref(), hello, config.patience)?.into_iter().enumerate() {
         wires.push(match socket {
             Some(socket) => {
-                let link = Link::new(other, socket, net, config.patience)?;
+                let of = |process: usize| (process * workers) as u64..((process + 1) * workers) as u64;
+                let link = Link::new(other, socket, net, config.patience, Headers::new(of(other), of(*process)))?;
                 links.push(Arc::clone(&link));
                 Some(Wire::new(link).map_err(refused)?)
             }

@@ -275,3 +275,28 @@ impl<'a, T: TransitionSystem> Node<'a, T> {
         written.map_err(|error| self.post.fail(error.into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_worker_owns_is_spread_over_its_table() {
+        for workers in [2, 3, 8, 64] {
+            let (mut owned, mut homes) = (vec![0_u32; workers], [0_u32; 64]);
+            for word in 0..64 * 64 * 64 {
+                let hash = hash(&[word * 8]);
+                owned[owner(hash, workers)] += 1;
+                if owner(hash, workers) == workers / 2 {
+                    homes[(hash >> 58) as usize] += 1;
+                }
+            }
+            let mean = 64 * 64 * 64 / workers as u32;
+            assert!(owned.iter().all(|count| count.abs_diff(mean) < mean / 10), "{workers} workers: {owned:?}");
+            // Few in each, so they scatter more.
+            let mean = mean / 64;
+            let off = mean / 10 + 6 * mean.isqrt();
+            assert!(homes.iter().all(|count| count.abs_diff(mean) < off), "{workers} workers: {homes:?}");
+        }
+    }
+}

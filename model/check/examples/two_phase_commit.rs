@@ -212,13 +212,16 @@ fn main() -> ExitCode {
     if arguments.process != 0 {
         return ExitCode::SUCCESS;
     }
-    let (count, of) = match arguments.workers {
-        Some(workers) => (workers, "workers"),
-        None => (arguments.threads.unwrap_or(NonZeroUsize::MIN), "threads"),
+    let threads = arguments.threads.unwrap_or(NonZeroUsize::MIN);
+    let workers = arguments.workers.unwrap_or(NonZeroUsize::MIN);
+    let by = match (&arguments.hosts, arguments.workers) {
+        (Some(_), _) => format!("workers: {workers} in each process"),
+        (None, Some(_)) => format!("workers: {workers}"),
+        (None, None) => format!("threads: {threads}"),
     };
     let seconds = found.elapsed.as_secs_f64();
     println!(
-        "{managers} managers, {count} {of}: {} states, {} transitions, depth {}, {:?}; {seconds:.2} s, {:.2} M states/s, {:.1} bytes a state; {}",
+        "{managers} managers, {by}; {} states, {} transitions, depth {}, {:?}; {seconds:.2} s, {:.2} M states/s, {:.1} bytes a state; {}",
         found.states,
         found.transitions,
         found.depth,

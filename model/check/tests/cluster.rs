@@ -180,6 +180,47 @@ fn what_does_not_fit_ends_all() {
     }
 }
 
+/// A system with a mistake in it.
+struct Panicking;
+
+impl TransitionSystem for Panicking {
+    type State = [u64; 1];
+    type Scratch = ();
+
+    fn scratch(&self) {}
+
+    fn initial(&self) -> Vec<[u64; 1]> {
+        vec![[0]]
+    }
+
+    fn edges(
+        &self,
+        (): &mut (),
+        [at]: &[u64; 1],
+        mut visit: impl FnMut(Edge<[u64; 1]>),
+    ) -> Result<(), Unrepresentable> {
+        assert!(*at < 1000, "a mistake");
+        visit(Edge::new([at + 1], 0));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_panic_is_passed_on_and_ends_all() {
+    let addresses = free(2);
+    let run = |index| cluster::explore(&Panicking, &Limits::default(), &process(&addresses, index, workers(2)));
+    let run = &run;
+    let ends = std::thread::scope(|scope| [0, 1].map(|index| scope.spawn(move || run(index))).map(|run| run.join()));
+    let (mut panicked, mut told) = (0, 0);
+    for end in ends {
+        match end {
+            Err(panic) => panicked += u32::from(panic.downcast_ref() == Some(&"a mistake")),
+            Ok(found) => told += u32::from(matches!(found, Err(ClusterError::Remote { .. }))),
+        }
+    }
+    assert_eq!((panicked, told), (1, 1));
+}
+
 #[test]
 fn who_is_not_there_in_time_or_does_not_fit_is_named() {
     let graph = Graph::<1> { nodes: 100, degree: 2, seed: 1 };

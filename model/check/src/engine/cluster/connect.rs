@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::ClusterError;
@@ -75,6 +76,7 @@ pub(super) fn connect(
     listen: Option<&str>,
     hello: Hello,
     patience: Duration,
+    interrupt: Option<&AtomicBool>,
 ) -> Result<Vec<Option<TcpStream>>, ClusterError> {
     let own = listen.unwrap_or(&addresses[hello.process]);
     let cannot = |source| ClusterError::Listen { address: own.to_owned(), source };
@@ -98,6 +100,9 @@ pub(super) fn connect(
         }
         let missing = (0..addresses.len()).find(|other| *other != hello.process && sockets[*other].is_none());
         let Some(process) = missing else { return Ok(sockets) };
+        if interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
+            return Err(ClusterError::Interrupted);
+        }
         let waited = started.elapsed();
         if waited >= patience {
             let (address, why) = (addresses[process].clone(), heard.swap_remove(process));
@@ -130,9 +135,14 @@ fn accept(listener: &TcpListener, hello: &Hello) -> Result<Option<(usize, TcpStr
 fn reach(address: &str, process: usize, hello: &Hello, left: Duration) -> Result<io::Result<TcpStream>, ClusterError> {
     let talk = || {
         let nowhere = || io::Error::other("its address has no meaning");
-        let at = address.to_socket_addrs()?.next().ok_or_else(nowhere)?;
-        let wait = left.clamp(PAUSE, SILENCE);
-        let mut socket = TcpStream::connect_timeout(&at, wait)?;
+        let mut connected = Err(nowhere());
+        for at in address.to_socket_addrs()? {
+            connected = TcpStream::connect_timeout(&at, left.clamp(PAUSE, SILENCE));
+            if connected.is_ok() {
+                break;
+            }
+        }
+        let mut socket = connected?;
         hello.say(&mut socket)?;
         // It may be busy with others before it answers.
         socket.set_read_timeout(Some(left.max(PAUSE)))?;

@@ -32,6 +32,9 @@ pub enum ClusterError {
         /// What was last heard.
         why: String,
     },
+    /// Somebody asked to stop before all processes were there.
+    #[error("interrupted while waiting for the other processes")]
+    Interrupted,
     /// Another process explores something else, or otherwise.
     #[error("process {process} does not fit: its {what} is {other:#x}, here it is {own:#x}")]
     Unlike {

@@ -35,6 +35,7 @@ mod verdict;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
@@ -86,7 +87,7 @@ pub fn explore<T: TransitionSystem>(
     };
     let net = Arc::new(Net::default());
     let workers = config.workers.get();
-    let (builders, links) = build::<T>(config, &net)?;
+    let (builders, links) = build::<T>(config, limits.interrupt, &net)?;
     // Connecting is not a part of it.
     let process = Process::new(config, limits);
     let work = |builder: Builder| {
@@ -174,6 +175,7 @@ impl Builder {
 /// Connects the processes.
 fn build<T: TransitionSystem>(
     config: &ClusterConfig<'_>,
+    interrupt: Option<&AtomicBool>,
     net: &Arc<Net>,
 ) -> Result<(Vec<Builder>, Vec<Arc<Link>>), ClusterError> {
     let hooks = Hooks::default();
@@ -193,7 +195,8 @@ fn build<T: TransitionSystem>(
     let mut links = Vec::new();
     let mut wires = Vec::new();
     let refused = |source| ClusterError::System { doing: "set up a connection", source };
-    for (other, socket) in connect(addresses, listen.as_deref(), hello, config.patience)?.into_iter().enumerate() {
+    let sockets = connect(addresses, listen.as_deref(), hello, config.patience, interrupt)?;
+    for (other, socket) in sockets.into_iter().enumerate() {
         wires.push(match socket {
             Some(socket) => {
                 let of = |process: usize| (process * workers) as u64..((process + 1) * workers) as u64;

@@ -3,8 +3,6 @@
 //! A level ends in two rounds. In the first all tell what they saw; when it is complete, every state has arrived where it
 //! belongs. In the second they tell how many were new. So each worker knows all counts, and all decide alike.
 
-use std::sync::atomic::Ordering;
-
 use super::message::Kind;
 use super::post::{Failed, Mail, Post};
 use super::process::Process;
@@ -84,7 +82,7 @@ impl<'a, T: TransitionSystem> Node<'a, T> {
         let wanted = self.summary.wanted();
         self.process.begin_level(self.summary.states, self.summary.levels.last().copied().unwrap_or(0));
         for block in self.found.levels.last().map_or_else(Vec::new, |level| cut(level)) {
-            if self.process.limits.interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
+            if self.process.interrupted() {
                 self.halt(End::Interrupted);
             }
             if self.stop.is_some() {
@@ -208,6 +206,10 @@ impl<'a, T: TransitionSystem> Node<'a, T> {
             self.receive()?;
             if let Some(told) = self.post.end_round() {
                 return Ok(told);
+            }
+            // Those who are still at work ought to know.
+            if self.process.interrupted() && self.stop.is_none() {
+                self.halt(End::Interrupted);
             }
             self.post.wait();
         }

@@ -57,7 +57,7 @@ impl<'a> Process<'a> {
     pub(super) fn report(&self, depth: u32, bytes_of_one: u64) {
         let Some(progress) = self.limits.progress else { return };
         let now = self.elapsed().as_millis() as u64;
-        if now - self.reported.load(Ordering::Relaxed) < REPORT_EVERY.as_millis() as u64 {
+        if now.saturating_sub(self.reported.load(Ordering::Relaxed)) < REPORT_EVERY.as_millis() as u64 {
             return;
         }
         self.reported.store(now, Ordering::Relaxed);
@@ -71,6 +71,11 @@ impl<'a> Process<'a> {
             elapsed: self.elapsed(),
             bytes: bytes_of_one * self.config.workers.get() as u64,
         });
+    }
+
+    /// Did somebody ask to stop?
+    pub(super) fn interrupted(&self) -> bool {
+        self.limits.interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed))
     }
 
     /// Since it began.

@@ -232,6 +232,10 @@ fn who_is_not_there_in_time_or_does_not_fit_is_named() {
         assert!(matches!(error, ClusterError::Absent { .. }), "{error}");
     }
     assert!(started.elapsed() < Duration::from_secs(8));
+    let stop = AtomicBool::new(true);
+    let limits = Limits { interrupt: Some(&stop), ..Limits::default() };
+    let error = cluster::explore(&graph, &limits, &process(&free(2), 0, workers(1))).unwrap_err();
+    assert!(matches!(error, ClusterError::Interrupted), "{error}");
 
     for found in together(&graph, 2, anything, |index| ClusterConfig { fingerprint: 5 + index as u64, ..workers(1) }) {
         let error = found.unwrap_err();

@@ -82,7 +82,12 @@ impl Directory {
     pub(super) fn create(&self, generation: u64) -> Result<(), CheckpointError> {
         let path = self.generation(generation);
         fs::create_dir_all(&path).map_err(CheckpointError::io(&path, "create"))?;
-        flush(&self.0)
+        flush(&self.0)?;
+        match self.0.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => flush(Path::new(".")),
+            Some(parent) => flush(parent),
+            None => Ok(()),
+        }
     }
 
     /// Removes the generations before this one.

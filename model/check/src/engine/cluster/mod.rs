@@ -26,6 +26,7 @@ mod headers;
 mod link;
 mod message;
 mod node;
+mod owner;
 mod paths;
 mod post;
 mod process;

@@ -4,6 +4,7 @@
 //! belongs. In the second they tell how many were new. So each worker knows all counts, and all decide alike.
 
 use super::message::Kind;
+use super::owner::owner;
 use super::post::{Failed, Mail, Post};
 use super::process::Process;
 use super::verdict::{put_end, read_end, worst};
@@ -13,15 +14,6 @@ use crate::engine::seen::{BATCH, Candidate, hash};
 use crate::engine::system::{Packed, TransitionSystem};
 use crate::engine::words::{Words, put_tally};
 use crate::engine::worker::{GATHER, Tally, Worker};
-
-/// Which of so many workers a state belongs to. The hash is mixed once more: a table in which all have the upper bits of
-/// their hash in common would be searched from end to end.
-#[inline]
-pub(super) fn owner(hash: u64, workers: usize) -> usize {
-    let mixed = (hash ^ 0x1369_8cae_f1b5_7c2d).wrapping_mul(0xa24b_aed4_963e_e407);
-    let mixed = (mixed ^ (mixed >> 31)).wrapping_mul(0x9fb2_1c65_1e98_df25);
-    ((u128::from(mixed) * workers as u128) >> 64) as usize
-}
 
 /// Such a worker.
 pub(super) struct Node<'a, T: TransitionSystem> {
@@ -275,30 +267,5 @@ impl<'a, T: TransitionSystem> Node<'a, T> {
         // Whoever writes for the second time knows that all have written once.
         let written = written.and_then(|()| if writer.times() > 1 { writer.remove_older() } else { Ok(()) });
         written.map_err(|error| self.post.fail(error.into()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_one_worker_owns_is_spread_over_its_table() {
-        for workers in [2, 3, 8, 64] {
-            let (mut owned, mut homes) = (vec![0_u32; workers], [0_u32; 64]);
-            for word in 0..64 * 64 * 64 {
-                let hash = hash(&[word * 8]);
-                owned[owner(hash, workers)] += 1;
-                if owner(hash, workers) == workers / 2 {
-                    homes[(hash >> 58) as usize] += 1;
-                }
-            }
-            let mean = 64 * 64 * 64 / workers as u32;
-            assert!(owned.iter().all(|count| count.abs_diff(mean) < mean / 10), "{workers} workers: {owned:?}");
-            // Few in each, so they scatter more.
-            let mean = mean / 64;
-            let off = mean / 10 + 6 * mean.isqrt();
-            assert!(homes.iter().all(|count| count.abs_diff(mean) < off), "{workers} workers: {homes:?}");
-        }
     }
 }

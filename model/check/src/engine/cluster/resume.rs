@@ -1,6 +1,7 @@
 //! How the workers of a cluster begin: at the initial states, or at a level that all of them can go on from.
 
-use super::node::{Node, owner};
+use super::node::Node;
+use super::owner::owner;
 use super::post::Failed;
 use crate::engine::checkpoint::{Offer, Part, Saved, begin, offers};
 use crate::engine::search::Limits;

@@ -1,12 +1,20 @@
 //! Two-phase commit, after Lamport's specification `TwoPhase` (Gray and Lamport, *Consensus on Transaction Commit*, 2006,
 //! section 3): a transaction manager and N resource managers, who talk by a set of messages that never shrinks.
 //!
-//! `cargo run --release -p lacuna-check --example two_phase_commit -- 9 [THREADS]` prints the counts and the time.
+//! `cargo run --release -p lacuna-check --example two_phase_commit -- 9 [THREADS]` prints the counts and the time; with
+//! `--workers N`, or `--cluster HOSTFILE --process I` on each of several machines, a cluster explores the same; with
+//! `--checkpoint DIR` it can be stopped, and goes on with `--resume`.
 #![allow(dead_code, unreachable_pub, reason = "the bench and the tests take the system from here")]
 
 use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::time::Duration;
 
-use lacuna_check::engine::{Edge, Limits, Symmetric, TransitionSystem, Unrepresentable, explore};
+use lacuna_check::engine::cluster::{self, ClusterConfig, Processes};
+use lacuna_check::engine::{
+    Checkpoints, Edge, Limits, Start, Summary, Symmetric, TransitionSystem, Unrepresentable, explore,
+    explore_with_checkpoints,
+};
 
 /// So many resource managers; a state has four bits for each, and four for the transaction manager.
 pub struct TwoPhaseCommit {
@@ -143,18 +151,108 @@ impl Symmetric for TwoPhaseCommit {
     }
 }
 
-fn main() -> std::process::ExitCode {
-    let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let managers = numbers.first().copied().unwrap_or(8);
-    let threads = numbers.get(1).copied().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN);
-    let Some(system) = u32::try_from(managers).ok().and_then(TwoPhaseCommit::new) else {
-        eprintln!("error: 1 to 15 resource managers");
-        return std::process::ExitCode::from(2);
+/// What is to be done.
+#[derive(Default)]
+struct Arguments {
+    managers: u32,
+    threads: Option<NonZeroUsize>,
+    workers: Option<NonZeroUsize>,
+    hosts: Option<String>,
+    process: usize,
+    checkpoint: Option<String>,
+    every: u64,
+    start: Option<Start>,
+}
+
+const USAGE: &str = "\
+two_phase_commit [MANAGERS] [THREADS]
+    --workers N          N workers of a cluster, instead of threads
+    --cluster HOSTFILE   with the processes at host:port in each line
+    --process I          of which this is the I-th, from 0
+    --checkpoint DIR     keeps checkpoints
+    --every MS           so many milliseconds apart; 0 after each level [60000]
+    --resume             goes on from the last";
+
+fn arguments() -> Result<Arguments, String> {
+    let mut read = Arguments { managers: 8, every: 60_000, ..Arguments::default() };
+    let mut arguments = std::env::args().skip(1);
+    let mut numbers = 0;
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument}: a value is missing"));
+        let number = |text: String| text.parse().map_err(|_| format!("{text}: a number is expected"));
+        match argument.as_str() {
+            "--workers" => read.workers = NonZeroUsize::new(number(value()?)?),
+            "--cluster" => read.hosts = Some(value()?),
+            "--process" => read.process = number(value()?)?,
+            "--checkpoint" => read.checkpoint = Some(value()?),
+            "--every" => read.every = number(value()?)? as u64,
+            "--resume" => read.start = Some(Start::Resume),
+            _ if argument.starts_with('-') => return Err(USAGE.to_owned()),
+            _ if numbers == 0 => (read.managers, numbers) = (number(argument)? as u32, 1),
+            _ => read.threads = NonZeroUsize::new(number(argument)?),
+        }
+    }
+    Ok(read)
+}
+
+/// Explores, with what was asked for.
+fn run(system: &TwoPhaseCommit, arguments: &Arguments) -> Result<Summary<[u64; 1]>, Box<dyn std::error::Error>> {
+    let threads = arguments.threads.unwrap_or(NonZeroUsize::MIN);
+    let limits = Limits { threads, max_memory: 16 << 30, ..Limits::default() };
+    let checkpoints = arguments.checkpoint.as_ref().map(|directory| Checkpoints {
+        directory: directory.as_ref(),
+        every: Duration::from_millis(arguments.every),
+        fingerprint: u64::from(arguments.managers),
+        start: arguments.start.unwrap_or(Start::Anew),
+    });
+    if arguments.workers.is_none() && arguments.hosts.is_none() {
+        return match checkpoints {
+            Some(checkpoints) => Ok(explore_with_checkpoints(system, &limits, &checkpoints)?.summary),
+            None => Ok(explore(system, &limits).summary),
+        };
+    }
+    let mut config = ClusterConfig::workers(arguments.workers.unwrap_or(NonZeroUsize::MIN));
+    if let Some(file) = &arguments.hosts {
+        config.processes = Processes::read(&std::fs::read_to_string(file)?, arguments.process)?;
+    }
+    (config.fingerprint, config.checkpoints) = (u64::from(arguments.managers), checkpoints);
+    Ok(cluster::explore(system, &limits, &config)?.summary)
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            eprintln!("{message}");
+            return ExitCode::from(2);
+        }
     };
-    let found = explore(&system, &Limits { threads, max_memory: 16 << 30, ..Limits::default() }).summary;
+    let managers = arguments.managers;
+    let Some(system) = TwoPhaseCommit::new(managers) else {
+        eprintln!("error: 1 to 15 resource managers");
+        return ExitCode::from(2);
+    };
+    let found = match run(&system, &arguments) {
+        Ok(found) => found,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // The other processes of a cluster know the same.
+    if arguments.process != 0 {
+        return ExitCode::SUCCESS;
+    }
+    let threads = arguments.threads.unwrap_or(NonZeroUsize::MIN);
+    let workers = arguments.workers.unwrap_or(NonZeroUsize::MIN);
+    let by = match (&arguments.hosts, arguments.workers) {
+        (Some(_), _) => format!("workers: {workers} in each process"),
+        (None, Some(_)) => format!("workers: {workers}"),
+        (None, None) => format!("threads: {threads}"),
+    };
     let seconds = found.elapsed.as_secs_f64();
     println!(
-        "{managers} managers, {threads} threads: {} states, {} transitions, depth {}, {:?}; {seconds:.2} s, {:.2} M states/s, {:.1} bytes a state; {}",
+        "{managers} managers, {by}; {} states, {} transitions, depth {}, {:?}; {seconds:.2} s, {:.2} M states/s, {:.1} bytes a state; {}",
         found.states,
         found.transitions,
         found.depth,
@@ -163,5 +261,5 @@ fn main() -> std::process::ExitCode {
         found.bytes as f64 / found.states as f64,
         if found.marks & INCONSISTENT == 0 { "consistent" } else { "inconsistent" },
     );
-    std::process::ExitCode::SUCCESS
+    ExitCode::SUCCESS
 }

@@ -6,6 +6,7 @@ mod example;
 
 use std::num::NonZeroUsize;
 
+use lacuna_check::engine::cluster::{self, ClusterConfig};
 use lacuna_check::engine::{End, Limits, Reduced, explore, verify};
 
 #[test]
@@ -18,6 +19,10 @@ fn exact_counts() {
             let found = explore(&example::TwoPhaseCommit::new(managers).unwrap(), &limits).summary;
             assert_eq!((found.states, found.end, found.marks, found.deadlocks), (states, End::Complete, 0, 0));
             assert!(transitions == 0 || found.transitions == transitions);
+            let config = ClusterConfig::workers(limits.threads);
+            let cluster = cluster::explore(&example::TwoPhaseCommit::new(managers).unwrap(), &limits, &config);
+            let again = cluster.unwrap().summary;
+            assert_eq!((again.states, again.transitions, again.end), (states, found.transitions, End::Complete));
         }
     }
 }

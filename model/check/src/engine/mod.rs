@@ -1,5 +1,7 @@
 //! The engine: explores whatever is a [`TransitionSystem`], and knows nothing of the model.
 
+mod checkpoint;
+pub mod cluster;
 mod liveness;
 mod log;
 mod product;
@@ -7,8 +9,10 @@ mod search;
 mod seen;
 mod symmetry;
 mod system;
+mod words;
 mod worker;
 
+pub use checkpoint::{CheckpointError, Checkpoints, Start, explore_with_checkpoints};
 pub use liveness::{Fairness, Lasso, LeadsTo, Live, Liveness, leads_to};
 pub use product::{LEAK, Noninterference, Pair, Product, Runs, STUCK, TwoRun, noninterference};
 pub use search::{End, Exploration, First, Limits, Path, Progress, Summary, explore};

@@ -5,6 +5,7 @@
 //! No parents are kept. A path is found from its end: of the states in the level above that lead there, the least, and so
 //! on up to a start. That expands each level at most once more, and costs no memory.
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -20,7 +21,7 @@ const BLOCK: u64 = 256;
 /// A level of fewer blocks is not worth a thread.
 const FEW_BLOCKS: usize = 8;
 /// Between two reports.
-const REPORT_EVERY: Duration = Duration::from_millis(500);
+pub(super) const REPORT_EVERY: Duration = Duration::from_millis(500);
 
 /// What a search may use, and when it stops early.
 #[derive(Clone, Copy)]
@@ -138,7 +139,7 @@ pub struct Summary<S> {
 }
 
 impl<S: Packed> Summary<S> {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             states: 0,
             transitions: 0,
@@ -160,12 +161,12 @@ impl<S: Packed> Summary<S> {
     }
 
     /// The marks of which no edge is known yet.
-    fn wanted(&self) -> Marks {
+    pub(super) fn wanted(&self) -> Marks {
         self.firsts.iter().fold(Marks::MAX, |wanted, (mark, _)| wanted & !(1 << mark))
     }
 
     /// Adds what was seen of the level at `depth`.
-    fn add(&mut self, tally: &Tally<S>) {
+    pub(super) fn add(&mut self, tally: &Tally<S>) {
         let level = self.depth;
         self.transitions += tally.transitions;
         self.deadlocks += tally.deadlocks;
@@ -183,26 +184,86 @@ pub struct Exploration<S> {
     /// What it says.
     pub summary: Summary<S>,
     seen: Seen,
-    log: Log,
-    levels: Vec<Vec<Range<u64>>>,
+    pub(super) log: Log,
+    pub(super) levels: Vec<Vec<Range<u64>>>,
     threads: NonZeroUsize,
+}
+
+/// Looks on between two levels.
+pub(super) trait Watch<S> {
+    /// Why it ends the search.
+    type Error;
+
+    /// Fills in what was found before: all levels but the last, which is in `place`. Returns whether there was any.
+    fn resume(
+        &mut self,
+        found: &mut Exploration<S>,
+        limits: &Limits<'_>,
+        place: &mut Place,
+    ) -> Result<bool, Self::Error>;
+    /// The last level is about to be expanded.
+    fn level(&mut self, found: &Exploration<S>) -> Result<(), Self::Error>;
+    /// The search has ended; the last level may hold what was found of the one after.
+    fn end(&mut self, found: &Exploration<S>) -> Result<(), Self::Error>;
+}
+
+/// Nobody looks on.
+struct Unwatched;
+
+impl<S> Watch<S> for Unwatched {
+    type Error = Infallible;
+
+    fn resume(&mut self, _: &mut Exploration<S>, _: &Limits<'_>, _: &mut Place) -> Result<bool, Infallible> {
+        Ok(false)
+    }
+
+    fn level(&mut self, _: &Exploration<S>) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn end(&mut self, _: &Exploration<S>) -> Result<(), Infallible> {
+        Ok(())
+    }
 }
 
 /// Explores everything reachable.
 pub fn explore<T: TransitionSystem>(system: &T, limits: &Limits<'_>) -> Exploration<T::State> {
-    let log = Log::new(T::State::WORDS, limits.max_memory);
-    // The smallest table is a few hundred kilobytes; without even that nothing at all can be said.
-    let seen = Seen::new().unwrap_or_default();
-    let mut found = Exploration { summary: Summary::new(), seen, log, levels: Vec::new(), threads: limits.threads };
+    match explore_watched(system, limits, &mut Unwatched) {
+        Ok(found) => found,
+        Err(never) => match never {},
+    }
+}
+
+/// Explores everything reachable, while somebody looks on.
+pub(super) fn explore_watched<T: TransitionSystem, W: Watch<T::State>>(
+    system: &T,
+    limits: &Limits<'_>,
+    watch: &mut W,
+) -> Result<Exploration<T::State>, W::Error> {
+    let mut found = Exploration::new(limits);
     let started = Instant::now();
-    found.run(system, limits, started);
-    found.summary.levels = found.levels.iter().map(|level| length(level)).collect();
+    found.run(system, limits, started, watch)?;
+    watch.end(&found)?;
+    found.summary.levels = found.sizes();
     found.summary.elapsed = started.elapsed();
-    found.summary.bytes = found.seen.bytes() + found.log.bytes();
-    found
+    found.summary.bytes = found.bytes();
+    Ok(found)
 }
 
 impl<S: Packed> Exploration<S> {
+    /// Nothing yet.
+    pub(super) fn new(limits: &Limits<'_>) -> Self {
+        let log = Log::new(S::WORDS, limits.max_memory);
+        // The smallest table is a few hundred kilobytes; without even that nothing at all can be said.
+        let seen = Seen::new().unwrap_or_default();
+        Self { summary: Summary::new(), seen, log, levels: Vec::new(), threads: limits.threads }
+    }
+
+    /// Bytes that states and table take.
+    pub(super) fn bytes(&self) -> u64 {
+        self.seen.bytes() + self.log.bytes()
+    }
+
     /// The states, level by level; within a level in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = S> + '_ {
         self.levels.iter().flatten().flat_map(|range| range.clone().map(|index| self.log.state(index)))
@@ -220,17 +281,29 @@ impl<S: Packed> Exploration<S> {
         self.seen.contains(state, &self.log)
     }
 
-    fn run<T: TransitionSystem<State = S>>(&mut self, system: &T, limits: &Limits<'_>, started: Instant) {
+    /// States found at each level.
+    pub(super) fn sizes(&self) -> Vec<u64> {
+        self.levels.iter().map(|level| length(level)).collect()
+    }
+
+    fn run<T: TransitionSystem<State = S>, W: Watch<S>>(
+        &mut self,
+        system: &T,
+        limits: &Limits<'_>,
+        started: Instant,
+        watch: &mut W,
+    ) -> Result<(), W::Error> {
         let starts = system.initial();
-        let Some(known) = starts.first() else { return };
+        let Some(known) = starts.first() else { return Ok(()) };
         if self.seen.entries() == 0 {
             self.summary.end = End::MaxMemory;
-            return;
+            return Ok(());
         }
         let mut workers: Vec<Worker<T>> = (0..limits.threads.get()).map(|_| Worker::new(system, *known)).collect();
-        if self.insert_starts(&starts, &mut workers[0].place).is_err() {
+        let place = &mut workers[0].place;
+        if !watch.resume(self, limits, place)? && self.insert_all(&starts, limits, place).is_err() {
             self.summary.end = End::MaxMemory;
-            return;
+            return Ok(());
         }
         while self.summary.end == End::Complete {
             let level: Vec<Range<u64>> = workers.iter_mut().flat_map(|worker| worker.place.close()).collect();
@@ -239,6 +312,7 @@ impl<S: Packed> Exploration<S> {
             }
             self.summary.depth = self.levels.len() as u32;
             self.levels.push(level);
+            watch.level(self)?;
             self.expand_level(system, limits, &mut workers, started);
         }
         // What was found of a level that was not begun, or not ended.
@@ -246,18 +320,35 @@ impl<S: Packed> Exploration<S> {
         if !rest.is_empty() {
             self.levels.push(rest);
         }
+        Ok(())
     }
 
-    fn insert_starts(&mut self, starts: &[S], place: &mut Place) -> Result<(), OutOfMemory> {
-        for batch in starts.chunks(BATCH) {
-            while self.summary.states >= self.seen.limit() {
-                let ranges: Vec<Range<u64>> = place.written().collect();
-                self.seen = self.seen.grown::<S>(2 * self.seen.entries(), &self.log, &ranges, 1)?;
-            }
-            self.log.reserve(place, u64::MAX)?;
-            let candidates: Vec<_> = batch.iter().map(|state| Candidate { hash: hash(state), state: *state }).collect();
-            self.summary.states += self.seen.insert(&candidates, &self.log, place);
+    /// Inserts states, and counts those that were not known.
+    pub(super) fn insert_all(
+        &mut self,
+        states: &[S],
+        limits: &Limits<'_>,
+        place: &mut Place,
+    ) -> Result<(), OutOfMemory> {
+        for states in states.chunks(BATCH) {
+            let candidates = states.iter().map(|state| Candidate { hash: hash(state), state: *state });
+            self.insert_batch(&candidates.collect::<Vec<_>>(), limits, place)?;
         }
+        Ok(())
+    }
+
+    /// The same for at most [`BATCH`] of them, and their hashes.
+    pub(super) fn insert_batch(
+        &mut self,
+        batch: &[Candidate<S>],
+        limits: &Limits<'_>,
+        place: &mut Place,
+    ) -> Result<(), OutOfMemory> {
+        while self.summary.states >= self.seen.limit() {
+            self.grow(limits, place.written().collect())?;
+        }
+        self.log.reserve(place, limits.max_memory.saturating_sub(self.seen.bytes()))?;
+        self.summary.states += self.seen.insert(batch, &self.log, place);
         Ok(())
     }
 
@@ -329,7 +420,8 @@ impl<S: Packed> Exploration<S> {
             if stop.is_some() || pauses.iter().all(|pause| *pause == Pause::Done) {
                 break;
             }
-            if self.summary.states >= self.seen.limit() && self.grow(limits, workers).is_err() {
+            let open = workers.iter().flat_map(|worker| worker.place.written()).collect();
+            if self.summary.states >= self.seen.limit() && self.grow(limits, open).is_err() {
                 self.summary.end = End::MaxMemory;
                 break;
             }
@@ -341,12 +433,9 @@ impl<S: Packed> Exploration<S> {
         self.summary.add(&tally);
     }
 
-    /// Makes the table twice as large, or as large as memory allows; both tables are in use meanwhile.
-    fn grow<T: TransitionSystem<State = S>>(
-        &mut self,
-        limits: &Limits<'_>,
-        workers: &[Worker<T>],
-    ) -> Result<(), OutOfMemory> {
+    /// Makes the table twice as large, or as large as memory allows; both tables are in use meanwhile. `open` is what was
+    /// written of the next level.
+    fn grow(&mut self, limits: &Limits<'_>, open: Vec<Range<u64>>) -> Result<(), OutOfMemory> {
         let from = self.seen.bytes();
         let free = limits.max_memory.saturating_sub(from + self.log.bytes());
         // A table that is not at least a quarter larger is not worth the copy.
@@ -357,7 +446,6 @@ impl<S: Packed> Exploration<S> {
         if let Some(progress) = limits.progress {
             progress(&Progress::Growing { from, to });
         }
-        let open = workers.iter().flat_map(|worker| worker.place.written());
         let all: Vec<Range<u64>> = cut(&self.levels.iter().flatten().cloned().chain(open).collect::<Vec<_>>());
         match self.seen.grown::<S>((to / 8) as usize, &self.log, &all, limits.threads.get()) {
             Ok(larger) => {
@@ -394,7 +482,7 @@ impl<S: Packed> Exploration<S> {
     }
 
     /// For each target the least edge of a level that leads there.
-    fn predecessors<T: TransitionSystem<State = S>>(
+    pub(super) fn predecessors<T: TransitionSystem<State = S>>(
         &self,
         system: &T,
         level: u32,
@@ -445,12 +533,12 @@ impl<S: Packed> Exploration<S> {
 }
 
 /// How many states ranges hold.
-fn length(ranges: &[Range<u64>]) -> u64 {
+pub(super) fn length(ranges: &[Range<u64>]) -> u64 {
     ranges.iter().map(|range| range.end - range.start).sum()
 }
 
 /// Cuts ranges into blocks.
-fn cut(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+pub(super) fn cut(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let blocks = |range: &Range<u64>| {
         let range = range.clone();
         (range.start..range.end).step_by(BLOCK as usize).map(move |start| start..(start + BLOCK).min(range.end))

@@ -22,6 +22,8 @@ const LOAD: usize = 12;
 const LAST_LOAD: usize = 15;
 /// The smallest table.
 const LEAST: usize = 1 << 16;
+/// Entries in a page of memory, of the smallest pages there are.
+const PAGE: usize = 512;
 /// Bits of an entry that are a place in the log.
 const PLACE: u32 = 40;
 
@@ -206,18 +208,23 @@ impl Seen {
         std::thread::scope(|scope| {
             for thread in 0..threads {
                 let larger = &larger;
-                scope.spawn(move || match S::WORDS {
-                    1 => {
-                        let part = |thread: usize| self.entries.len() * thread / threads;
-                        for entry in &self.entries[part(thread)..part(thread + 1)] {
+                let part = |entries: usize| entries * thread / threads..entries * (thread + 1) / threads;
+                let (old, new) = (&self.entries[part(self.entries.len())], &larger.entries[part(entries)]);
+                scope.spawn(move || {
+                    // Memory that is read before it is written costs two page faults instead of one, and the second
+                    // interrupts the other threads. An exchange writes even when it changes nothing.
+                    for entry in new.iter().step_by(PAGE) {
+                        let _ = entry.compare_exchange(0, 0, Ordering::Relaxed, Ordering::Relaxed);
+                    }
+                    if S::WORDS == 1 {
+                        for entry in old {
                             let hash = entry.load(Ordering::Relaxed);
                             if hash != 0 {
                                 let home = larger.home(hash);
                                 larger.insert_word(hash, home, larger.entries[home].load(Ordering::Relaxed));
                             }
                         }
-                    }
-                    _ => {
+                    } else {
                         for range in all.iter().skip(thread).step_by(threads) {
                             larger.insert_logged::<S>(log, range.clone());
                         }

@@ -10,6 +10,11 @@ pub trait Packed: Copy + Ord + Hash + Debug + Send + Sync {
 
     /// The i-th.
     fn word(&self, i: usize) -> u64;
+    /// All of them, in order.
+    #[inline]
+    fn words(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
+        (0..Self::WORDS).map(|i| self.word(i))
+    }
     /// The state of these words; `word(i)` gives the i-th, asked for in their order.
     fn from_words(word: impl FnMut(usize) -> u64) -> Self;
 }

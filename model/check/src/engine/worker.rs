@@ -8,7 +8,7 @@ use super::seen::{BATCH, Candidate, Seen, hash};
 use super::system::{Edge, Marks, Packed, TransitionSystem, Unrepresentable};
 
 /// Successors gathered before they are inserted.
-const GATHER: usize = 8 * BATCH;
+pub(super) const GATHER: usize = 8 * BATCH;
 /// Bytes of the filter of states met a moment ago.
 const FILTER_BYTES: usize = 1 << 17;
 
@@ -115,7 +115,8 @@ pub(super) struct Worker<T: TransitionSystem> {
     pub(super) place: Place,
     /// What is left of its block.
     block: Range<u64>,
-    gathered: Vec<Candidate<T::State>>,
+    /// Successors that are not yet inserted.
+    pub(super) gathered: Vec<Candidate<T::State>>,
     filter: Filter<T::State>,
     /// What it saw.
     pub(super) tally: Tally<T::State>,

@@ -1,0 +1,127 @@
+//! Checkpoints: a search that was stopped, or whose machine was, goes on where it was, and ends with the same result.
+//!
+//! A checkpoint is written between two levels, when there is nothing to know but the states of each level and what was
+//! counted. The states of a level are written once, into a file that only grows; then a manifest is replaced that says
+//! how many there are, and their checksums. What was not written to its end is not counted on, and the manifest before
+//! stays valid.
+//!
+//! # Invariants
+//! - Whatever was read has its checksum, and every state was there once. Anything else is refused.
+//! - A manifest is replaced after what it counts on is on the disk, and nothing that a manifest counts on is removed.
+//!
+//! One search at a time may use a directory. A checksum finds what a disk or a crash did, not what somebody intended.
+
+mod directory;
+mod error;
+mod manifest;
+mod saved;
+mod writer;
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::log::Place;
+use super::search::{End, Exploration, Limits, Watch, explore_watched};
+use super::seen::OutOfMemory;
+use super::system::{Packed, TransitionSystem};
+pub use error::CheckpointError;
+pub(super) use manifest::Part;
+pub(super) use saved::{Offer, Saved, begin, offers};
+pub(super) use writer::Writer;
+
+/// Where and when checkpoints are written, and whether the search goes on from one.
+#[derive(Debug, Clone, Copy)]
+pub struct Checkpoints<'a> {
+    /// Their directory; it is made if need be.
+    pub directory: &'a Path,
+    /// So long after one the next is written, when a level ends.
+    pub every: Duration,
+    /// Tells systems apart: all that makes a difference to what a state or an edge is should make one to this.
+    pub fingerprint: u64,
+    /// From where the search starts.
+    pub start: Start,
+}
+
+/// From where a search starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// From the initial states; the directory must have no checkpoint.
+    Anew,
+    /// From the last checkpoint; there must be one.
+    Resume,
+}
+
+/// As [`explore`](super::explore), with checkpoints. One is written also when the search stops early.
+///
+/// # Errors
+/// If there is nothing to go on from, or it is not intact, or not of this system; or if a checkpoint cannot be written.
+/// Then the search ends, and the checkpoint before is still there.
+pub fn explore_with_checkpoints<T: TransitionSystem>(
+    system: &T,
+    limits: &Limits<'_>,
+    checkpoints: &Checkpoints<'_>,
+) -> Result<Exploration<T::State>, CheckpointError> {
+    explore_watched(system, limits, &mut Keeper { checkpoints, writer: None })
+}
+
+/// The only part.
+const WHOLE: Part = Part { index: 0, of: 1 };
+
+/// Keeps checkpoints of a search.
+struct Keeper<'a, S> {
+    checkpoints: &'a Checkpoints<'a>,
+    writer: Option<Writer<S>>,
+}
+
+impl<S: Packed> Keeper<'_, S> {
+    fn write(&mut self, found: &Exploration<S>) -> Result<(), CheckpointError> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        writer.write(&found.summary, &found.log, &found.levels, &found.sizes())?;
+        writer.remove_older()
+    }
+}
+
+impl<S: Packed> Watch<S> for Keeper<'_, S> {
+    type Error = CheckpointError;
+
+    fn resume(
+        &mut self,
+        found: &mut Exploration<S>,
+        limits: &Limits<'_>,
+        place: &mut Place,
+    ) -> Result<bool, CheckpointError> {
+        if self.checkpoints.start == Start::Anew {
+            self.writer = Some(begin(self.checkpoints, WHOLE)?);
+            return Ok(false);
+        }
+        let (offers, next) = offers::<S>(self.checkpoints, WHOLE)?;
+        let missing = || CheckpointError::Missing(self.checkpoints.directory.to_owned());
+        let offer = *offers.first().ok_or_else(missing)?;
+        let mut saved = Saved::<S>::open(self.checkpoints, offer, WHOLE)?;
+        for level in 0..saved.levels() {
+            let (before, states) = (found.summary.states, saved.summary.states);
+            let too_large = |OutOfMemory| CheckpointError::TooLarge { states, allowed: limits.max_memory };
+            saved.read(level, |states| found.insert_all(states, limits, place).map_err(too_large))?;
+            let new = found.summary.states - before;
+            if saved.summary.levels.get(level) != Some(&new) {
+                return Err(saved.not_all_different(level, new));
+            }
+            if level + 1 < saved.levels() {
+                found.levels.push(place.close());
+            }
+        }
+        found.summary = saved.summary.clone();
+        self.writer = Some(saved.writer(self.checkpoints, WHOLE, next)?);
+        Ok(true)
+    }
+
+    fn level(&mut self, found: &Exploration<S>) -> Result<(), CheckpointError> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        writer.begin(&found.summary);
+        if writer.due() { self.write(found) } else { Ok(()) }
+    }
+
+    fn end(&mut self, found: &Exploration<S>) -> Result<(), CheckpointError> {
+        if found.summary.end == End::Complete { Ok(()) } else { self.write(found) }
+    }
+}

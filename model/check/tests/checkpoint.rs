@@ -1,0 +1,212 @@
+//! Checkpoints: wherever a search stops, it ends as if it had not; and what is not intact is refused.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod graph;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use graph::Graph;
+use lacuna_check::engine::{
+    CheckpointError, Checkpoints, End, Exploration, Limits, Progress, Start, Summary, TransitionSystem, explore,
+    explore_with_checkpoints,
+};
+
+const SMALL: Graph<2> = Graph { nodes: 3_000, degree: 3, seed: 8 };
+
+fn at(directory: &Path, start: Start) -> Checkpoints<'_> {
+    Checkpoints { directory, every: Duration::ZERO, fingerprint: 77, start }
+}
+
+fn comparable<S: Copy>(summary: &Summary<S>) -> Summary<S> {
+    Summary { elapsed: Duration::ZERO, bytes: 0, ..summary.clone() }
+}
+
+/// The states of each level, and the paths to what was found.
+fn essence<T: TransitionSystem>(system: &T, found: &Exploration<T::State>) -> (BTreeSet<T::State>, String) {
+    let summary = &found.summary;
+    let ends = summary.firsts.iter().map(|(_, first)| (first.level, first.sighting.state));
+    let ends: Vec<_> = ends.chain(summary.deadlock).collect();
+    (found.iter().collect(), format!("{:?}", found.paths(system, &ends)))
+}
+
+/// A search that stops when a level is reached, as nothing else stops exactly there.
+fn until<T: TransitionSystem>(system: &T, checkpoints: &Checkpoints<'_>, states: u64) -> Exploration<T::State> {
+    let limits = Limits { max_states: states, ..Limits::default() };
+    explore_with_checkpoints(system, &limits, checkpoints).unwrap()
+}
+
+fn stopped_and_resumed<const W: usize>(graph: &Graph<W>, threads: usize) {
+    let limits = Limits { threads: NonZeroUsize::new(threads).unwrap(), ..Limits::default() };
+    let whole = explore(graph, &limits);
+    let summary = &whole.summary;
+    assert!(summary.depth > 10 && summary.deadlock.is_some() && summary.firsts.len() == 2, "{summary:?}");
+    for share in [0, 1, 10, 50, 90, 99, 100] {
+        let directory = tempfile::tempdir().unwrap();
+        let stopped = until(graph, &at(directory.path(), Start::Anew), whole.summary.states * share / 100);
+        assert!(matches!(stopped.summary.end, End::MaxStates | End::Complete));
+        let mut resumed = None;
+        // Twice, the second time from what the first has written.
+        for _ in 0..2 {
+            let found = explore_with_checkpoints(graph, &limits, &at(directory.path(), Start::Resume)).unwrap();
+            assert_eq!(comparable(&found.summary), comparable(&whole.summary), "{share} %");
+            assert_eq!(essence(graph, &found), essence(graph, &whole));
+            resumed = Some(found);
+        }
+        assert!(resumed.is_some());
+    }
+}
+
+#[test]
+fn it_ends_as_if_it_had_not_stopped() {
+    stopped_and_resumed(&Graph::<1> { nodes: 40_000, degree: 4, seed: 5 }, 1);
+    stopped_and_resumed(&Graph::<1> { nodes: 40_000, degree: 4, seed: 6 }, 2);
+    stopped_and_resumed(&Graph::<3> { nodes: 40_000, degree: 4, seed: 7 }, 2);
+}
+
+#[test]
+fn an_interrupt_leaves_a_checkpoint_though_none_was_due() {
+    let graph = Graph::<1> { nodes: 600_000, degree: 5, seed: 5 };
+    let directory = tempfile::tempdir().unwrap();
+    let (stop, deepest) = (AtomicBool::new(false), AtomicU32::new(0));
+    let progress = |progress: &Progress| {
+        if let Progress::At { depth, states, .. } = progress {
+            deepest.store(*depth, Ordering::Relaxed);
+            stop.store(*states > 100, Ordering::Relaxed);
+        }
+        stop.store(true, Ordering::Relaxed);
+    };
+    let limits = Limits { progress: Some(&progress), interrupt: Some(&stop), ..Limits::default() };
+    let checkpoints = Checkpoints { every: Duration::from_secs(3600), ..at(directory.path(), Start::Anew) };
+    let stopped = explore_with_checkpoints(&graph, &limits, &checkpoints).unwrap();
+    assert_eq!(stopped.summary.end, End::Interrupted);
+    let whole = explore(&graph, &Limits::default());
+    let again = at(directory.path(), Start::Resume);
+    let found = explore_with_checkpoints(&graph, &Limits::default(), &again).unwrap();
+    assert_eq!(comparable(&found.summary), comparable(&whole.summary));
+}
+
+/// The files of the only generation.
+fn files(directory: &Path) -> [PathBuf; 2] {
+    let generation = directory.join("generation-0");
+    [generation.join("part-0-of-1.manifest"), generation.join("part-0-of-1.states")]
+}
+
+fn resume<T: TransitionSystem>(system: &T, directory: &Path) -> Result<Exploration<T::State>, CheckpointError> {
+    explore_with_checkpoints(system, &Limits::default(), &at(directory, Start::Resume))
+}
+
+#[test]
+fn what_is_not_intact_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let whole = explore(&SMALL, &Limits::default()).summary;
+    until(&SMALL, &at(directory.path(), Start::Anew), whole.states / 2);
+    for file in files(directory.path()) {
+        let intact = fs::read(&file).unwrap();
+        let everywhere = (0..64.min(intact.len())).chain((64..intact.len()).step_by(intact.len() / 150 + 1));
+        for place in everywhere.chain([intact.len() - 1]) {
+            let mut damaged = intact.clone();
+            damaged[place] ^= 1 << (place % 8);
+            for (what, bytes) in [("changed", &damaged[..]), ("cut", &intact[..place])] {
+                fs::write(&file, bytes).unwrap();
+                let error = resume(&SMALL, directory.path()).expect_err(what);
+                let refused = matches!(
+                    error,
+                    CheckpointError::Damaged { .. } | CheckpointError::Newer { .. } | CheckpointError::Foreign { .. }
+                );
+                assert!(refused, "{what} at {place}: {error}");
+                assert!(error.to_string().contains("part-0-of-1"), "{error}");
+            }
+        }
+        fs::write(&file, &intact).unwrap();
+    }
+    // What a crash may leave: states that no manifest counts on yet, half a manifest beside the valid one, and a
+    // generation that was only begun.
+    let [manifest, states] = files(directory.path());
+    let mut more = fs::read(&states).unwrap();
+    more.extend([0xab; 1001]);
+    fs::write(&states, more).unwrap();
+    fs::write(manifest.with_extension("new"), [1, 2, 3]).unwrap();
+    fs::create_dir(directory.path().join("generation-1")).unwrap();
+    fs::write(directory.path().join("generation-1/part-0-of-2.states"), [1]).unwrap();
+    let found = resume(&SMALL, directory.path()).unwrap();
+    assert_eq!(comparable(&found.summary), comparable(&whole));
+}
+
+#[test]
+fn what_belongs_to_something_else_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = resume(&SMALL, directory.path()).unwrap_err();
+    assert!(matches!(missing, CheckpointError::Missing(_)), "{missing}");
+    until(&SMALL, &at(directory.path(), Start::Anew), 100);
+    let foreign = Checkpoints { fingerprint: 78, ..at(directory.path(), Start::Resume) };
+    let error = explore_with_checkpoints(&SMALL, &Limits::default(), &foreign).unwrap_err();
+    assert!(matches!(error, CheckpointError::Foreign { expected: 78, found: 77, .. }), "{error}");
+    let wider = Graph::<3> { nodes: 3_000, degree: 3, seed: 8 };
+    let error = resume(&wider, directory.path()).unwrap_err();
+    assert!(matches!(error, CheckpointError::Foreign { expected: 3, found: 2, .. }), "{error}");
+    let anew = at(directory.path(), Start::Anew);
+    let error = explore_with_checkpoints(&SMALL, &Limits::default(), &anew).unwrap_err();
+    assert!(matches!(error, CheckpointError::Occupied(_)), "{error}");
+    let tight = Limits { max_memory: 1 << 16, ..Limits::default() };
+    let error = explore_with_checkpoints(&SMALL, &tight, &at(directory.path(), Start::Resume)).unwrap_err();
+    assert!(matches!(error, CheckpointError::TooLarge { .. }), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_and_leaves_what_was_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let generation = directory.path().join("generation-0");
+    fs::create_dir(&generation).unwrap();
+    std::os::unix::fs::symlink("/dev/full", generation.join("part-0-of-1.states")).unwrap();
+    let anew = at(directory.path(), Start::Anew);
+    let error = explore_with_checkpoints(&SMALL, &Limits::default(), &anew).unwrap_err();
+    assert!(matches!(error, CheckpointError::Io { doing: "write", .. }), "{error}");
+    assert!(error.to_string().contains("No space left"), "{error}");
+}
+
+const KILLED: Graph<1> = Graph { nodes: 3_000_000, degree: 6, seed: 11 };
+
+/// Not a test of its own: what the test below starts, and kills.
+#[test]
+#[ignore = "started by another test"]
+fn explore_until_killed() {
+    let Some(directory) = std::env::var_os("CHECKPOINTS") else { return };
+    let directory = PathBuf::from(directory);
+    let start = if files(&directory)[0].exists() { Start::Resume } else { Start::Anew };
+    explore_with_checkpoints(&KILLED, &Limits::default(), &at(&directory, start)).unwrap();
+}
+
+#[test]
+fn killed_at_any_time_it_ends_as_if_it_had_not_been() {
+    let whole = explore(&KILLED, &Limits::default()).summary;
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = &files(directory.path())[0];
+    let mut killed = 0;
+    for round in 0..6 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "explore_until_killed", "--ignored", "--nocapture"])
+            .env("CHECKPOINTS", directory.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        // After it has written, and then a little, different each time.
+        while child.try_wait().unwrap().is_none() && !manifest.exists() && started.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(5 + 37 * round));
+        killed += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(killed > 0, "some were killed before their end");
+    let found = resume(&KILLED, directory.path()).unwrap();
+    assert_eq!(comparable(&found.summary), comparable(&whole));
+}

@@ -4,8 +4,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use lacuna_check::{Limits, explore};
+use lacuna_check::{Limits, check};
 use lacuna_model::analysis::response_time::{response_times, task_set};
+use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::System;
@@ -26,11 +27,12 @@ fn parts(criterion: &mut Criterion) {
     criterion.bench_function("read ci-job", |bencher| bencher.iter(|| black_box(source).parse().unwrap()));
 
     let objects = Objects::new(&ci_job(), &Profile::linux_hardened()).unwrap();
-    let states = explore(&objects, &Limits::default(), |_| {}).states();
-    let mut group = criterion.benchmark_group("explore");
-    group.sample_size(10).throughput(Throughput::Elements(states as u64));
+    let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
+    let states = check(&objects, &ids, &Limits::default()).unwrap().states;
+    let mut group = criterion.benchmark_group("check");
+    group.sample_size(10).throughput(Throughput::Elements(states));
     group.bench_function("ci-job, linux-hardened", |bencher| {
-        bencher.iter(|| explore(black_box(&objects), &Limits::default(), |_| {}).states());
+        bencher.iter(|| check(black_box(&objects), &ids, &Limits::default()).unwrap().states);
     });
     group.finish();
 

@@ -7,6 +7,8 @@ use lacuna_hosted::SetUp;
 use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::units::Nanos;
 
+use crate::commands::search::SearchOptions;
+
 /// A gap between what a kernel could guarantee and what this host does: proved, simulated, run, side by side.
 ///
 /// Without a command: `lacuna gap ci-job`.
@@ -56,9 +58,14 @@ pub enum Command {
         /// Only this guarantee; may be given several times.
         #[arg(long, value_name = "ID", value_parser = guarantee)]
         guarantee: Vec<GuaranteeId>,
-        /// Stop, as unknown, beyond so many states.
-        #[arg(long, value_name = "N", default_value_t = 10_000_000)]
-        max_states: usize,
+        /// A state in which nobody can go on, and somebody waits, is wrong too.
+        #[arg(long)]
+        deadlock: bool,
+        /// A run that never comes to rest is wrong too, if it is weakly fair: whoever is for ever able to go on does.
+        #[arg(long, conflicts_with_all = ["workers", "cluster"])]
+        ends: bool,
+        #[command(flatten)]
+        search: SearchOptions,
         /// Serve stateright's Explorer page at this address instead (needs a build with `--features explore`).
         #[arg(long, value_name = "ADDR")]
         explore: Option<String>,

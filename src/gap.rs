@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lacuna_check::{Limits, Report};
+use lacuna_check::Report;
 use lacuna_hosted::probe::{self, Row as ProbeRow};
 use lacuna_hosted::{Facts, Plan, SetUp};
 use lacuna_model::analysis::response_time::{Bound, operation_response};
@@ -19,6 +19,7 @@ use lacuna_sim::simulation::Run;
 use crate::cli::Execution;
 use crate::commands::analyse::{self, Row as Analysed};
 use crate::commands::check::{Judged, judge};
+use crate::commands::search::limits;
 use crate::commands::simulate;
 use crate::exit::{Exit, Failure};
 use crate::host;
@@ -115,7 +116,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
     let unprotected = host::unprotected(&policy, &facts)?;
 
     let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
-    let limits = Limits { interrupt: Some(interrupt), ..Limits::default() };
+    let limits = limits(interrupt);
     let check = |profile: Profile| {
         progress(format_args!("checking under {}", profile.name));
         judge(system, profile, &ids, &limits)

@@ -69,12 +69,14 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
         Command::Gap { scenario, host } => commands::gap::run(&scenario, host.setup, interrupt, format),
         Command::Run { scenario, host } => commands::run::scenario(&scenario, host.setup, interrupt, format),
         Command::Probe { ids, host } => commands::run::probes(&ids, host.setup, interrupt, format),
-        Command::Check { scenario, kernel, guarantee, max_states, explore } => {
+        Command::Check { scenario, kernel, guarantee, deadlock, ends, search, explore } => {
             let request = commands::check::Request {
                 scenario: &scenario,
                 kernels: &kernel,
                 guarantees: &guarantee,
-                max_states,
+                deadlock,
+                ends,
+                search: &search,
                 interrupt,
             };
             match explore {

@@ -15,7 +15,7 @@ fn system(name: &str) -> System {
 /// The guarantees that are refuted.
 fn refuted(system: &System, profile: &Profile) -> Vec<GuaranteeId> {
     let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
-    let report = check(&Objects::new(system, profile).unwrap(), &ids, &Limits::default());
+    let report = check(&Objects::new(system, profile).unwrap(), &ids, &Limits::default()).unwrap();
     let refuted = report.guarantees.iter().filter(|checked| matches!(checked.verdict, ModelVerdict::Refuted { .. }));
     refuted.map(|checked| checked.id).collect()
 }

@@ -1,7 +1,14 @@
-//! Stateright's opinion of the library: the same number of states, the same guarantees refuted.
+//! Three searches of the library: the engine on packed states, the plainest one, and stateright: the same number of
+//! states, the same guarantees refuted, the same stories at any number of threads and workers.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use lacuna_check::{End, Limits, SecondOpinion, check, explore};
+#[path = "support/plain.rs"]
+mod plain;
+
+use std::num::NonZeroUsize;
+
+use lacuna_check::engine::cluster::ClusterConfig;
+use lacuna_check::{End, Limits, Means, Question, Report, SecondOpinion, check, check_by};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::Objects;
@@ -14,13 +21,20 @@ fn stateright_finds_the_same() {
         let system = entry.source.parse().unwrap().system;
         for (name, _) in Profile::NAMED {
             let objects = Objects::new(&system, &Profile::named(name).unwrap()).unwrap();
-            let ours = explore(&objects, &Limits::default(), |_| {});
-            assert_eq!(ours.end, End::Complete, "{} {name}", entry.name);
-            let theirs = SecondOpinion::new(objects.clone(), &[]).checker().spawn_dfs().join();
-            assert_eq!(ours.states(), theirs.unique_state_count(), "{} {name}", entry.name);
-
             let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
-            let report = check(&objects, &ids, &Limits::default());
+            let report = check(&objects, &ids, &Limits::default()).unwrap();
+            assert_eq!(report.end, End::Complete, "{} {name}", entry.name);
+            let (states, transitions) = plain::explore(&objects, usize::MAX, |_| {});
+            assert_eq!(
+                (report.states, report.transitions),
+                (states.len() as u64, transitions),
+                "{} {name}",
+                entry.name
+            );
+            let theirs = SecondOpinion::new(objects.clone(), &[]).checker().spawn_dfs().join();
+            assert_eq!(report.states, theirs.unique_state_count() as u64, "{} {name}", entry.name);
+            by_all_means_the_same(&objects, &ids, &report);
+
             let refuted: Vec<&str> = report
                 .guarantees
                 .iter()
@@ -31,7 +45,21 @@ fn stateright_finds_the_same() {
             let mut discovered: Vec<&str> = theirs.discoveries().into_keys().collect();
             discovered.sort_unstable_by_key(|id| ids.iter().position(|known| known.name() == *id));
             assert_eq!(refuted, discovered, "{} {name}", entry.name);
-            println!("{} {name}: {} states, {} transitions", entry.name, ours.states(), ours.transitions);
+            println!("{} {name}: {} states, {} transitions", entry.name, report.states, report.transitions);
+        }
+    }
+}
+
+fn by_all_means_the_same(objects: &Objects, ids: &[GuaranteeId], report: &Report) {
+    let question = Question { guarantees: ids, ends: false };
+    for count in [2, 3] {
+        let count = NonZeroUsize::new(count).unwrap();
+        let limits = Limits { threads: count, ..Limits::default() };
+        let cluster = ClusterConfig::workers(count);
+        for means in [Means::Threads, Means::Cluster(&cluster)] {
+            let again = check_by(objects, &question, &limits, &means).unwrap();
+            let same = Report { bytes: report.bytes, elapsed: report.elapsed, ..again };
+            assert_eq!(same, *report, "{means:?}");
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Small systems whose verdicts are known from what POSIX and Linux do; each was once, or could be, told wrongly.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "support/plain.rs"]
+mod plain;
+
 use lacuna_check::{Limits, check};
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::{Context, Objects, Phase, Process, State, Status};
@@ -18,7 +21,7 @@ fn scenario(fields: &str, processes: &[(&str, &str, &str)]) -> String {
 fn verdict(text: &str, profile: &Profile, id: GuaranteeId) -> &'static str {
     let system = lacuna_scenarios::parse(text).unwrap_or_else(|errors| panic!("{errors:?}"));
     let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
-    let report = check(&Objects::new(&system, profile).unwrap(), &ids, &Limits::default());
+    let report = check(&Objects::new(&system, profile).unwrap(), &ids, &Limits::default()).unwrap();
     report.guarantees.iter().find(|checked| checked.id == id).unwrap().verdict.name()
 }
 
@@ -53,7 +56,7 @@ fn a_member_cannot_have_its_child_in_another_group() {
     );
     let system = lacuna_scenarios::parse(&text).unwrap();
     let objects = Objects::new(&system, &Profile::linux_hardened()).unwrap();
-    let found = lacuna_check::explore(&objects, &Limits::default(), |_| {});
+    let found = plain::states(&objects);
     let in_other = |state: &State| state.processes.iter().any(|p| p.group.is_some_and(|g| g.0 == 1));
     assert!(!found.iter().any(in_other), "whoever descends from `job` is in `job`");
     assert_eq!(verdict(&text, &Profile::linux_hardened(), GuaranteeId::G4), "proved");
@@ -163,7 +166,7 @@ fn a_reservation_keeps_entries_for_its_group() {
     let system = lacuna_scenarios::parse(&text).unwrap();
     let others_at_once = |profile: Profile| {
         let objects = Objects::new(&system, &profile).unwrap();
-        let found = lacuna_check::explore(&objects, &Limits::default(), |_| {});
+        let found = plain::states(&objects);
         let others = |state: &State| state.processes.iter().filter(|one| one.lives() && one.instance_of.0 == 1).count();
         found.iter().map(others).max()
     };
@@ -175,7 +178,7 @@ fn a_reservation_keeps_entries_for_its_group() {
 fn most(text: &str, profile: &Profile, count: impl Fn(&State) -> u64) -> u64 {
     let system = lacuna_scenarios::parse(text).unwrap_or_else(|errors| panic!("{errors:?}"));
     let objects = Objects::new(&system, profile).unwrap();
-    let found = lacuna_check::explore(&objects, &Limits::default(), |_| {});
+    let found = plain::states(&objects);
     found.iter().map(count).max().unwrap()
 }
 
@@ -243,7 +246,7 @@ fn a_walk_hits_whoever_has_taken_the_place_of_a_member() {
     let victims_killed = |kill| {
         let objects = Objects::new(&system, &Profile { kill, ..Profile::linux() }).unwrap();
         let mut killed = 0;
-        lacuna_check::explore(&objects, &Limits::default(), |edge| {
+        plain::explore(&objects, usize::MAX, |edge| {
             let lives = |state: &State| state.processes.iter().any(|one| one.instance_of.0 == 4 && one.lives());
             killed += usize::from(lives(edge.before) && !lives(edge.after));
         });
@@ -286,9 +289,8 @@ fn states_keep_their_invariants() {
             for tracking in Tracking::ALL {
                 let profile = Profile { tracking, ..Profile::named(name).unwrap() };
                 let objects = Objects::new(&entry.system().unwrap(), &profile).unwrap();
-                let limits = Limits { max_states: 20_000, ..Limits::default() };
-                for state in lacuna_check::explore(&objects, &limits, |_| {}).iter() {
-                    check_invariants(&objects, state);
+                for state in plain::explore(&objects, 20_000, |_| {}).0 {
+                    check_invariants(&objects, &state);
                 }
             }
         }

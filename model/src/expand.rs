@@ -17,16 +17,19 @@ pub struct Successor<const W: usize> {
     pub outcome: Outcome,
     /// What it says of the guarantees asked.
     pub marks: Marks,
+    /// Is it all that is left to an adversary who was stopped by nothing but the bound on its steps?
+    pub bound: Bound,
     /// The state after it, if that fits its packed form.
     pub after: Result<[u64; W], DoesNotFit>,
 }
 
-/// What is to be said of the state that was expanded.
+/// Was something left out before a step?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
-    /// It has all its steps.
+    /// Nothing was.
     Whole,
-    /// An adversary is stopped by nothing but the bound on its steps; as [`Objects::is_cut`] has it.
+    /// An adversary gives up that was stopped by nothing but the bound on its steps. Of the steps of a state one is so if
+    /// the state is cut, as [`Objects::is_cut`] has it.
     Cut,
 }
 
@@ -69,32 +72,24 @@ impl<'a, const W: usize> Expander<'a, W> {
 
     /// Calls `visit` with every step of a state. Only the guarantees `asked` are marked; one that is decided need not be
     /// asked again.
-    pub fn successors(
-        &mut self,
-        packed: &[u64; W],
-        asked: GuaranteeSet,
-        mut visit: impl FnMut(&Successor<W>),
-    ) -> Bound {
+    pub fn successors(&mut self, packed: &[u64; W], asked: GuaranteeSet, mut visit: impl FnMut(&Successor<W>)) {
         let Self { objects, codec, packed: known, before, after } = self;
         let differs = codec.unpack_over(known, packed, before);
         objects.copy_touched(differs, before, after);
         *known = *packed;
         let asked = asked.and(objects.watched());
         let already = violated_in(objects, before, asked);
-        let mut bound = Bound::Whole;
         objects.for_each_enabled(before, |step| {
             // Whoever can give up attacks; and with no step left can do nothing else.
-            if step.action == Action::GiveUp && before.attack_steps == Some(0) {
-                bound = Bound::Cut;
-            }
+            let cut = step.action == Action::GiveUp && before.attack_steps == Some(0);
+            let bound = if cut { Bound::Cut } else { Bound::Whole };
             let (outcome, touched) = objects.take(after, step);
             let transition = Transition { before, step, outcome, after };
             let marks = marks(objects, &transition, touched, asked, already);
             let mut words = *packed;
             let fits = codec.repack(after, touched, &mut words);
             objects.copy_touched(touched, before, after);
-            visit(&Successor { step, outcome, marks, after: fits.map(|()| words) });
+            visit(&Successor { step, outcome, marks, bound, after: fits.map(|()| words) });
         });
-        bound
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::AtomicBool;
 
-use lacuna_check::{End, Limits, Report};
+use lacuna_check::engine::CheckpointError;
+use lacuna_check::engine::cluster::ClusterError;
+use lacuna_check::{CheckError, End, Ends, Limits, Question, Report, check_by};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::Objects;
@@ -11,6 +13,7 @@ use lacuna_model::system::{Expectation, System};
 use lacuna_model::trace::Trace;
 use serde_json::{Value, json};
 
+use super::search::SearchOptions;
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
 use crate::load::load;
@@ -25,8 +28,12 @@ pub struct Request<'a> {
     pub kernels: &'a [String],
     /// Guarantees; all without.
     pub guarantees: &'a [GuaranteeId],
-    /// The limit on states.
-    pub max_states: usize,
+    /// Whether a deadlock is wrong.
+    pub deadlock: bool,
+    /// Whether a run that never comes to rest is.
+    pub ends: bool,
+    /// How to search.
+    pub search: &'a SearchOptions,
     /// Set by the interrupt.
     pub interrupt: &'a AtomicBool,
 }
@@ -50,10 +57,23 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     let loaded = load(request.scenario)?;
     let system = &loaded.scenario.system;
     let ids = asked(request.guarantees)?;
+    let profiles = profiles(request.kernels)?;
+    if let Some(why) = request.search.wants_one_profile().filter(|_| profiles.len() != 1) {
+        return Err(Failure::input(why));
+    }
+    let cluster = request.search.cluster()?;
+    let question = Question { guarantees: &ids, ends: request.ends };
     let mut judged = Vec::new();
-    for profile in profiles(request.kernels)? {
-        let limits = Limits { max_states: request.max_states, interrupt: Some(request.interrupt) };
-        judged.push(judge(system, profile, &ids, &limits)?);
+    for profile in profiles {
+        let objects = Objects::new(system, &profile).map_err(Failure::input)?;
+        let means = request.search.means(cluster.as_ref());
+        let report =
+            check_by(&objects, &question, &request.search.limits(request.interrupt), &means).map_err(failure)?;
+        judged.push(judged_of(system, profile, report, request.deadlock));
+    }
+    // The other processes of a cluster have found the same; one tells.
+    if request.search.process.is_some_and(|process| process != 0) {
+        return Ok(judged.iter().fold(Exit::AsExpected, |exit, judged| exit.and(judged.exit)));
     }
     match format {
         Format::Json => {
@@ -62,7 +82,7 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
         }
         Format::Text => {
             line(format_args!("{}   {}", system.name, system.about));
-            judged.iter().for_each(|judged| print(system, judged));
+            judged.iter().for_each(|judged| print(system, judged, request.deadlock));
         }
     }
     Ok(judged.iter().fold(Exit::AsExpected, |exit, judged| exit.and(judged.exit)))
@@ -131,9 +151,33 @@ pub fn profile(name: &str) -> Result<Profile, Failure> {
 /// If the system has no semantics.
 pub fn judge(system: &System, profile: Profile, ids: &[GuaranteeId], limits: &Limits<'_>) -> Result<Judged, Failure> {
     let objects = Objects::new(system, &profile).map_err(Failure::input)?;
-    let report = lacuna_check::check(&objects, ids, limits);
-    let exit = compare(system, &profile, &report);
-    Ok(Judged { profile, report, exit })
+    let report = lacuna_check::check(&objects, ids, limits).map_err(failure)?;
+    Ok(judged_of(system, profile, report, false))
+}
+
+fn judged_of(system: &System, profile: Profile, report: Report, deadlock_is_wrong: bool) -> Judged {
+    let mut exit = compare(system, &profile, &report);
+    if deadlock_is_wrong && report.deadlocks > 0 {
+        exit = exit.and(Exit::NotAsExpected);
+    }
+    exit = exit.and(match &report.ends {
+        Some(Ends::Not { .. }) => Exit::NotAsExpected,
+        Some(Ends::Unknown) => Exit::Unknown,
+        Some(Ends::Always) | None => Exit::AsExpected,
+    });
+    Judged { profile, report, exit }
+}
+
+/// What was asked for was wrong, or the host could not.
+fn failure(error: CheckError) -> Failure {
+    match error {
+        CheckError::Cluster(ClusterError::Interrupted) => Failure::interrupted(),
+        CheckError::Cluster(ClusterError::Settings(_)) | CheckError::TooWide(_) | CheckError::EndsInCluster => {
+            Failure::input(error)
+        }
+        CheckError::Checkpoint(CheckpointError::Io { .. }) | CheckError::Cluster(_) => Failure::host(error),
+        _ => Failure::input(error),
+    }
 }
 
 /// Is every verdict as the scenario expects it? What is vacuous holds.
@@ -191,23 +235,36 @@ fn json_of(system: &System, judged: &Judged) -> Value {
         "depth": judged.report.depth,
         "process_table": system.process_table,
         "process_table_full": judged.report.table_full,
+        "deadlocks": judged.report.deadlocks,
+        "deadlock": judged.report.deadlock.as_ref().map(|trace| &trace.events),
+        "ends": judged.report.ends.as_ref().map(|ends| match ends {
+            Ends::Always => json!({"verdict": "proved"}),
+            Ends::Not { stem, cycle } => json!({"verdict": "refuted", "stem": stem.events, "cycle": cycle.events}),
+            Ends::Unknown => json!({"verdict": "unknown"}),
+        }),
+        "bits_per_state": judged.report.bits,
+        "memory_bytes": judged.report.bytes,
+        "elapsed_ns": judged.report.elapsed.as_nanos() as u64,
         "guarantees": guarantees,
     })
 }
 
-fn print(system: &System, judged: &Judged) {
-    let Report { states, transitions, depth, end, table_full, guarantees } = &judged.report;
+fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
+    let Report { states, transitions, depth, end, table_full, guarantees, bits, elapsed, .. } = &judged.report;
     let full = if *table_full { ", which was full" } else { "" };
     let ended = match end {
         End::Complete => "complete",
         End::MaxStates => "cut off at the limit on states",
+        End::MaxMemory => "cut off at the limit on memory",
         End::Interrupted => "interrupted",
+        End::Unrepresentable(_) => "cut off at a state that does not fit",
     };
     line(format_args!(""));
     line(format_args!(
         "kernel {}   {states} states, {transitions} transitions, depth {depth}, {ended}; process table {}{full}",
         judged.profile.name, system.process_table
     ));
+    line(format_args!("  {:.2} s, {} KiB for states of {bits} bits", elapsed.as_secs_f64(), judged.report.bytes >> 10));
     for checked in guarantees {
         let (id, short, verdict) = (checked.id, checked.id.short(), &checked.verdict);
         let more = match verdict {
@@ -225,8 +282,44 @@ fn print(system: &System, judged: &Judged) {
             story(trace, "      ");
         }
     }
+    print_stopping(&judged.report, deadlock_is_wrong);
     if judged.exit == Exit::NotAsExpected {
         line(format_args!("  not as the scenario expects"));
+    }
+}
+
+/// Deadlocks, and whether every run ends.
+fn print_stopping(report: &Report, deadlock_is_wrong: bool) {
+    match (report.deadlocks, report.end) {
+        (0, End::Complete) => line(format_args!("  deadlock                none")),
+        (0, _) => line(format_args!("  deadlock                none found, but not all was explored")),
+        (many, _) => {
+            let steps = report.deadlock.as_ref().map_or(0, |trace| trace.events.len());
+            line(format_args!(
+                "  deadlock                {many} states, the first after {steps} steps: nobody can go on, somebody waits"
+            ));
+            if let Some(trace) = report.deadlock.as_ref().filter(|_| deadlock_is_wrong) {
+                story(trace, "      ");
+            }
+        }
+    }
+    match &report.ends {
+        None => {}
+        Some(Ends::Always) => {
+            line(format_args!("  ends                    proved: every weakly fair run comes to rest"))
+        }
+        Some(Ends::Unknown) => line(format_args!("  ends                    unknown: not all was explored")),
+        Some(Ends::Not { stem, cycle }) => {
+            line(format_args!("  ends                    refuted: this run never comes to rest"));
+            story(stem, "      ");
+            match cycle.events.len() {
+                0 => line(format_args!("      and there nobody can go on")),
+                _ => {
+                    line(format_args!("      and from there round and round:"));
+                    story(cycle, "      ");
+                }
+            }
+        }
     }
 }
 

@@ -9,5 +9,6 @@ pub mod plan;
 pub mod replay;
 pub mod run;
 pub mod scenarios;
+pub mod search;
 pub mod simulate;
 pub mod validate;

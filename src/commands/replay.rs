@@ -3,7 +3,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lacuna_check::Limits;
 use lacuna_hosted::measure::MeasureError;
 use lacuna_hosted::replay::{Calls, Measured, Mode, ReplayError, Script, Way};
 use lacuna_model::evidence::ModelVerdict;
@@ -12,6 +11,7 @@ use lacuna_model::trace::Trace;
 use serde_json::{Value, json};
 
 use super::check::{judge, story};
+use super::search::limits;
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
 use crate::host;
@@ -65,7 +65,7 @@ pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -
     let facts = host::facts()?;
     let unprotected = host::unprotected(&host::policy(system, &[]), &facts)?;
     let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
-    let judged = judge(system, unprotected, &ids, &Limits { interrupt: Some(interrupt), ..Limits::default() })?;
+    let judged = judge(system, unprotected, &ids, &limits(interrupt))?;
 
     // What was not explored to its end refutes nothing, and must not read as nothing to replay.
     if interrupt.load(Ordering::Relaxed) {

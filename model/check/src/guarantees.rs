@@ -1,30 +1,17 @@
-//! The model as a transition system, and the guarantees asked on each of its steps.
+//! What a search says of the guarantees, and of stopping; each with its story.
 
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, Safety, Transition, safety};
-use lacuna_model::objects::{Objects, Outcome, Refusal, State, Step};
+use lacuna_model::objects::{Objects, Step};
 use lacuna_model::trace::{Observer, Trace};
+use lacuna_model::units::Bytes;
 
-use crate::explore::{Edge, End, Exploration, Limits, TransitionSystem, explore};
-
-/// Demonic × Erased: the objects alone, under every policy and every timing at once.
-impl TransitionSystem for Objects {
-    type State = State;
-    type Step = Step;
-    type Outcome = Outcome;
-
-    fn initial(&self) -> State {
-        Objects::initial(self)
-    }
-
-    fn steps(&self, state: &State, steps: &mut Vec<Step>) {
-        self.enabled(state, steps);
-    }
-
-    fn apply(&self, state: &State, step: Step) -> (State, Outcome) {
-        Objects::apply(self, state, step)
-    }
-}
+use crate::engine::cluster::{self, ClusterConfig, ClusterError};
+use crate::engine::{
+    CheckpointError, Checkpoints, End, Exploration, LeadsTo, Limits, Liveness, Packed, Path, Sighting, Summary,
+    explore, explore_with_checkpoints, leads_to,
+};
+use crate::kernel::{AT_REST, CUT, Kernel, MOST_WORDS, TABLE_FULL, WithKernel, triggered, violated, with_kernel};
 
 /// What a search says of one guarantee.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +22,28 @@ pub struct Checked {
     pub verdict: ModelVerdict,
 }
 
-/// What a search says.
+/// Does every run come to rest, with every context at its end or waiting for its next release? Runs are weakly fair to every
+/// context: whoever is for ever able to go on does.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ends {
+    /// Every one does.
+    Always,
+    /// This one does not: the way to a cycle, and once round it; or, without a cycle, to where nobody can go on.
+    Not {
+        /// The way there.
+        stem: Trace,
+        /// Round and round.
+        cycle: Trace,
+    },
+    /// The search was not finished.
+    Unknown,
+}
+
+/// What a search says.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// Different states found.
-    pub states: usize,
+    pub states: u64,
     /// Steps taken.
     pub transitions: u64,
     /// The longest of the shortest paths.
@@ -48,85 +52,264 @@ pub struct Report {
     pub end: End,
     /// Was a fork refused because the process table was full?
     pub table_full: bool,
+    /// States in which nobody can go on, and somebody waits.
+    pub deadlocks: u64,
+    /// A shortest way to the first of them.
+    pub deadlock: Option<Trace>,
+    /// Whether every run ends, if that was asked.
+    pub ends: Option<Ends>,
     /// A verdict for each guarantee asked for.
     pub guarantees: Vec<Checked>,
+    /// Bits of a packed state.
+    pub bits: usize,
+    /// Bytes that states and table took.
+    pub bytes: u64,
+    /// How long the search took; stories are not a part of it.
+    pub elapsed: std::time::Duration,
 }
 
-/// What has been seen of one guarantee so far.
-struct Watched {
-    guarantee: &'static dyn Safety,
-    triggered: bool,
-    first: Option<(usize, Step, String)>,
+/// What is asked of a search.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// These guarantees; those that no step can violate are not decided here.
+    pub guarantees: &'a [GuaranteeId],
+    /// Whether every run ends. It wants the finished graph in one process.
+    pub ends: bool,
 }
 
-/// Explores the model, and gives a verdict on each of the safety guarantees in `ids`; others are not decided here.
-pub fn check(objects: &Objects, ids: &[GuaranteeId], limits: &Limits<'_>) -> Report {
-    let mut watched: Vec<Watched> = safety()
-        .iter()
-        .filter(|guarantee| ids.contains(&guarantee.id()))
-        .map(|guarantee| Watched { guarantee: *guarantee, triggered: false, first: None })
-        .collect();
-    let (mut cut, mut table_full) = (false, false);
-    let found = explore(objects, limits, |edge| {
-        cut |= objects.is_cut(edge.after);
-        table_full |= edge.outcome == Outcome::Refused(Refusal::TableFull);
-        let Edge { before, step, outcome, after, .. } = edge;
-        let transition = Transition { before, step, outcome, after };
-        for watched in watched.iter_mut().filter(|watched| watched.first.is_none()) {
-            watched.triggered |= watched.guarantee.triggered(objects, &transition);
-            if let Some(violation) = watched.guarantee.violation(objects, &transition) {
-                watched.first = Some((edge.from, edge.step, violation));
+/// By what means to search.
+#[derive(Debug, Clone, Copy)]
+pub enum Means<'a> {
+    /// The threads of this process.
+    Threads,
+    /// They, keeping checkpoints; the fingerprint is filled in.
+    Checkpoints(Checkpoints<'a>),
+    /// A cluster; the fingerprint is filled in.
+    Cluster(&'a ClusterConfig<'a>),
+}
+
+/// Why nothing can be said.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// The states are too wide.
+    #[error("a state needs {0} bits; at most {most} are explored", most = 64 * MOST_WORDS)]
+    TooWide(usize),
+    /// A checkpoint cannot be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Liveness needs the whole graph in one process.
+    #[error("whether every run ends is decided in one process, not in a cluster")]
+    EndsInCluster,
+}
+
+/// Explores the model with the threads of this process, and gives a verdict on each of the safety guarantees in `ids`.
+///
+/// # Errors
+/// If the states are too wide.
+pub fn check(objects: &Objects, ids: &[GuaranteeId], limits: &Limits<'_>) -> Result<Report, CheckError> {
+    check_by(objects, &Question { guarantees: ids, ends: false }, limits, &Means::Threads)
+}
+
+/// The same, by other means, and asked more.
+///
+/// # Errors
+/// See [`CheckError`].
+pub fn check_by(
+    objects: &Objects,
+    question: &Question<'_>,
+    limits: &Limits<'_>,
+    means: &Means<'_>,
+) -> Result<Report, CheckError> {
+    let objects = objects.clone().watching(question.guarantees);
+    if question.ends && matches!(means, Means::Cluster(_)) {
+        return Err(CheckError::EndsInCluster);
+    }
+    let bits = lacuna_model::objects::Codec::new(&objects).bits();
+    let ask = Ask { objects: &objects, question, limits, means, bits };
+    with_kernel(&objects, ask).ok_or(CheckError::TooWide(bits))?
+}
+
+/// One search.
+struct Ask<'a> {
+    objects: &'a Objects,
+    question: &'a Question<'a>,
+    limits: &'a Limits<'a>,
+    means: &'a Means<'a>,
+    bits: usize,
+}
+
+/// What was found, and the paths that are told.
+struct Told<S> {
+    summary: Summary<S>,
+    /// To the first edge with each mark, that edge included.
+    firsts: Vec<(u32, Path<S>)>,
+    deadlock: Option<Path<S>>,
+    ends: Option<Ends>,
+}
+
+impl WithKernel for Ask<'_> {
+    type Out = Result<Report, CheckError>;
+
+    fn with<const W: usize>(self, kernel: &Kernel<'_, W>) -> Self::Out {
+        let told = match self.means {
+            Means::Threads => self.tell(kernel, &explore(kernel, self.limits)),
+            Means::Checkpoints(checkpoints) => {
+                let checkpoints = Checkpoints { fingerprint: self.fingerprint(), ..*checkpoints };
+                self.tell(kernel, &explore_with_checkpoints(kernel, self.limits, &checkpoints)?)
             }
-        }
-    });
-    let depth = if cut { objects.attack_depth() } else { None };
-    let guarantees = watched
-        .into_iter()
-        .map(|watched| Checked {
-            id: watched.guarantee.id(),
-            verdict: match (watched.first, found.end) {
-                (Some((from, step, violation)), _) => {
-                    ModelVerdict::Refuted { trace: story(objects, &found, from, step), violation }
+            Means::Cluster(config) => {
+                let fingerprint = self.fingerprint();
+                let checkpoints = config.checkpoints.map(|checkpoints| Checkpoints { fingerprint, ..checkpoints });
+                let config = ClusterConfig { fingerprint, checkpoints, ..(*config).clone() };
+                let found = cluster::explore(kernel, self.limits, &config)?;
+                let mut firsts = found.firsts;
+                for (mark, path) in &mut firsts {
+                    path.steps.extend(found.summary.first(*mark).map(|first| first.sighting));
                 }
-                (None, End::MaxStates) => {
-                    ModelVerdict::Unknown { limit: format!("there are more than {} states", found.states()) }
-                }
-                (None, End::Interrupted) => {
-                    ModelVerdict::Unknown { limit: format!("interrupted after {} states", found.states()) }
-                }
-                (None, End::Complete) if table_full && watched.guarantee.id() == GuaranteeId::G6 => {
-                    let entries = objects.system().process_table;
-                    ModelVerdict::Unknown { limit: format!("the process table of {entries} entries was full") }
-                }
-                (None, End::Complete) if !watched.triggered => ModelVerdict::Vacuous,
-                (None, End::Complete) => match depth.map(u32::from) {
-                    depth if table_full => {
-                        ModelVerdict::ProvedToTable { entries: objects.system().process_table, depth }
-                    }
-                    Some(depth) => ModelVerdict::ProvedToDepth { depth },
-                    None => ModelVerdict::Proved,
-                },
-            },
-        })
-        .collect();
-    Report {
-        states: found.states(),
-        transitions: found.transitions,
-        depth: found.depth,
-        end: found.end,
-        table_full,
-        guarantees,
+                Told { summary: found.summary, firsts, deadlock: found.deadlock, ends: None }
+            }
+        };
+        Ok(self.report(told))
     }
 }
 
-/// The path to `from`, and then `step`, as a story.
-fn story(objects: &Objects, found: &Exploration<Objects>, from: usize, step: Step) -> Trace {
-    let mut state = Objects::initial(objects);
-    let mut events = Vec::new();
-    for step in found.path_to(from).into_iter().chain([step]) {
-        let (after, outcome) = objects.apply(&state, step);
-        events.push(objects.event(&state, step, outcome, &after));
-        state = after;
+impl Ask<'_> {
+    /// The same for equal questions of equal systems, and for hardly any other.
+    fn fingerprint(&self) -> u64 {
+        // FNV-1a, of everything that the search depends on.
+        let text = format!(
+            "{} {:?} {:?} {:?} {}",
+            env!("CARGO_PKG_VERSION"),
+            self.objects.system(),
+            self.objects.profile(),
+            self.objects.watched(),
+            self.bits
+        );
+        text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
     }
-    Trace { observer: Observer::Checker, events }
+
+    fn tell<const W: usize>(&self, kernel: &Kernel<'_, W>, found: &Exploration<[u64; W]>) -> Told<[u64; W]> {
+        let summary = found.summary.clone();
+        let told: Vec<_> = self
+            .asked()
+            .filter_map(|guarantee| {
+                let mark = violated(guarantee.id()).trailing_zeros();
+                Some((mark, summary.first(mark)?))
+            })
+            .collect();
+        let ends: Vec<_> = told.iter().map(|(_, first)| (first.level, first.sighting.state)).collect();
+        let mut paths = found.paths(kernel, &[ends, summary.deadlock.into_iter().collect()].concat());
+        let deadlock = summary.deadlock.and_then(|_| paths.pop());
+        let firsts = told.iter().zip(paths).map(|((mark, first), mut path)| {
+            path.steps.push(first.sighting);
+            (*mark, path)
+        });
+        let ends = self.question.ends.then(|| match leads_to(kernel, found, LeadsTo { from: None, to: AT_REST }) {
+            Liveness::Holds | Liveness::Vacuous => Ends::Always,
+            Liveness::Refuted(lasso) => {
+                let whole: Vec<Sighting<_>> = lasso.stem.iter().chain(&lasso.cycle).copied().collect();
+                let mut stem = self.story(&whole);
+                let cycle = stem.events.split_off(lasso.stem.len());
+                Ends::Not { stem, cycle: Trace { observer: Observer::Checker, events: cycle } }
+            }
+            Liveness::Unknown(_) => Ends::Unknown,
+        });
+        Told { firsts: firsts.collect(), deadlock, ends, summary }
+    }
+
+    /// The guarantees asked for, in order.
+    fn asked(&self) -> impl Iterator<Item = &'static dyn Safety> {
+        safety().iter().copied().filter(|guarantee| self.question.guarantees.contains(&guarantee.id()))
+    }
+
+    fn report<S: Packed>(&self, told: Told<S>) -> Report {
+        let Told { summary, firsts, deadlock, ends } = told;
+        let table_full = summary.marks & TABLE_FULL != 0;
+        let depth = if summary.marks & CUT != 0 { self.objects.attack_depth().map(u32::from) } else { None };
+        let entries = self.objects.system().process_table;
+        let verdict = |guarantee: &dyn Safety| {
+            let id = guarantee.id();
+            let first = firsts.iter().find(|(mark, _)| *mark == violated(id).trailing_zeros());
+            if let Some((_, path)) = first {
+                let (trace, violation) = self.violation(guarantee, &path.steps);
+                return ModelVerdict::Refuted { trace, violation };
+            }
+            if let Some(limit) = self.cut_short(&summary) {
+                return ModelVerdict::Unknown { limit };
+            }
+            if table_full && id == GuaranteeId::G6 {
+                return ModelVerdict::Unknown { limit: format!("the process table of {entries} entries was full") };
+            }
+            match depth {
+                _ if summary.marks & triggered(id) == 0 => ModelVerdict::Vacuous,
+                depth if table_full => ModelVerdict::ProvedToTable { entries, depth },
+                Some(depth) => ModelVerdict::ProvedToDepth { depth },
+                None => ModelVerdict::Proved,
+            }
+        };
+        let guarantees =
+            self.asked().map(|guarantee| Checked { id: guarantee.id(), verdict: verdict(guarantee) }).collect();
+        Report {
+            states: summary.states,
+            transitions: summary.transitions,
+            depth: summary.depth,
+            end: summary.end,
+            table_full,
+            deadlocks: summary.deadlocks,
+            deadlock: deadlock.map(|path| self.story(&path.steps)),
+            ends,
+            guarantees,
+            bits: self.bits,
+            bytes: summary.bytes,
+            elapsed: summary.elapsed,
+        }
+    }
+
+    /// Which limit ended the search, and what was covered.
+    fn cut_short<S: Packed>(&self, summary: &Summary<S>) -> Option<String> {
+        let Summary { states, depth, .. } = summary;
+        let covered =
+            format!("{states} states were found, and every one less than {depth} steps from the start expanded");
+        Some(match summary.end {
+            End::Complete => return None,
+            End::MaxStates => format!("there are more than {} states; {covered}", self.limits.max_states),
+            End::MaxMemory => {
+                format!("the states need more than {} of memory; {covered}", Bytes(self.limits.max_memory))
+            }
+            End::Interrupted => format!("interrupted; {covered}"),
+            End::Unrepresentable(error) => format!("{error}; {covered}"),
+        })
+    }
+
+    /// The path as a story, and what its last step violates.
+    fn violation<S>(&self, guarantee: &dyn Safety, path: &[Sighting<S>]) -> (Trace, String) {
+        let mut violation = None;
+        let trace = self.replay(path, |transition| violation = guarantee.violation(self.objects, transition));
+        // The mark of that step says that there is one.
+        (trace, violation.unwrap_or_else(|| guarantee.id().statement().into()))
+    }
+
+    fn story<S>(&self, path: &[Sighting<S>]) -> Trace {
+        self.replay(path, |_| {})
+    }
+
+    /// Takes the steps of a path, each by its place among those that are possible.
+    fn replay<S>(&self, path: &[Sighting<S>], mut see: impl FnMut(&Transition<'_>)) -> Trace {
+        let mut state = self.objects.initial();
+        let (mut events, mut steps): (_, Vec<Step>) = (Vec::new(), Vec::new());
+        for sighting in path {
+            steps.clear();
+            self.objects.enabled(&state, &mut steps);
+            let Some(step) = steps.get(sighting.ordinal as usize).copied() else { break };
+            let (after, outcome) = self.objects.apply(&state, step);
+            see(&Transition { before: &state, step, outcome, after: &after });
+            events.push(self.objects.event(&state, step, outcome, &after));
+            state = after;
+        }
+        Trace { observer: Observer::Checker, events }
+    }
 }

@@ -3,33 +3,55 @@
 //!
 //! # Design principles
 //! - **Exact.** States are compared whole. A search that ends early says so, and nothing it did not refute is proved.
-//! - **Narrow.** The engine knows a system by [`TransitionSystem`] alone; the model is one such system.
-//! - **Deterministic.** The same system gives the same counts and the same traces.
+//! - **Narrow.** The engine knows a system by [`TransitionSystem`](engine::TransitionSystem) alone; the model is one such
+//!   system, and anybody's own is another: see the example `two_phase_commit`.
+//! - **Deterministic.** The same system gives the same counts and the same traces, on any number of threads or machines.
 //!
 //! ```
-//! use lacuna_check::{End, Limits, TransitionSystem, explore};
+//! use lacuna_check::engine::{Edge, End, Limits, TransitionSystem, Unrepresentable, explore};
 //!
-//! /// Counts to three and starts again.
-//! struct Counter;
-//! impl TransitionSystem for Counter {
-//!     type State = u8;
-//!     type Step = ();
-//!     type Outcome = ();
-//!     fn initial(&self) -> u8 { 0 }
-//!     fn steps(&self, _: &u8, steps: &mut Vec<()>) { steps.push(()); }
-//!     fn apply(&self, state: &u8, (): ()) -> (u8, ()) { ((state + 1) % 4, ()) }
+//! /// Two counters to three, in one word; both at three is what must not be.
+//! struct Counters;
+//!
+//! impl TransitionSystem for Counters {
+//!     type State = [u64; 1];
+//!     type Scratch = ();
+//!
+//!     fn scratch(&self) {}
+//!
+//!     fn initial(&self) -> Vec<[u64; 1]> {
+//!         vec![[0]]
+//!     }
+//!
+//!     fn edges(&self, (): &mut (), [word]: &[u64; 1], mut visit: impl FnMut(Edge<[u64; 1]>)) -> Result<(), Unrepresentable> {
+//!         for counter in 0..2 {
+//!             if word >> (8 * counter) & 255 < 3 {
+//!                 let after = word + (1 << (8 * counter));
+//!                 visit(Edge { after: [after], marks: u64::from(after == 0x0303), label: counter });
+//!             }
+//!         }
+//!         Ok(())
+//!     }
 //! }
-//! let exploration = explore(&Counter, &Limits::default(), |_| {});
-//! assert_eq!((exploration.states(), exploration.end), (4, End::Complete));
+//!
+//! let found = explore(&Counters, &Limits::default());
+//! assert_eq!((found.summary.states, found.summary.end), (16, End::Complete));
+//! // The first edge with mark 0, and a shortest way there.
+//! let first = found.summary.first(0).ok_or("nothing has the mark")?;
+//! let path = &found.paths(&Counters, &[(first.level, first.sighting.state)])[0];
+//! assert_eq!(path.steps.len(), 5);
+//! // At three and three nobody can go on, and nobody said that it may stop there.
+//! assert_eq!(found.summary.deadlocks, 1);
+//! # Ok::<(), &str>(())
 //! ```
 
 pub mod engine;
-mod explore;
 mod guarantees;
+mod kernel;
 #[cfg(feature = "stateright")]
 mod second_opinion;
 
-pub use explore::{Edge, End, Exploration, Limits, TransitionSystem, explore};
-pub use guarantees::{Checked, Report, check};
+pub use engine::{End, Limits, Progress};
+pub use guarantees::{CheckError, Checked, Ends, Means, Question, Report, check, check_by};
 #[cfg(feature = "stateright")]
 pub use second_opinion::{SecondOpinion, Watched};

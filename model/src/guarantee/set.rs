@@ -47,6 +47,11 @@ impl GuaranteeSet {
         Self(self.0 & !other.0)
     }
 
+    /// A bit each, in order.
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
     /// Is nothing in it?
     pub fn is_empty(self) -> bool {
         self.0 == 0

@@ -6,7 +6,7 @@
 //! most), whether it has sent that it is prepared, whether the transaction manager knows; then whether that one has
 //! committed, and whether it has aborted, which are also the messages it sent.
 
-use lacuna_check::TransitionSystem;
+use lacuna_check::engine::{Edge, TransitionSystem, Unrepresentable};
 use stateright::{Model, Property};
 
 /// Two-phase commit among so many resource managers, at most twelve.
@@ -133,19 +133,28 @@ impl Model for Packed {
 }
 
 impl TransitionSystem for Packed {
-    type State = u64;
-    type Step = Step;
-    type Outcome = ();
+    type State = [u64; 1];
+    type Scratch = ();
 
-    fn initial(&self) -> u64 {
-        0
+    fn scratch(&self) {}
+
+    fn initial(&self) -> Vec<[u64; 1]> {
+        vec![[0]]
     }
 
-    fn steps(&self, state: &u64, steps: &mut Vec<Step>) {
-        self.for_each_step(*state, |step| steps.push(step));
-    }
-
-    fn apply(&self, state: &u64, step: Step) -> (u64, ()) {
-        (self.take(*state, step), ())
+    #[inline]
+    fn edges(
+        &self,
+        (): &mut (),
+        [state]: &[u64; 1],
+        mut visit: impl FnMut(Edge<[u64; 1]>),
+    ) -> Result<(), Unrepresentable> {
+        let mut label = 0;
+        self.for_each_step(*state, |step| {
+            let after = self.take(*state, step);
+            visit(Edge { after: [after], marks: u64::from(!self.is_consistent(after)), label });
+            label += 1;
+        });
+        Ok(())
     }
 }

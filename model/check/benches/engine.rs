@@ -1,0 +1,229 @@
+//! The engine beside others, each search in a process of its own, as a table with ratios:
+//! `cargo bench -p lacuna-check --features stateright --bench engine`, or `... -- 8 9 10` for so many resource managers. Two-phase commit is the
+//! same packed system for the engine and for stateright, and written by hand for SPIN; the kernel's model is `ci-job` with
+//! five steps of the adversary under `linux`. Compare by ratio within one run, machines differ.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
+
+mod peers;
+
+use std::num::NonZeroUsize;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use lacuna_check::engine::cluster::{self, ClusterConfig, Processes};
+use lacuna_check::engine::{Summary, explore};
+use lacuna_check::{End, Limits, SecondOpinion, check};
+use lacuna_model::guarantee::{GuaranteeId, safety};
+use lacuna_model::objects::{Codec, Objects};
+use lacuna_model::profile::Profile;
+use lacuna_model::system::{Instruction, System};
+use peers::packed::Packed;
+use peers::spin::{Promela, search};
+use peers::structured::Structured;
+use stateright::{Checker, Model};
+
+/// Who searches what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    Threads(usize),
+    Workers(usize),
+    Loopback,
+    Packed(usize),
+    Structured(usize),
+    Spin,
+    Kernel(usize),
+    KernelStateright(usize),
+}
+
+const PROTOCOL: [Engine; 9] = [
+    Engine::Threads(1),
+    Engine::Threads(2),
+    Engine::Workers(1),
+    Engine::Workers(2),
+    Engine::Loopback,
+    Engine::Packed(1),
+    Engine::Packed(2),
+    Engine::Structured(1),
+    Engine::Spin,
+];
+const KERNEL: [Engine; 3] = [Engine::Kernel(1), Engine::Kernel(2), Engine::KernelStateright(1)];
+
+impl Engine {
+    fn name(self) -> String {
+        match self {
+            Self::Threads(count) => format!("lacuna, threads: {count}"),
+            Self::Workers(count) => format!("lacuna, workers: {count}"),
+            Self::Loopback => "lacuna, two processes over loopback".into(),
+            Self::Packed(count) => format!("stateright, same packed state, threads: {count}"),
+            Self::Structured(count) => format!("stateright, as its example is written, threads: {count}"),
+            Self::Spin => "SPIN, exact".into(),
+            Self::Kernel(count) => format!("lacuna, ci-job, threads: {count}"),
+            Self::KernelStateright(count) => format!("stateright, ci-job, threads: {count}"),
+        }
+    }
+}
+
+/// What a search printed of itself.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    states: u64,
+    generated: u64,
+    seconds: f64,
+    bytes_a_state: f64,
+}
+
+impl Row {
+    fn new(states: u64, generated: u64, seconds: f64, bytes: Option<u64>) -> Self {
+        let bytes = bytes.or_else(peak_bytes).unwrap_or(0);
+        Self { states, generated, seconds, bytes_a_state: bytes as f64 / states as f64 }
+    }
+
+    fn of<S>(found: &Summary<S>) -> Self {
+        assert_eq!((found.end, found.marks), (End::Complete, 0));
+        Self::new(found.states, found.transitions + 1, found.elapsed.as_secs_f64(), Some(found.bytes))
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let numbers: Vec<f64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+        let [states, generated, seconds, bytes_a_state] = numbers[..] else { return None };
+        Some(Self { states: states as u64, generated: generated as u64, seconds, bytes_a_state })
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let Some((one, of)) = arguments.split_first()
+        && one == "--one"
+    {
+        let number = |at: usize| of[at].parse::<usize>().unwrap();
+        let engine = PROTOCOL.iter().chain(&KERNEL).nth(number(0)).unwrap();
+        match row(*engine, number(1) as u32, of.get(2).map(|hosts| (hosts.as_str(), number(3)))) {
+            Ok(Row { states, generated, seconds, bytes_a_state }) => {
+                println!("{states} {generated} {seconds} {bytes_a_state}");
+            }
+            Err(why) => println!("{why}"),
+        }
+        return;
+    }
+    let sizes: Vec<u32> = arguments.iter().map(|argument| argument.parse().expect("numbers of managers")).collect();
+    for managers in if sizes.is_empty() { vec![9] } else { sizes } {
+        table(&format!("two-phase commit, N={managers}"), &PROTOCOL, 0, managers);
+    }
+    let objects = kernel();
+    println!("ci-job with five steps of the adversary, under linux: states of {} bits", Codec::new(&objects).bits());
+    table("ci-job, adversary depth 5", &KERNEL, PROTOCOL.len(), 0);
+}
+
+fn table(title: &str, engines: &[Engine], offset: usize, managers: u32) {
+    println!("\n{title}");
+    println!("{:52} {:>11} {:>12} {:>8} {:>10} {:>7} {:>8}", "", "states", "edges", "s", "states/s", "B/state", "time");
+    let mut first: Option<Row> = None;
+    for (index, engine) in (offset..).zip(engines) {
+        let printed = run(*engine, index, managers);
+        match Row::read(&printed) {
+            Some(row) => {
+                let against = first.get_or_insert(row);
+                let Row { states, generated, seconds, bytes_a_state } = row;
+                let (rate, times) = (states as f64 / seconds, seconds / against.seconds);
+                println!(
+                    "{:52} {states:>11} {generated:>12} {seconds:>8.2} {rate:>10.0} {bytes_a_state:>7.1} {times:>7.2}x",
+                    engine.name()
+                );
+                assert_eq!(states, against.states, "every exact search finds the same");
+            }
+            None => println!("{:52} {}", engine.name(), printed.trim_end()),
+        }
+    }
+}
+
+/// Searches in a process of its own, or two.
+fn run(engine: Engine, index: usize, managers: u32) -> String {
+    let start = |more: &[&str]| -> Child {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--one", &index.to_string(), &managers.to_string()]).args(more);
+        child.stdout(Stdio::piped()).spawn().unwrap()
+    };
+    if engine != Engine::Loopback {
+        let output = start(&[]).wait_with_output().unwrap();
+        return String::from_utf8_lossy(&output.stdout).into_owned();
+    }
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let hosts = format!("{}\n{}\n", free(), free());
+    let [first, second] = ["0", "1"].map(|process| start(&[&hosts, process]));
+    let output = first.wait_with_output().unwrap();
+    second.wait_with_output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// `ci-job`, with five steps of its adversary instead of three.
+fn kernel() -> Objects {
+    let entry = lacuna_scenarios::library().iter().find(|entry| entry.name == "ci-job").unwrap();
+    let mut system: System = entry.system().unwrap();
+    for process in &mut system.processes {
+        for context in &mut process.contexts {
+            for instruction in &mut context.program {
+                if let Instruction::Adversary { depth } = instruction {
+                    *depth = Some(5);
+                }
+            }
+        }
+    }
+    Objects::new(&system, &Profile::linux()).unwrap()
+}
+
+/// Searches once.
+fn row(engine: Engine, managers: u32, place: Option<(&str, usize)>) -> Result<Row, String> {
+    let limits =
+        |threads| Limits { threads: NonZeroUsize::new(threads).unwrap(), max_memory: 16 << 30, ..Limits::default() };
+    let of_stateright = |found: peers::Stateright| {
+        assert!(found.violated.is_empty(), "{found:?}");
+        Ok(Row::new(found.states as u64, found.generated as u64, found.elapsed.as_secs_f64(), None))
+    };
+    let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
+    match engine {
+        Engine::Threads(count) => Ok(Row::of(&explore(&Packed::new(managers), &limits(count)).summary)),
+        Engine::Workers(count) => {
+            let config = ClusterConfig::workers(NonZeroUsize::new(count).unwrap());
+            Ok(Row::of(&cluster::explore(&Packed::new(managers), &limits(1), &config).unwrap().summary))
+        }
+        Engine::Loopback => {
+            let (hosts, process) = place.unwrap();
+            let processes = Processes::read(hosts, process).unwrap();
+            let config = ClusterConfig { processes, ..ClusterConfig::workers(NonZeroUsize::MIN) };
+            Ok(Row::of(&cluster::explore(&Packed::new(managers), &limits(1), &config).unwrap().summary))
+        }
+        Engine::Packed(threads) => of_stateright(peers::stateright(Packed::new(managers), threads)),
+        Engine::Structured(threads) => {
+            of_stateright(peers::stateright(Structured { managers: managers as usize }, threads))
+        }
+        Engine::Spin => {
+            let text = include_str!("peers/two_phase_commit.pml");
+            let size = format!("N={managers}");
+            let found = search(&Promela { name: "two_phase_commit", text, macros: &[&size], slots: 26 });
+            let found = found.map_err(|missing| missing.to_string())?;
+            assert_eq!(found.errors, 0);
+            let bytes = (found.memory_mb * 1024.0 * 1024.0) as u64;
+            Ok(Row::new(found.stored, found.transitions, found.elapsed.as_secs_f64(), Some(bytes)))
+        }
+        Engine::Kernel(count) => {
+            let found = check(&kernel(), &ids, &limits(count)).unwrap();
+            assert_eq!(found.end, End::Complete);
+            Ok(Row::new(found.states, found.transitions + 1, found.elapsed.as_secs_f64(), Some(found.bytes)))
+        }
+        Engine::KernelStateright(threads) => {
+            // Without guarantees its states are ours, one for one: with them it would have more.
+            let model = SecondOpinion::new(kernel(), &[]);
+            let begun = Instant::now();
+            let found = model.checker().threads(threads).spawn_dfs().join();
+            let seconds = begun.elapsed().as_secs_f64();
+            Ok(Row::new(found.unique_state_count() as u64, found.state_count() as u64, seconds, None))
+        }
+    }
+}
+
+/// The most memory that this process ever had, where the system says it.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}

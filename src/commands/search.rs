@@ -1,0 +1,131 @@
+//! How a search is run: what was asked of threads, memory, checkpoints and a cluster, and how it tells of itself.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use clap::Args;
+use lacuna_check::engine::cluster::{ClusterConfig, Processes};
+use lacuna_check::engine::{Checkpoints, Start};
+use lacuna_check::{Limits, Means, Progress};
+use lacuna_model::units::Bytes;
+
+use crate::exit::Failure;
+use crate::print::progress;
+
+/// The options of a search.
+#[derive(Debug, Args)]
+pub struct SearchOptions {
+    /// Search with so many threads; without, with as many as there are processors.
+    #[arg(long, value_name = "N", conflicts_with_all = ["workers", "cluster"])]
+    pub threads: Option<NonZeroUsize>,
+    /// Stop, as unknown, when states and the table of them would need more memory.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = bytes)]
+    pub max_memory: Bytes,
+    /// Stop, as unknown, beyond about so many states.
+    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    pub max_states: u64,
+    /// Keep checkpoints in this directory; wants one --kernel.
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+    /// At least so many seconds apart; 0 after every level.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "checkpoint")]
+    pub every: u64,
+    /// Go on from the last checkpoint.
+    #[arg(long, requires = "checkpoint")]
+    pub resume: bool,
+    /// Search with so many workers that share nothing, as a cluster does.
+    #[arg(long, value_name = "N")]
+    pub workers: Option<NonZeroUsize>,
+    /// Search together with the processes in this file, `host:port` in each line; wants one --kernel.
+    #[arg(long, value_name = "HOSTFILE", requires = "process")]
+    pub cluster: Option<PathBuf>,
+    /// Which of them this one is, from 0.
+    #[arg(long, value_name = "I", requires = "cluster")]
+    pub process: Option<usize>,
+    /// Listen here, if the others reach this process by way of something else, such as a tunnel.
+    #[arg(long, value_name = "HOST:PORT", requires = "cluster")]
+    pub listen: Option<String>,
+}
+
+fn bytes(text: &str) -> Result<Bytes, String> {
+    Bytes::parse(text).map_err(|error| error.to_string())
+}
+
+/// Limits for a search that nobody gave options for: every processor, 4 GiB.
+pub fn limits(interrupt: &AtomicBool) -> Limits<'_> {
+    Limits { threads: processors(), interrupt: Some(interrupt), progress: Some(&tell), ..Limits::default() }
+}
+
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+impl SearchOptions {
+    /// As limits.
+    pub fn limits<'a>(&self, interrupt: &'a AtomicBool) -> Limits<'a> {
+        let threads = self.threads.unwrap_or_else(processors);
+        Limits { threads, max_memory: self.max_memory.0, max_states: self.max_states, ..limits(interrupt) }
+    }
+
+    /// Must there be one profile only, and why?
+    pub fn wants_one_profile(&self) -> Option<&'static str> {
+        match (&self.checkpoint, &self.cluster) {
+            (Some(_), _) => Some("--checkpoint keeps one search: give one --kernel"),
+            (None, Some(_)) => Some("--cluster runs one search: give one --kernel"),
+            (None, None) => None,
+        }
+    }
+
+    fn checkpoints(&self) -> Option<Checkpoints<'_>> {
+        let start = if self.resume { Start::Resume } else { Start::Anew };
+        let every = Duration::from_secs(self.every);
+        self.checkpoint.as_deref().map(|directory| Checkpoints { directory, every, fingerprint: 0, start })
+    }
+
+    /// The cluster, if one is to search.
+    ///
+    /// # Errors
+    /// If the list of hosts cannot be read, or is none.
+    pub fn cluster(&self) -> Result<Option<ClusterConfig<'_>>, Failure> {
+        if self.workers.is_none() && self.cluster.is_none() {
+            return Ok(None);
+        }
+        let mut config = ClusterConfig::workers(self.workers.unwrap_or(NonZeroUsize::MIN));
+        config.checkpoints = self.checkpoints();
+        if let Some(file) = &self.cluster {
+            let wrong = |error: &dyn std::fmt::Display| Failure::input(format!("{}: {error}", file.display()));
+            let list = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+            config.processes = Processes::read(&list, self.process.unwrap_or(0)).map_err(|error| wrong(&error))?;
+            if let Processes::Several { listen, .. } = &mut config.processes {
+                listen.clone_from(&self.listen);
+            }
+        }
+        Ok(Some(config))
+    }
+
+    /// By which means to search.
+    pub fn means<'a>(&'a self, cluster: Option<&'a ClusterConfig<'a>>) -> Means<'a> {
+        match (cluster, self.checkpoints()) {
+            (Some(config), _) => Means::Cluster(config),
+            (None, Some(checkpoints)) => Means::Checkpoints(checkpoints),
+            (None, None) => Means::Threads,
+        }
+    }
+}
+
+/// Tells how a search goes, on a terminal.
+fn tell(now: &Progress) {
+    match now {
+        Progress::At { states, depth, frontier, expanded, elapsed, bytes } => {
+            let rate = *states as f64 / elapsed.as_secs_f64().max(0.001) / 1e6;
+            let done = expanded * 100 / frontier.max(&1);
+            let used = *bytes >> 20;
+            progress(format_args!("{states} states, {rate:.2} M/s; depth {depth}: {done} % of {frontier}; {used} MiB"));
+        }
+        Progress::Growing { from, to } => {
+            progress(format_args!("the table of states grows from {} to {} MiB", from >> 20, to >> 20));
+        }
+    }
+}

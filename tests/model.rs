@@ -193,3 +193,106 @@ fn json_keys_stay() {
     let scenarios = lacuna(&["scenarios", "--format", "json"]).json();
     assert_eq!(scenarios["version"], 1);
 }
+
+/// The verdicts and counts of a report, without what differs from run to run.
+fn counted(run: &support::Run) -> serde_json::Value {
+    let mut json = run.json();
+    for noise in ["memory_bytes", "elapsed_ns"] {
+        json.as_object_mut().unwrap().remove(noise);
+    }
+    json
+}
+
+#[test]
+fn threads_workers_processes_and_checkpoints_find_the_same() {
+    let common = ["check", "ci-job", "--kernel", "linux", "--format", "json"];
+    let with = |more: &[&str]| lacuna(&[&common[..], more].concat());
+    let expected = with(&["--threads", "1"]);
+    assert_eq!(expected.code, Some(0));
+    let expected = counted(&expected);
+    assert!(expected["guarantees"][0]["states"].as_u64().unwrap() > 70_000);
+    for more in [["--threads", "2"], ["--workers", "1"], ["--workers", "2"]] {
+        assert_eq!(counted(&with(&more)), expected, "{more:?}");
+    }
+
+    // Cut off by the number of states, and gone on with from the checkpoint.
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("checkpoint");
+    let keep = ["--every", "0", "--checkpoint", place.to_str().unwrap()];
+    let cut = with(&[&keep[..], &["--max-states", "20000"]].concat());
+    let row = cut.row("guarantees", "G6");
+    assert_eq!((&row["complete"], row["states"].as_u64().unwrap() < 30_000), (&false.into(), true), "{}", cut.err);
+    assert_eq!(counted(&with(&[&keep[..], &["--resume"]].concat())), expected);
+    // A checkpoint is kept, not written over; and it is that of one question.
+    assert_eq!(with(&keep).code, Some(2));
+    let other = lacuna(&[&["check", "ci-job", "--kernel", "ideal", "--resume"][..], &keep].concat());
+    assert_eq!((other.code, other.err.contains("error: ")), (Some(2), true), "{}", other.err);
+
+    // Two processes, over loopback.
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_kept, hosts) = file("hosts", &format!("{}\n{}\n", free(), free()));
+    let second = [&common[..], &["--cluster", &hosts, "--process", "1"]].concat();
+    let second = std::process::Command::new(support::program()).args(second).spawn().unwrap();
+    let first = with(&["--cluster", &hosts, "--process", "0"]);
+    assert_eq!(second.wait_with_output().unwrap().status.code(), Some(0));
+    assert_eq!(counted(&first), expected);
+}
+
+#[test]
+fn memory_is_a_limit_and_what_was_covered_is_said() {
+    let run = lacuna(&["check", "ci-job", "--kernel", "linux-hardened", "--max-memory", "1MiB", "--format", "json"]);
+    assert_eq!(run.code, Some(4));
+    let row = run.row("guarantees", "G7");
+    assert_eq!(row["verdict"], "unknown");
+    let limit = row["limit"].as_str().unwrap();
+    assert!(limit.contains("1MiB of memory") && limit.contains("states were found"), "{limit}");
+    assert!(run.json()["memory_bytes"].as_u64().unwrap() <= 1 << 20);
+}
+
+#[test]
+fn options_that_do_not_go_together_are_wrong_input() {
+    let wrong: [&[&str]; 8] = [
+        &["--threads", "0"],
+        &["--threads", "2", "--workers", "2"],
+        &["--resume"],
+        &["--checkpoint", "/nonexistent/x/y", "--resume", "--kernel", "ideal"],
+        &["--checkpoint", "/tmp/never-made"],
+        &["--cluster", "/nonexistent"],
+        &["--cluster", "/nonexistent", "--process", "0", "--kernel", "ideal"],
+        &["--ends", "--workers", "2"],
+    ];
+    for more in wrong {
+        let run = lacuna(&[&["check", "double-fork"][..], more].concat());
+        assert_eq!(run.code, Some(2), "{more:?}: {}", run.err);
+        assert!(run.err.contains("error: "), "{more:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn deadlocks_and_runs_without_end_are_found_and_told() {
+    let text = |wait: &str| {
+        let text = format!(
+            r#"Scenario(name: "x", about: "y", domains: ["d"], buffers: {{ "b": (capacity: 1, overflow: Block, send: ["d"], receive: ["d"]) }},
+            processes: {{ "p": (domain: "d", contexts: {{
+                "one": (program: [{wait}]), "two": (program: [Compute("1ms")]) }}) }})"#
+        );
+        file("x.ron", &text)
+    };
+    // It waits for a message that nobody sends.
+    let (_kept, path) = text(r#"Receive("b")"#);
+    let run = lacuna(&["check", &path, "--kernel", "ideal", "--format", "json"]);
+    assert_eq!((run.code, &run.json()["deadlocks"]), (Some(0), &1.into()), "{}", run.err);
+    let run = lacuna(&["check", &path, "--kernel", "ideal", "--deadlock", "--ends"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.out.contains("the first after 2 steps") && run.out.contains("nobody can go on"), "{}", run.out);
+    // It computes for ever: no deadlock, and no end.
+    let (_kept, path) = text(r#"Forever([Compute("1ms")])"#);
+    let run = lacuna(&["check", &path, "--kernel", "ideal", "--deadlock", "--ends", "--format", "json"]);
+    let json = run.json();
+    assert_eq!((run.code, &json["deadlocks"], &json["ends"]["verdict"]), (Some(1), &0.into(), &"refuted".into()));
+    assert_eq!(json["ends"]["cycle"].as_array().unwrap().len(), 1);
+    // And this ends.
+    let (_kept, path) = text(r#"Send("b"), Receive("b")"#);
+    let run = lacuna(&["check", &path, "--kernel", "ideal", "--deadlock", "--ends"]);
+    assert_eq!(run.code, Some(0), "{}", run.out);
+}

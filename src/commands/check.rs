@@ -274,6 +274,9 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
                 format!(": with a process table of {entries} entries, which was full; a larger one may show more")
             }
             ModelVerdict::Refuted { violation, .. } => format!(": {violation}"),
+            ModelVerdict::Vacuous if *table_full => {
+                ": nothing that it speaks of ever happens here, where the process table was full; a larger one may show more".into()
+            }
             ModelVerdict::Vacuous => ": nothing that it speaks of ever happens here".into(),
             ModelVerdict::Unknown { limit } => format!(": {limit}"),
         };

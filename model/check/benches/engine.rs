@@ -17,10 +17,13 @@ use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::{Codec, Objects};
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{Instruction, System};
-use peers::packed::Packed;
+use peers::packed::two_phase_commit;
 use peers::spin::{Promela, search};
 use peers::structured::Structured;
 use stateright::{Checker, Model};
+
+/// Of so many runs, in turn, the fastest is shown.
+const ROUNDS: usize = 3;
 
 /// Who searches what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,18 +121,33 @@ fn table(title: &str, engines: &[Engine], offset: usize, managers: u32) {
     println!("\n{title}");
     println!("{:52} {:>11} {:>12} {:>8} {:>10} {:>7} {:>8}", "", "states", "edges", "s", "states/s", "B/state", "time");
     let mut first: Option<Row> = None;
-    for (index, engine) in (offset..).zip(engines) {
-        let printed = run(*engine, index, managers);
-        match Row::read(&printed) {
-            Some(row) => {
-                let against = first.get_or_insert(row);
-                let Row { states, generated, seconds, bytes_a_state } = row;
-                let (rate, times) = (states as f64 / seconds, seconds / against.seconds);
+    let mut rows: Vec<(String, Option<Row>)> = Vec::new();
+    for round in 0..ROUNDS {
+        for (place, engine) in engines.iter().enumerate() {
+            let printed = run(*engine, offset + place, managers);
+            let row = Row::read(&printed);
+            if let Some(row) = row {
+                let found = first.get_or_insert(row);
+                assert_eq!(row.states, found.states, "every exact search finds the same");
+            }
+            if round == 0 {
+                rows.push((printed, row));
+            } else if let (Some(best), Some(row)) = (&mut rows[place].1, row)
+                && row.seconds < best.seconds
+            {
+                *best = row;
+            }
+        }
+    }
+    let unit = rows[0].1.map_or(1.0, |row| row.seconds);
+    for (engine, (printed, row)) in engines.iter().zip(rows) {
+        match row {
+            Some(Row { states, generated, seconds, bytes_a_state }) => {
+                let (rate, times) = (states as f64 / seconds, seconds / unit);
                 println!(
                     "{:52} {states:>11} {generated:>12} {seconds:>8.2} {rate:>10.0} {bytes_a_state:>7.1} {times:>7.2}x",
                     engine.name()
                 );
-                assert_eq!(states, against.states, "every exact search finds the same");
             }
             None => println!("{:52} {}", engine.name(), printed.trim_end()),
         }
@@ -181,18 +199,18 @@ fn row(engine: Engine, managers: u32, place: Option<(&str, usize)>) -> Result<Ro
     };
     let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
     match engine {
-        Engine::Threads(count) => Ok(Row::of(&explore(&Packed::new(managers), &limits(count)).summary)),
+        Engine::Threads(count) => Ok(Row::of(&explore(&two_phase_commit(managers), &limits(count)).summary)),
         Engine::Workers(count) => {
             let config = ClusterConfig::workers(NonZeroUsize::new(count).unwrap());
-            Ok(Row::of(&cluster::explore(&Packed::new(managers), &limits(1), &config).unwrap().summary))
+            Ok(Row::of(&cluster::explore(&two_phase_commit(managers), &limits(1), &config).unwrap().summary))
         }
         Engine::Loopback => {
             let (hosts, process) = place.unwrap();
             let processes = Processes::read(hosts, process).unwrap();
             let config = ClusterConfig { processes, ..ClusterConfig::workers(NonZeroUsize::MIN) };
-            Ok(Row::of(&cluster::explore(&Packed::new(managers), &limits(1), &config).unwrap().summary))
+            Ok(Row::of(&cluster::explore(&two_phase_commit(managers), &limits(1), &config).unwrap().summary))
         }
-        Engine::Packed(threads) => of_stateright(peers::stateright(Packed::new(managers), threads)),
+        Engine::Packed(threads) => of_stateright(peers::stateright(two_phase_commit(managers), threads)),
         Engine::Structured(threads) => {
             of_stateright(peers::stateright(Structured { managers: managers as usize }, threads))
         }

@@ -16,7 +16,7 @@ use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 
-use peers::packed::Packed;
+use peers::packed::two_phase_commit;
 use peers::spin::{Found, Missing, Promela, search};
 use peers::stateright;
 use peers::structured::Structured;
@@ -43,12 +43,12 @@ fn spin(test: &str, name: &str, text: &str, macros: &[&str]) -> Option<Found> {
 #[test]
 fn all_engines_count_the_same_two_phase_commit() {
     for (managers, states, generated) in TWO_PHASE_COMMIT {
-        let model = Packed::new(managers);
-        let ours = explore(&model, &Limits::default()).summary;
+        let model = || two_phase_commit(managers);
+        let ours = explore(&model(), &Limits::default()).summary;
         let counted = (ours.states as usize, ours.transitions + 1, ours.end, ours.marks);
         assert_eq!(counted, (states, generated, End::Complete, 0), "{managers}");
         let structured = stateright(Structured { managers: managers as usize }, 1);
-        for theirs in [stateright(model, 1), stateright(model, 2), structured] {
+        for theirs in [stateright(model(), 1), stateright(model(), 2), structured] {
             assert_eq!((theirs.states, theirs.generated as u64), (states, generated), "{managers}");
             assert!(theirs.violated.is_empty(), "{theirs:?}");
         }

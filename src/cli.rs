@@ -62,7 +62,7 @@ pub enum Command {
         #[arg(long)]
         deadlock: bool,
         /// A run that never comes to rest is wrong too, if it is weakly fair: whoever is for ever able to go on does.
-        #[arg(long, conflicts_with_all = ["workers", "cluster"])]
+        #[arg(long, conflicts_with_all = ["workers", "cluster", "hash_compact", "bitstate"])]
         ends: bool,
         #[command(flatten)]
         search: SearchOptions,

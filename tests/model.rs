@@ -296,3 +296,19 @@ fn deadlocks_and_runs_without_end_are_found_and_told() {
     let run = lacuna(&["check", &path, "--kernel", "ideal", "--deadlock", "--ends"]);
     assert_eq!(run.code, Some(0), "{}", run.out);
 }
+
+#[test]
+fn what_may_miss_states_refutes_and_proves_nothing() {
+    for more in [&["--hash-compact"][..], &["--bitstate", "1MiB"]] {
+        let check =
+            |kernel| lacuna(&[&["check", "double-fork", "--format", "json", "--kernel", kernel][..], more].concat());
+        let run = check("ideal");
+        assert_eq!(run.code, Some(4), "{more:?}: {}", run.err);
+        let row = run.row("guarantees", "G4");
+        assert_eq!((&row["verdict"], &row["complete"], &row["states"]), (&"unknown".into(), &false.into(), &36.into()));
+        assert!(row["limit"].as_str().unwrap().contains("are expected to be missing"));
+        assert!(run.json()["omitted_states_expected"].as_f64().unwrap() < 0.001);
+        let row = check("linux").row("guarantees", "G4");
+        assert_eq!((&row["verdict"], row["trace"].as_array().unwrap().len()), (&"refuted".into(), 7));
+    }
+}

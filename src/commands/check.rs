@@ -172,7 +172,7 @@ fn judged_of(system: &System, profile: Profile, report: Report, deadlock_is_wron
 fn failure(error: CheckError) -> Failure {
     match error {
         CheckError::Cluster(ClusterError::Interrupted) => Failure::interrupted(),
-        CheckError::Cluster(ClusterError::Settings(_)) | CheckError::TooWide(_) | CheckError::EndsInCluster => {
+        CheckError::Cluster(ClusterError::Settings(_)) | CheckError::TooWide(_) | CheckError::EndsNeedsTheGraph => {
             Failure::input(error)
         }
         CheckError::Checkpoint(CheckpointError::Io { .. }) | CheckError::Cluster(_) => Failure::host(error),
@@ -208,7 +208,7 @@ fn json_of(system: &System, judged: &Judged) -> Value {
                 "id": checked.id,
                 "verdict": checked.verdict.name(),
                 "states": judged.report.states,
-                "complete": judged.report.end == End::Complete,
+                "complete": judged.report.is_complete(),
             });
             match &checked.verdict {
                 ModelVerdict::Refuted { trace, violation } => {
@@ -235,6 +235,7 @@ fn json_of(system: &System, judged: &Judged) -> Value {
         "depth": judged.report.depth,
         "process_table": system.process_table,
         "process_table_full": judged.report.table_full,
+        "omitted_states_expected": judged.report.omitted,
         "deadlocks": judged.report.deadlocks,
         "deadlock": judged.report.deadlock.as_ref().map(|trace| &trace.events),
         "ends": judged.report.ends.as_ref().map(|ends| match ends {
@@ -253,6 +254,7 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
     let Report { states, transitions, depth, end, table_full, guarantees, bits, elapsed, .. } = &judged.report;
     let full = if *table_full { ", which was full" } else { "" };
     let ended = match end {
+        End::Complete if !judged.report.is_complete() => "ended, and may have missed states",
         End::Complete => "complete",
         End::MaxStates => "cut off at the limit on states",
         End::MaxMemory => "cut off at the limit on memory",
@@ -293,8 +295,8 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
 
 /// Deadlocks, and whether every run ends.
 fn print_stopping(report: &Report, deadlock_is_wrong: bool) {
-    match (report.deadlocks, report.end) {
-        (0, End::Complete) => line(format_args!("  deadlock                none")),
+    match (report.deadlocks, report.is_complete()) {
+        (0, true) => line(format_args!("  deadlock                none")),
         (0, _) => line(format_args!("  deadlock                none found, but not all was explored")),
         (many, _) => {
             let steps = report.deadlock.as_ref().map_or(0, |trace| trace.events.len());

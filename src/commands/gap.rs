@@ -63,7 +63,7 @@ fn json_of(system: &System, gap: &Gap) -> Value {
         json!({
             "kernel": judged.profile,
             "states": judged.report.states,
-            "complete": judged.report.end == lacuna_check::End::Complete,
+            "complete": judged.report.is_complete(),
         })
     };
     json!({

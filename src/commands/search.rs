@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use lacuna_check::engine::cluster::{ClusterConfig, Processes};
-use lacuna_check::engine::{Checkpoints, Start};
+use lacuna_check::engine::{Checkpoints, Lossy, Start};
 use lacuna_check::{Limits, Means, Progress};
 use lacuna_model::units::Bytes;
 
@@ -26,6 +26,12 @@ pub struct SearchOptions {
     /// Stop, as unknown, beyond about so many states.
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     pub max_states: u64,
+    /// Know states by 64 bits of hash, on one thread: less memory, and what is not refuted is unknown.
+    #[arg(long, conflicts_with_all = ["threads", "checkpoint", "workers", "cluster"])]
+    pub hash_compact: bool,
+    /// Know states by three bits in a field of this size, on one thread: still less, and what is not refuted is unknown.
+    #[arg(long, value_name = "SIZE", value_parser = bytes, conflicts_with_all = ["threads", "checkpoint", "workers", "cluster", "hash_compact"])]
+    pub bitstate: Option<Bytes>,
     /// Keep checkpoints in this directory; wants one --kernel.
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
@@ -107,6 +113,12 @@ impl SearchOptions {
 
     /// By which means to search.
     pub fn means<'a>(&'a self, cluster: Option<&'a ClusterConfig<'a>>) -> Means<'a> {
+        if self.hash_compact {
+            return Means::Lossy(Lossy::HashCompact);
+        }
+        if let Some(Bytes(bytes)) = self.bitstate {
+            return Means::Lossy(Lossy::Bitstate { bytes });
+        }
         match (cluster, self.checkpoints()) {
             (Some(config), _) => Means::Cluster(config),
             (None, Some(checkpoints)) => Means::Checkpoints(checkpoints),

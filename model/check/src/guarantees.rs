@@ -8,8 +8,8 @@ use lacuna_model::units::Bytes;
 
 use crate::engine::cluster::{self, ClusterConfig, ClusterError};
 use crate::engine::{
-    CheckpointError, Checkpoints, End, Exploration, LeadsTo, Limits, Liveness, Packed, Path, Sighting, Summary,
-    explore, explore_with_checkpoints, leads_to,
+    CheckpointError, Checkpoints, End, Exploration, LeadsTo, Limits, Liveness, Lossy, LossyOutcome, Packed, Path,
+    Sighting, Summary, explore, explore_lossy, explore_with_checkpoints, leads_to,
 };
 use crate::kernel::{AT_REST, CUT, Kernel, MOST_WORDS, TABLE_FULL, WithKernel, triggered, violated, with_kernel};
 
@@ -50,6 +50,8 @@ pub struct Report {
     pub depth: u32,
     /// How the search ended.
     pub end: End,
+    /// For a search that may miss states: how many are expected to have been taken for others.
+    pub omitted: Option<f64>,
     /// Was a fork refused because the process table was full?
     pub table_full: bool,
     /// States in which nobody can go on, and somebody waits.
@@ -86,6 +88,15 @@ pub enum Means<'a> {
     Checkpoints(Checkpoints<'a>),
     /// A cluster; the fingerprint is filled in.
     Cluster(&'a ClusterConfig<'a>),
+    /// One thread that may miss states: what it does not refute is unknown.
+    Lossy(Lossy),
+}
+
+impl Report {
+    /// Was every state explored that can be reached?
+    pub fn is_complete(&self) -> bool {
+        self.end == End::Complete && self.omitted.is_none()
+    }
 }
 
 /// Why nothing can be said.
@@ -102,8 +113,10 @@ pub enum CheckError {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// Liveness needs the whole graph in one process.
-    #[error("whether every run ends is decided in one process, not in a cluster")]
-    EndsInCluster,
+    #[error(
+        "whether every run ends is decided on the whole graph in one process, not in a cluster or with states missing"
+    )]
+    EndsNeedsTheGraph,
 }
 
 /// Explores the model with the threads of this process, and gives a verdict on each of the safety guarantees in `ids`.
@@ -125,8 +138,8 @@ pub fn check_by(
     means: &Means<'_>,
 ) -> Result<Report, CheckError> {
     let objects = objects.clone().watching(question.guarantees);
-    if question.ends && matches!(means, Means::Cluster(_)) {
-        return Err(CheckError::EndsInCluster);
+    if question.ends && matches!(means, Means::Cluster(_) | Means::Lossy(_)) {
+        return Err(CheckError::EndsNeedsTheGraph);
     }
     let bits = lacuna_model::objects::Codec::new(&objects).bits();
     let ask = Ask { objects: &objects, question, limits, means, bits };
@@ -149,6 +162,7 @@ struct Told<S> {
     firsts: Vec<(u32, Path<S>)>,
     deadlock: Option<Path<S>>,
     ends: Option<Ends>,
+    omitted: Option<f64>,
 }
 
 impl WithKernel for Ask<'_> {
@@ -170,7 +184,11 @@ impl WithKernel for Ask<'_> {
                 for (mark, path) in &mut firsts {
                     path.steps.extend(found.summary.first(*mark).map(|first| first.sighting));
                 }
-                Told { summary: found.summary, firsts, deadlock: found.deadlock, ends: None }
+                Told { summary: found.summary, firsts, deadlock: found.deadlock, ends: None, omitted: None }
+            }
+            Means::Lossy(lossy) => {
+                let LossyOutcome { summary, omitted, firsts, deadlock } = explore_lossy(kernel, self.limits, *lossy);
+                Told { summary, firsts, deadlock, ends: None, omitted: Some(omitted) }
             }
         };
         Ok(self.report(told))
@@ -218,7 +236,7 @@ impl Ask<'_> {
             }
             Liveness::Unknown(_) => Ends::Unknown,
         });
-        Told { firsts: firsts.collect(), deadlock, ends, summary }
+        Told { firsts: firsts.collect(), deadlock, ends, summary, omitted: None }
     }
 
     /// The guarantees asked for, in order.
@@ -227,7 +245,7 @@ impl Ask<'_> {
     }
 
     fn report<S: Packed>(&self, told: Told<S>) -> Report {
-        let Told { summary, firsts, deadlock, ends } = told;
+        let Told { summary, firsts, deadlock, ends, omitted } = told;
         let table_full = summary.marks & TABLE_FULL != 0;
         let depth = if summary.marks & CUT != 0 { self.objects.attack_depth().map(u32::from) } else { None };
         let entries = self.objects.system().process_table;
@@ -238,7 +256,7 @@ impl Ask<'_> {
                 let (trace, violation) = self.violation(guarantee, &path.steps);
                 return ModelVerdict::Refuted { trace, violation };
             }
-            if let Some(limit) = self.cut_short(&summary) {
+            if let Some(limit) = self.cut_short(&summary, omitted) {
                 return ModelVerdict::Unknown { limit };
             }
             if table_full && id == GuaranteeId::G6 {
@@ -258,6 +276,7 @@ impl Ask<'_> {
             transitions: summary.transitions,
             depth: summary.depth,
             end: summary.end,
+            omitted,
             table_full,
             deadlocks: summary.deadlocks,
             deadlock: deadlock.map(|path| self.story(&path.steps)),
@@ -270,12 +289,14 @@ impl Ask<'_> {
     }
 
     /// Which limit ended the search, and what was covered.
-    fn cut_short<S: Packed>(&self, summary: &Summary<S>) -> Option<String> {
+    fn cut_short<S: Packed>(&self, summary: &Summary<S>, omitted: Option<f64>) -> Option<String> {
         let Summary { states, depth, .. } = summary;
         let covered =
             format!("{states} states were found, and every one less than {depth} steps from the start expanded");
         Some(match summary.end {
-            End::Complete => return None,
+            End::Complete => {
+                format!("{states} states were found, and about {:.2e} are expected to be missing", omitted?)
+            }
             End::MaxStates => format!("there are more than {} states; {covered}", self.limits.max_states),
             End::MaxMemory => {
                 format!("the states need more than {} of memory; {covered}", Bytes(self.limits.max_memory))

@@ -4,6 +4,7 @@ mod checkpoint;
 pub mod cluster;
 mod liveness;
 mod log;
+mod lossy;
 mod product;
 mod search;
 mod seen;
@@ -14,6 +15,7 @@ mod worker;
 
 pub use checkpoint::{CheckpointError, Checkpoints, Start, explore_with_checkpoints};
 pub use liveness::{Fairness, Lasso, LeadsTo, Live, Liveness, leads_to};
+pub use lossy::{Lossy, LossyOutcome, explore_lossy};
 pub use product::{LEAK, Noninterference, Pair, Product, Runs, STUCK, TwoRun, noninterference};
 pub use search::{End, Exploration, First, Limits, Path, Progress, Summary, explore};
 pub use symmetry::{NotEquivariant, Reduced, Symmetric, Verified, verify};

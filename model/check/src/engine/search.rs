@@ -305,6 +305,7 @@ impl<S: Packed> Exploration<S> {
             self.summary.end = End::MaxMemory;
             return Ok(());
         }
+        let mut reported = started;
         while self.summary.end == End::Complete {
             let level: Vec<Range<u64>> = workers.iter_mut().flat_map(|worker| worker.place.close()).collect();
             if level.is_empty() {
@@ -313,7 +314,7 @@ impl<S: Packed> Exploration<S> {
             self.summary.depth = self.levels.len() as u32;
             self.levels.push(level);
             watch.level(self)?;
-            self.expand_level(system, limits, &mut workers, started);
+            self.expand_level(system, limits, &mut workers, started, &mut reported);
         }
         // What was found of a level that was not begun, or not ended.
         let rest: Vec<Range<u64>> = workers.iter_mut().flat_map(|worker| worker.place.close()).collect();
@@ -358,6 +359,7 @@ impl<S: Packed> Exploration<S> {
         limits: &Limits<'_>,
         workers: &mut [Worker<T>],
         started: Instant,
+        reported: &mut Instant,
     ) {
         let level = self.levels.last().map_or(&[][..], |ranges| ranges);
         let blocks = cut(level);
@@ -379,10 +381,9 @@ impl<S: Packed> Exploration<S> {
                 interrupt: limits.interrupt,
                 pause: &pause,
             };
-            let mut reported = Instant::now();
             let mut report = || {
                 let Some(progress) = limits.progress.filter(|_| reported.elapsed() >= REPORT_EVERY) else { return };
-                reported = Instant::now();
+                *reported = Instant::now();
                 progress(&Progress::At {
                     states: states.load(Ordering::Relaxed),
                     depth: self.summary.depth,

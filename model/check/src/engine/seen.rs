@@ -195,6 +195,17 @@ impl Seen {
         }
     }
 
+    /// Inserts a hash alone; was it new?
+    pub(super) fn insert_hash(&self, hash: u64) -> bool {
+        let home = self.home(hash);
+        self.insert_word(hash, home, self.entries[home].load(Ordering::Relaxed))
+    }
+
+    /// A table of more entries with the same hashes.
+    pub(super) fn grown_hashes(&self, entries: usize) -> Result<Self, OutOfMemory> {
+        self.grown::<[u64; 1]>(entries, &Log::new(1, 0), &[], 1)
+    }
+
     /// A table of more entries with the same states; `all` are the ranges of the log that hold them.
     pub(super) fn grown<S: Packed>(
         &self,

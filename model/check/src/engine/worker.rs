@@ -60,7 +60,7 @@ impl<S: Packed> Tally<S> {
     }
 
     #[cold]
-    fn sight(&mut self, mut marks: Marks, sighting: Sighting<S>) {
+    pub(super) fn sight(&mut self, mut marks: Marks, sighting: Sighting<S>) {
         while marks != 0 {
             let mark = marks.trailing_zeros();
             marks &= marks - 1;

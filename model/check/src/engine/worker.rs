@@ -183,6 +183,10 @@ impl<T: TransitionSystem> Worker<T> {
                 tally.sight(edge.marks & wanted, Sighting { state: *state, ordinal });
             }
             ordinal += 1;
+            // Many a step changes nothing.
+            if edge.after == *state {
+                return;
+            }
             let candidate = Candidate { hash: hash(&edge.after), state: edge.after };
             if !filter.met(&candidate) {
                 gathered.push(candidate);

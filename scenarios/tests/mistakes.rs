@@ -560,6 +560,18 @@ fn one_mistake_is_reported_once() {
     check_program("Open(\"pipe\"), Spawn(process: ^\"chld\", pass: [\"pipe\"])", &["did you mean `child`?"]);
     check_program("^Opn(\"pipe\"), Close(\"pipe\")", &["did you mean `Open`?"]);
     check_program("Forever(^5), Close(\"pipe\"), Wait(process: \"child\")", &["this is a number"]);
+    check("x.ron", &text("domains: [\"a\", ^b], "), &["this is a bare name"]);
+    check("x.ron", &text("domains: [\"a\", ^\"b \"], "), &["cannot stand in a name"]);
+    check_program("^Lop(times: 2, do: [Open(\"pipe\")]), Close(\"pip\")", &["did you mean `Loop`?"]);
+}
+
+#[test]
+fn what_is_unreadable_hides_no_other_mistake() {
+    let domains = "(name: \"x\", about: \"x\", domains: [\"supervisor\", \"build\", ^\"\"], processes: {\"p\": (domain: ^\"zz\", \
+                   contexts: {\"c\": (program: [Exit])})})";
+    check("x.ron", domains, &["the name is empty", "no domain is called `zz`"]);
+    let program = "^Opne(\"x\"), Close(\"x\"), Spawn(process: \"child\", pass: [^\"nope\"])";
+    check_program(program, &["did you mean `Open`?", "no handle is called `nope`"]);
 }
 
 #[test]

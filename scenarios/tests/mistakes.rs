@@ -193,6 +193,13 @@ fn durations_and_sizes() {
     one("0.5ns", "finer than can be said");
     one("99999999999999999999s", "is too large");
     one("-1ms", "is not a duration");
+    for written in ["1e-3s", "-1ms", "1_000ms", "1,5ms", "1e3msec"] {
+        let found = Source::new("x.ron", with_program(&format!("Compute(\"{written}\")"))).parse().unwrap_err();
+        assert_eq!(found[0].help, None, "{}", found[0]);
+        let found = Source::new("x.csv", format!("wcet,period\n\"{written}\",4ms\n")).parse().unwrap_err();
+        assert_eq!(found[0].help, None, "{}", found[0]);
+    }
+    one("1.5msec", "did you mean `1.5ms`?");
     check_program("Allocate(^\"1ms\")", &["is not a size"]);
     check_program("Compute(bcet: ^\"2ms\", wcet: \"1ms\")", &["larger than the `wcet`, 1ms"]);
     check_fields("scheduling_contexts: {\"s\": (priority: 1, budget: ^\"0ms\", period: ^\"0s\")}", &["zero", "zero"]);

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use lacuna_check::Checked;
 use lacuna_hosted::measure::MeasureError;
 use lacuna_hosted::replay::{Calls, Measured, Mode, ReplayError, Script, Way};
 use lacuna_model::evidence::ModelVerdict;
@@ -54,6 +55,15 @@ impl Replayed {
     }
 }
 
+/// What was not explored to its end, and why: it refutes nothing, and must not read as nothing to replay.
+fn undecided(guarantees: &[Checked]) -> Vec<(GuaranteeId, &str)> {
+    let unknown = guarantees.iter().filter_map(|checked| match &checked.verdict {
+        ModelVerdict::Unknown { limit } => Some((checked.id, limit.as_str())),
+        _ => None,
+    });
+    unknown.collect()
+}
+
 /// Runs it. `times` counts spawned children; a tree of processes is killed a two-hundredth as often, and a bomb set off a
 /// four-hundredth as often, for each is many processes.
 ///
@@ -67,7 +77,6 @@ pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -
     let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
     let judged = judge(system, unprotected, &ids, &limits(interrupt))?;
 
-    // What was not explored to its end refutes nothing, and must not read as nothing to replay.
     if interrupt.load(Ordering::Relaxed) {
         return Err(Failure::interrupted());
     }
@@ -109,18 +118,24 @@ pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -
         }
     }
     progress(format_args!(""));
-    let exit = replays.iter().fold(Exit::AsExpected, |exit, replay| exit.and(replay.exit()));
+    let undecided = undecided(&judged.report.guarantees);
+    let searched = if undecided.is_empty() { Exit::AsExpected } else { Exit::Unknown };
+    let exit = replays.iter().fold(searched, |exit, replay| exit.and(replay.exit()));
     match format {
         Format::Json => document(json!({
             "scenario": system.name,
             "host": facts,
             "kernel": judged.profile,
+            "undecided": undecided.iter().map(|(id, limit)| json!({ "id": id, "limit": limit })).collect::<Vec<Value>>(),
             "replays": replays.iter().map(json_of).collect::<Vec<Value>>(),
         })),
         Format::Text => {
             line(format_args!("{}   {}", system.name, system.about));
             line(format_args!("host     {}", host::describe(&facts)));
-            if replays.is_empty() {
+            for (id, limit) in &undecided {
+                line(format_args!("\n{id} unknown: {limit}; whether there is something to replay is not known"));
+            }
+            if replays.is_empty() && undecided.is_empty() {
                 line(format_args!("\nnothing to replay: the model of this host, unprotected, refutes nothing here"));
             }
             replays.iter().for_each(print);
@@ -193,5 +208,19 @@ fn print(replay: &Replayed) {
         if let Some(why) = warning {
             line(format_args!("  {:<width$}  {why}", ""));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_ended_early_is_told_from_one_that_found_nothing() {
+        let checked = |id, verdict| Checked { id, verdict };
+        let early = ModelVerdict::Unknown { limit: "memory".into() };
+        let found = [checked(GuaranteeId::G2, early), checked(GuaranteeId::G3, ModelVerdict::Vacuous)];
+        assert_eq!(undecided(&found), [(GuaranteeId::G2, "memory")]);
+        assert_eq!(undecided(&found[1..]), []);
     }
 }

@@ -64,12 +64,31 @@ fn undecided(guarantees: &[Checked]) -> Vec<(GuaranteeId, &str)> {
     unknown.collect()
 }
 
-/// Runs it. `times` counts spawned children; a tree of processes is killed a two-hundredth as often, and a bomb set off a
-/// four-hundredth as often, for each is many processes.
+/// How often, where nobody says: so that all of it is done in some twenty seconds, and what was not reproduced is below a
+/// bound that says something. The help of `--times` says the same.
+fn usual_times(calls: &Calls, way: Way) -> u32 {
+    match (calls, way) {
+        (Calls::Handles(_), _) => 4000,
+        (Calls::Killed(_) | Calls::Multiplied { .. }, Way::Unprotected) => 10,
+        (Calls::Killed(_), _) => 50,
+        (Calls::Multiplied { .. }, _) => 400,
+    }
+}
+
+/// What is counted of such calls.
+fn counted(calls: &Calls) -> &'static str {
+    match calls {
+        Calls::Handles(_) => "spawns",
+        Calls::Killed(_) => "kills",
+        Calls::Multiplied { .. } => "bombs",
+    }
+}
+
+/// Runs it, so many times each way; without, as often as is usual for the kind of calls.
 ///
 /// # Errors
 /// If the scenario is wrong, or this host cannot be measured at all.
-pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
+pub fn run(scenario: &str, times: Option<u32>, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
     let loaded = load(scenario)?;
     let system = &loaded.scenario.system;
     let facts = host::facts()?;
@@ -96,16 +115,12 @@ pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -
     }
     for replay in &mut replays {
         let Ok(script) = &replay.calls else { continue };
-        let n = match script.calls {
-            Calls::Handles(_) => times.max(1),
-            Calls::Killed(_) => (times / 200).max(1),
-            Calls::Multiplied { .. } => (times / 400).max(1),
-        };
         for mode in script.modes() {
             if interrupt.load(Ordering::Relaxed) {
                 return Err(Failure::interrupted());
             }
-            progress(format_args!("{} {}", replay.ids[0], mode.name()));
+            let n = times.unwrap_or_else(|| usual_times(&script.calls, mode.way()));
+            progress(format_args!("{} {}, {n} {}", replay.ids[0], mode.name(), counted(&script.calls)));
             let ran = match script.run(mode, n, interrupt) {
                 Ok(measured) => Ran::Measured(measured),
                 Err(ReplayError::Measure(error @ MeasureError::Unavailable { .. })) => {
@@ -172,6 +187,7 @@ fn json_of(replay: &Replayed) -> Value {
     match &replay.calls {
         Ok(script) => {
             value["calls"] = json!(script.describe());
+            value["counted"] = json!(counted(&script.calls));
             value["added"] = json!(script.added);
             value["left_out"] = json!(script.left_out);
         }
@@ -192,6 +208,8 @@ fn print(replay: &Replayed) {
     script.describe().iter().for_each(|role| line(format_args!("    {role}")));
     script.added.iter().for_each(|what| line(format_args!("    added: {what}")));
     script.left_out.iter().for_each(|step| line(format_args!("    left out: {step}")));
+    let counted = counted(&script.calls);
+    line(format_args!("  seen, of so many {counted} each way (--times)"));
     let width = replay.ran.iter().map(|(mode, _)| mode.name().chars().count()).max().unwrap_or(0);
     for (mode, ran) in &replay.ran {
         let what = match mode.way() {

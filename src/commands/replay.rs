@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lacuna_check::Checked;
 use lacuna_hosted::measure::MeasureError;
-use lacuna_hosted::replay::{Calls, Measured, Mode, ReplayError, Script, Way};
+use lacuna_hosted::replay::{Calls, Detail, Measured, Mode, ReplayError, Script, Way};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::trace::Trace;
@@ -223,8 +223,24 @@ fn print(replay: &Replayed) {
             Ran::Measured(measured) => line(format_args!("  {mode:<width$}  {}{what}", measured.violations)),
             Ran::NotTestableHere(why) => line(format_args!("  {mode:<width$}  not testable here: {why}")),
         }
+        if let Ran::Measured(measured) = ran {
+            line(format_args!("  {:<width$}  {}", "", account(&measured.detail)));
+        }
         if let Some(why) = warning {
             line(format_args!("  {:<width$}  {why}", ""));
+        }
+    }
+}
+
+/// What was counted in all, and whose word it is: none of those that are counted has a say in it.
+fn account(detail: &Detail) -> String {
+    match detail {
+        Detail::Handles(seen) => format!("{} pipes too many in all, by /proc/PID/fd of each child", seen.pipes),
+        Detail::Killed(seen) => {
+            format!("{} survivors of {} members in all, by the kernel's {}", seen.survivors, seen.members, seen.judge)
+        }
+        Detail::Multiplied(seen) => {
+            format!("at most {} at once where {} were allowed, by the kernel's {}", seen.peak, seen.limit, seen.judge)
         }
     }
 }

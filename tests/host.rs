@@ -513,6 +513,38 @@ fn a_replay_says_what_it_added_and_warns_of_what_is_worse() {
 }
 
 #[test]
+fn an_interrupted_simulation_leaves_no_file_and_one_plainly_too_long_is_refused() {
+    let (keep, path) = support::file("busy.csv", "wcet,period\n1us,4us\n");
+    let trace = keep.path().join("trace.json");
+    let mut child = Command::new(program())
+        .args(["simulate", &path, "--for", "1000s", "--trace", trace.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(start.elapsed() < Duration::from_secs(2), "it ends soon");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let run = Run::from(child.wait_with_output().unwrap());
+    assert_eq!((run.code, run.err.as_str()), (Some(130), "interrupted\n"));
+    assert_eq!(std::fs::read_dir(keep.path()).unwrap().count(), 1, "the scenario alone");
+
+    let start = Instant::now();
+    let run = lacuna(&["simulate", &path, "--for", "5000s"]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("1250000000") && run.err.contains("--for"), "{}", run.err);
+    assert!(start.elapsed() < Duration::from_secs(2));
+
+    let done = lacuna(&["simulate", &path, "--for", "1ms", "--trace", trace.to_str().unwrap()]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert_eq!(std::fs::read_dir(keep.path()).unwrap().count(), 2, "the trace, whole, and no part of it");
+}
+
+#[test]
 fn two_runs_at_once_do_not_disturb_each_other() {
     let words = ["one", "two"].map(|name| format!("lacuna-test-{name}-{}", std::process::id()));
     let mut children = [start(&words[0]), start(&words[1])];

@@ -352,6 +352,26 @@ fn exec_refuses_what_it_cannot_give() {
 }
 
 #[test]
+fn exec_says_what_is_wrong_with_what_was_named() {
+    for (arguments, code, part) in [
+        (&["--bind", "a=/etc/passwd", "--", "true"][..], 2, "`--bind a=/etc/passwd`: expected a directory"),
+        (&["--", ""], 2, "no program is named"),
+        (&["--", "/tmp"], 3, "/tmp is a directory, and no program"),
+        (&["--", "/etc/passwd"], 3, "/etc/passwd is not executable"),
+        (&["--read", "/etc/passwd", "--", "/etc/passwd"], 3, "/etc/passwd is not executable"),
+        (&["--env", "A B=1", "--", "true"], 2, "names no variable"),
+        (&["--env", "1A=1", "--", "true"], 2, "names no variable"),
+        (&["--env", "=1", "--", "true"], 2, "names no variable"),
+    ] {
+        let run = lacuna(&[&["exec"], arguments].concat());
+        assert_eq!(run.code, Some(code), "{arguments:?}: {}", run.err);
+        assert!(run.err.contains(part) && !run.err.contains("--read /\n"), "{arguments:?}: {}", run.err);
+    }
+    assert!(lacuna(&["exec", "--help"]).out.contains("--read /proc"));
+    assert_eq!(lacuna(&["exec", "--read", "/proc", "--", "cat", "/proc/self/comm"]).out, "cat\n");
+}
+
+#[test]
 fn exec_does_not_take_half_a_guarantee_for_the_whole() {
     let run = lacuna(&["exec", "--require", "G6", "--", "true"]);
     assert_eq!(run.code, Some(2), "{}", run.err);

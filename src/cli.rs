@@ -173,7 +173,8 @@ pub struct ExecOptions {
     /// root.
     #[arg(long, value_name = "NAME=DIR", value_parser = binding)]
     pub bind: Vec<(String, PathBuf)>,
-    /// Let it read and execute this directory or file, beside the system's own (/usr, /bin, /lib and the like).
+    /// Let it read and execute this directory or file, beside the system's own (/usr, /bin, /lib and the like). It has
+    /// no /proc where the host gives a private root: `--read /proc` gives it that of its own processes.
     #[arg(long, value_name = "PATH")]
     pub read: Vec<PathBuf>,
     /// Kill it, whole, after this time.

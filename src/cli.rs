@@ -119,7 +119,7 @@ pub enum Command {
     Exec(ExecOptions),
     /// Attack this host's set-up: every probe, or those named.
     Probe {
-        /// Probes, such as `G7.net.tcp`; all without.
+        /// Probes, such as `G7.net.tcp`, or `G7` for all of a guarantee; all without.
         ids: Vec<String>,
         #[command(flatten)]
         host: HostOptions,

@@ -372,6 +372,14 @@ fn exec_says_what_is_wrong_with_what_was_named() {
 }
 
 #[test]
+fn a_guarantee_names_all_of_its_probes() {
+    let run = lacuna(&["probe", "g2", "--format", "json"]);
+    let rows = run.json()["rows"].as_array().unwrap().clone();
+    assert!(rows.len() > 1 && rows.iter().all(|row| row["id"].as_str().unwrap().starts_with("G2.")), "{}", run.out);
+    assert_eq!(lacuna(&["probe", "G99"]).code, Some(2));
+}
+
+#[test]
 fn exec_does_not_take_half_a_guarantee_for_the_whole() {
     let run = lacuna(&["exec", "--require", "G6", "--", "true"]);
     assert_eq!(run.code, Some(2), "{}", run.err);

@@ -119,7 +119,7 @@ pub enum Command {
     Exec(ExecOptions),
     /// Attack this host's set-up: every probe, or those named.
     Probe {
-        /// Probes, such as `G7.net.tcp`; all without.
+        /// Probes, such as `G7.net.tcp`, or `G7` for all of a guarantee; all without.
         ids: Vec<String>,
         #[command(flatten)]
         host: HostOptions,
@@ -128,9 +128,10 @@ pub enum Command {
     Replay {
         /// A file, or a name of the library.
         scenario: String,
-        /// How many times each way.
-        #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..))]
-        times: u32,
+        /// How many times each way: children that are spawned (for at most 30 s), trees that are killed, or bombs that are
+        /// set off, whatever the trace has. Without: 4000 spawns; 50 kills or 400 bombs, and 10 of the unprotected way.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        times: Option<u32>,
     },
     /// The library.
     Scenarios,
@@ -172,7 +173,8 @@ pub struct ExecOptions {
     /// root.
     #[arg(long, value_name = "NAME=DIR", value_parser = binding)]
     pub bind: Vec<(String, PathBuf)>,
-    /// Let it read and execute this directory or file, beside the system's own (/usr, /bin, /lib and the like).
+    /// Let it read and execute this directory or file, beside the system's own (/usr, /bin, /lib and the like). It has
+    /// no /proc where the host gives a private root: `--read /proc` gives it that of its own processes.
     #[arg(long, value_name = "PATH")]
     pub read: Vec<PathBuf>,
     /// Kill it, whole, after this time.

@@ -136,6 +136,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         trace: None,
         gantt: None,
         responses: None,
+        interrupt,
     };
     let (objects, run) = simulate::once(system, &plan.effective(), &request)?;
     let observed = observe(&objects, &run.log);

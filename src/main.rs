@@ -51,8 +51,7 @@ fn cleans_up(command: Option<&Command>) -> bool {
     !matches!(
         command,
         Some(
-            Command::Simulate { .. }
-                | Command::Analyse { .. }
+            Command::Analyse { .. }
                 | Command::Validate { .. }
                 | Command::Scenarios
                 | Command::Plan { .. }
@@ -97,6 +96,7 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
                 trace,
                 gantt,
                 responses,
+                interrupt,
             };
             commands::simulate::run(&request, format)
         }

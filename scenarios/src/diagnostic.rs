@@ -123,6 +123,11 @@ impl<'s> Report<'s> {
         Self { source, mistakes: Vec::new() }
     }
 
+    /// What the source says there.
+    pub(crate) fn written(&self, span: &Range<usize>) -> &'s str {
+        self.source.text.get(span.clone()).unwrap_or_default()
+    }
+
     /// Adds a mistake, unless there are enough.
     pub(crate) fn push(&mut self, mistake: Mistake) {
         if !self.is_full() {

@@ -114,8 +114,9 @@ impl Source {
 
     fn read(&self, report: &mut Report<'_>) -> Result<Option<(Node, Format)>, Mistake> {
         if self.text.len() > MAX_SIZE {
-            let message = format!("the source has {} bytes", self.text.len());
-            return Err(Mistake::new(&(0..0), message).expected(format!("at most {MAX_SIZE}")));
+            // Not how many: who read it may have stopped there.
+            let message = format!("the source has more than {MAX_SIZE} bytes");
+            return Err(Mistake::new(&(0..0), message).expected("a shorter text"));
         }
         let Some(format) = Format::of(&self.name) else {
             let mistake = Mistake::new(&(0..0), "the format is unknown");

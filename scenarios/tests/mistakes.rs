@@ -193,6 +193,13 @@ fn durations_and_sizes() {
     one("0.5ns", "finer than can be said");
     one("99999999999999999999s", "is too large");
     one("-1ms", "is not a duration");
+    for written in ["1e-3s", "-1ms", "1_000ms", "1,5ms", "1e3msec"] {
+        let found = Source::new("x.ron", with_program(&format!("Compute(\"{written}\")"))).parse().unwrap_err();
+        assert_eq!(found[0].help, None, "{}", found[0]);
+        let found = Source::new("x.csv", format!("wcet,period\n\"{written}\",4ms\n")).parse().unwrap_err();
+        assert_eq!(found[0].help, None, "{}", found[0]);
+    }
+    one("1.5msec", "did you mean `1.5ms`?");
     check_program("Allocate(^\"1ms\")", &["is not a size"]);
     check_program("Compute(bcet: ^\"2ms\", wcet: \"1ms\")", &["larger than the `wcet`, 1ms"]);
     check_fields("scheduling_contexts: {\"s\": (priority: 1, budget: ^\"0ms\", period: ^\"0s\")}", &["zero", "zero"]);
@@ -484,7 +491,7 @@ fn other_formats_and_too_much_of_one() {
     check("x.toml", "^a = 1", &["expected a name that ends in `.ron`, `.json` or `.csv`"]);
     check("scenario", "^", &["the format is unknown"]);
     let large = format!("^{}", " ".repeat((1 << 20) + 1));
-    check("x.ron", &large, &["the source has 1048577 bytes (expected at most 1048576)"]);
+    check("x.ron", &large, &["the source has more than 1048576 bytes"]);
     let many = Source::new("x.ron", format!("(name: \"x\", about: \"x\", domains: [{}])", "1, ".repeat(1000)))
         .parse()
         .unwrap_err();
@@ -560,6 +567,18 @@ fn one_mistake_is_reported_once() {
     check_program("Open(\"pipe\"), Spawn(process: ^\"chld\", pass: [\"pipe\"])", &["did you mean `child`?"]);
     check_program("^Opn(\"pipe\"), Close(\"pipe\")", &["did you mean `Open`?"]);
     check_program("Forever(^5), Close(\"pipe\"), Wait(process: \"child\")", &["this is a number"]);
+    check("x.ron", &text("domains: [\"a\", ^b], "), &["this is a bare name"]);
+    check("x.ron", &text("domains: [\"a\", ^\"b \"], "), &["cannot stand in a name"]);
+    check_program("^Lop(times: 2, do: [Open(\"pipe\")]), Close(\"pip\")", &["did you mean `Loop`?"]);
+}
+
+#[test]
+fn what_is_unreadable_hides_no_other_mistake() {
+    let domains = "(name: \"x\", about: \"x\", domains: [\"supervisor\", \"build\", ^\"\"], processes: {\"p\": (domain: ^\"zz\", \
+                   contexts: {\"c\": (program: [Exit])})})";
+    check("x.ron", domains, &["the name is empty", "no domain is called `zz`"]);
+    let program = "^Opne(\"x\"), Close(\"x\"), Spawn(process: \"child\", pass: [^\"nope\"])";
+    check_program(program, &["did you mean `Open`?", "no handle is called `nope`"]);
 }
 
 #[test]

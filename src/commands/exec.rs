@@ -30,8 +30,11 @@ pub fn run(options: &ExecOptions, interrupt: &AtomicBool, format: Format) -> Res
     })?;
 
     let Some((program, arguments)) = options.command.split_first() else {
-        return Err(Failure::input("no command"));
+        return Err(Failure::input("no program is named"));
     };
+    if program.is_empty() {
+        return Err(Failure::input("no program is named: its name is empty"));
+    }
     let mut command = plan.command(program).args(arguments).stdin(Input::Inherit).stderr(Output::Inherit).env_clear();
     if let Some((_, directory)) = options.bind.first() {
         let directory = host::absolute(directory)?;
@@ -81,15 +84,25 @@ fn why_not(error: &LaunchError, policy: &Policy) -> String {
         let paths: Vec<String> = execute.map(|rule| rule.path.display().to_string()).collect();
         paths.join(", ")
     };
-    let parent = |program: &Path| program.parent().unwrap_or(program).display().to_string();
     match error {
         LaunchError::NoProgram(_) => {
             format!("{error} in the PATH that the command gets; name it by its path, or set one (--env PATH=...)")
         }
+        LaunchError::NotGranted(path) | LaunchError::Exec { program: path, .. } if path.is_dir() => {
+            format!("{} is a directory, and no program", path.display())
+        }
+        LaunchError::NotGranted(path) | LaunchError::Exec { program: path, .. } if is_not_executable(path) => {
+            format!("{} is not executable (chmod +x)", path.display())
+        }
         LaunchError::NotGranted(path) => {
             let real = path.canonicalize().unwrap_or_else(|_| path.clone());
             let link = if real == *path { String::new() } else { format!(" ({})", real.display()) };
-            format!("{error}{link}, only what is in {}; grant it: --read {}", granted(), parent(&real))
+            // Of what lies in the root itself, no more than that.
+            let grant = match real.parent() {
+                Some(parent) if parent.parent().is_some() => parent.display().to_string(),
+                _ => real.display().to_string(),
+            };
+            format!("{error}{link}, only what is in {}; grant it: --read {grant}", granted())
         }
         LaunchError::Exec { program, source } if source.kind() == io::ErrorKind::NotFound && !program.exists() => {
             format!("there is no {}, seen from where the command starts (--bind NAME=DIR)", program.display())
@@ -104,6 +117,12 @@ fn why_not(error: &LaunchError, policy: &Policy) -> String {
         ),
         _ => error.to_string(),
     }
+}
+
+/// Is it there, and executable by nobody?
+fn is_not_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 == 0)
 }
 
 /// What the first line of a script says is to run it.
@@ -122,7 +141,8 @@ fn environment(asked: &[String]) -> Result<Vec<(String, OsString)>, Failure> {
     let mut variables: Vec<(String, OsString)> = PASSED.iter().filter_map(|name| ours(name)).collect();
     for asked in asked {
         variables.push(match asked.split_once('=') {
-            Some(("", _)) => return Err(Failure::input(format!("`{asked}` names no variable"))),
+            Some((name, _)) if !is_variable(name) => return Err(no_variable(asked)),
+            None if !is_variable(asked) => return Err(no_variable(asked)),
             Some((name, value)) => (name.into(), value.into()),
             None => ours(asked).ok_or_else(|| Failure::input(format!("there is no variable `{asked}` to pass on")))?,
         });
@@ -130,10 +150,27 @@ fn environment(asked: &[String]) -> Result<Vec<(String, OsString)>, Failure> {
     Ok(variables)
 }
 
+/// A name that every shell can read back.
+fn is_variable(name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(is_part) && name.starts_with(|c: char| !c.is_ascii_digit())
+}
+
+fn no_variable(asked: &str) -> Failure {
+    Failure::input(format!(
+        "`{asked}` names no variable: letters, digits and `_`, no digit first, then `=` and its value"
+    ))
+}
+
 fn policy(options: &ExecOptions) -> Result<Policy, Failure> {
     let mut policy = Policy::new().system().own_tmp().processes(options.processes);
-    for (_, directory) in &options.bind {
-        policy = policy.dir(host::absolute(directory)?, Access::ALL);
+    for (name, directory) in &options.bind {
+        let there = host::absolute(directory)?;
+        if !there.is_dir() {
+            let bind = format!("--bind {name}={}", directory.display());
+            return Err(Failure::input(format!("`{bind}`: expected a directory; a file is given to read by --read")));
+        }
+        policy = policy.dir(there, Access::ALL);
     }
     for path in &options.read {
         policy = policy.dir(host::absolute(path)?, Access::READ | Access::EXECUTE);

@@ -3,8 +3,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use lacuna_check::Checked;
 use lacuna_hosted::measure::MeasureError;
-use lacuna_hosted::replay::{Calls, Measured, Mode, ReplayError, Script, Way};
+use lacuna_hosted::replay::{Calls, Detail, Measured, Mode, ReplayError, Script, Way};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::trace::Trace;
@@ -54,12 +55,40 @@ impl Replayed {
     }
 }
 
-/// Runs it. `times` counts spawned children; a tree of processes is killed a two-hundredth as often, and a bomb set off a
-/// four-hundredth as often, for each is many processes.
+/// What was not explored to its end, and why: it refutes nothing, and must not read as nothing to replay.
+fn undecided(guarantees: &[Checked]) -> Vec<(GuaranteeId, &str)> {
+    let unknown = guarantees.iter().filter_map(|checked| match &checked.verdict {
+        ModelVerdict::Unknown { limit } => Some((checked.id, limit.as_str())),
+        _ => None,
+    });
+    unknown.collect()
+}
+
+/// How often, where nobody says: so that all of it is done in some twenty seconds, and what was not reproduced is below a
+/// bound that says something. The help of `--times` says the same.
+fn usual_times(calls: &Calls, way: Way) -> u32 {
+    match (calls, way) {
+        (Calls::Handles(_), _) => 4000,
+        (Calls::Killed(_) | Calls::Multiplied { .. }, Way::Unprotected) => 10,
+        (Calls::Killed(_), _) => 50,
+        (Calls::Multiplied { .. }, _) => 400,
+    }
+}
+
+/// What is counted of such calls.
+fn counted(calls: &Calls) -> &'static str {
+    match calls {
+        Calls::Handles(_) => "spawns",
+        Calls::Killed(_) => "kills",
+        Calls::Multiplied { .. } => "bombs",
+    }
+}
+
+/// Runs it, so many times each way; without, as often as is usual for the kind of calls.
 ///
 /// # Errors
 /// If the scenario is wrong, or this host cannot be measured at all.
-pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
+pub fn run(scenario: &str, times: Option<u32>, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
     let loaded = load(scenario)?;
     let system = &loaded.scenario.system;
     let facts = host::facts()?;
@@ -67,7 +96,6 @@ pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -
     let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
     let judged = judge(system, unprotected, &ids, &limits(interrupt))?;
 
-    // What was not explored to its end refutes nothing, and must not read as nothing to replay.
     if interrupt.load(Ordering::Relaxed) {
         return Err(Failure::interrupted());
     }
@@ -87,16 +115,12 @@ pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -
     }
     for replay in &mut replays {
         let Ok(script) = &replay.calls else { continue };
-        let n = match script.calls {
-            Calls::Handles(_) => times.max(1),
-            Calls::Killed(_) => (times / 200).max(1),
-            Calls::Multiplied { .. } => (times / 400).max(1),
-        };
         for mode in script.modes() {
             if interrupt.load(Ordering::Relaxed) {
                 return Err(Failure::interrupted());
             }
-            progress(format_args!("{} {}", replay.ids[0], mode.name()));
+            let n = times.unwrap_or_else(|| usual_times(&script.calls, mode.way()));
+            progress(format_args!("{} {}, {n} {}", replay.ids[0], mode.name(), counted(&script.calls)));
             let ran = match script.run(mode, n, interrupt) {
                 Ok(measured) => Ran::Measured(measured),
                 Err(ReplayError::Measure(error @ MeasureError::Unavailable { .. })) => {
@@ -109,18 +133,24 @@ pub fn run(scenario: &str, times: u32, interrupt: &AtomicBool, format: Format) -
         }
     }
     progress(format_args!(""));
-    let exit = replays.iter().fold(Exit::AsExpected, |exit, replay| exit.and(replay.exit()));
+    let undecided = undecided(&judged.report.guarantees);
+    let searched = if undecided.is_empty() { Exit::AsExpected } else { Exit::Unknown };
+    let exit = replays.iter().fold(searched, |exit, replay| exit.and(replay.exit()));
     match format {
         Format::Json => document(json!({
             "scenario": system.name,
             "host": facts,
             "kernel": judged.profile,
+            "undecided": undecided.iter().map(|(id, limit)| json!({ "id": id, "limit": limit })).collect::<Vec<Value>>(),
             "replays": replays.iter().map(json_of).collect::<Vec<Value>>(),
         })),
         Format::Text => {
             line(format_args!("{}   {}", system.name, system.about));
             line(format_args!("host     {}", host::describe(&facts)));
-            if replays.is_empty() {
+            for (id, limit) in &undecided {
+                line(format_args!("\n{id} unknown: {limit}; whether there is something to replay is not known"));
+            }
+            if replays.is_empty() && undecided.is_empty() {
                 line(format_args!("\nnothing to replay: the model of this host, unprotected, refutes nothing here"));
             }
             replays.iter().for_each(print);
@@ -157,6 +187,7 @@ fn json_of(replay: &Replayed) -> Value {
     match &replay.calls {
         Ok(script) => {
             value["calls"] = json!(script.describe());
+            value["counted"] = json!(counted(&script.calls));
             value["added"] = json!(script.added);
             value["left_out"] = json!(script.left_out);
         }
@@ -177,6 +208,8 @@ fn print(replay: &Replayed) {
     script.describe().iter().for_each(|role| line(format_args!("    {role}")));
     script.added.iter().for_each(|what| line(format_args!("    added: {what}")));
     script.left_out.iter().for_each(|step| line(format_args!("    left out: {step}")));
+    let counted = counted(&script.calls);
+    line(format_args!("  seen, of so many {counted} each way (--times)"));
     let width = replay.ran.iter().map(|(mode, _)| mode.name().chars().count()).max().unwrap_or(0);
     for (mode, ran) in &replay.ran {
         let what = match mode.way() {
@@ -190,8 +223,38 @@ fn print(replay: &Replayed) {
             Ran::Measured(measured) => line(format_args!("  {mode:<width$}  {}{what}", measured.violations)),
             Ran::NotTestableHere(why) => line(format_args!("  {mode:<width$}  not testable here: {why}")),
         }
+        if let Ran::Measured(measured) = ran {
+            line(format_args!("  {:<width$}  {}", "", account(&measured.detail)));
+        }
         if let Some(why) = warning {
             line(format_args!("  {:<width$}  {why}", ""));
         }
+    }
+}
+
+/// What was counted in all, and whose word it is: none of those that are counted has a say in it.
+fn account(detail: &Detail) -> String {
+    match detail {
+        Detail::Handles(seen) => format!("{} pipes too many in all, by /proc/PID/fd of each child", seen.pipes),
+        Detail::Killed(seen) => {
+            format!("{} survivors of {} members in all, by the kernel's {}", seen.survivors, seen.members, seen.judge)
+        }
+        Detail::Multiplied(seen) => {
+            format!("at most {} at once where {} were allowed, by the kernel's {}", seen.peak, seen.limit, seen.judge)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_ended_early_is_told_from_one_that_found_nothing() {
+        let checked = |id, verdict| Checked { id, verdict };
+        let early = ModelVerdict::Unknown { limit: "memory".into() };
+        let found = [checked(GuaranteeId::G2, early), checked(GuaranteeId::G3, ModelVerdict::Vacuous)];
+        assert_eq!(undecided(&found), [(GuaranteeId::G2, "memory")]);
+        assert_eq!(undecided(&found[1..]), []);
     }
 }

@@ -39,7 +39,13 @@ pub fn scenario(
 pub fn probes(ids: &[String], set_up: Option<SetUp>, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
     let mut probes = Vec::new();
     for id in ids {
-        probes.push(probe::find(id).ok_or_else(|| unknown(id))?);
+        // A guarantee's name stands for all that attack it.
+        let of_it = |known: &&Probe| known.guarantee.name().eq_ignore_ascii_case(id);
+        match probe::find(id) {
+            Some(probe) => probes.push(probe),
+            None if probe::all().iter().any(&of_it) => probes.extend(probe::all().into_iter().filter(of_it)),
+            None => return Err(unknown(id)),
+        }
     }
     if ids.is_empty() {
         probes = probe::all();

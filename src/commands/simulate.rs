@@ -3,17 +3,18 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lacuna_model::evidence::SimVerdict;
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
-use lacuna_model::system::System;
+use lacuna_model::system::{Instruction, System};
 use lacuna_model::units::Nanos;
 use lacuna_sim::durations::Quantiles;
 use lacuna_sim::export::{gantt, perfetto};
 use lacuna_sim::policy::FixedPriority;
 use lacuna_sim::resolver::{Draw, Seeded};
-use lacuna_sim::simulation::{Options, Run, simulate};
+use lacuna_sim::simulation::{Options, Run, Simulation};
 use lacuna_sim::statistics::OperationSummary;
 use lacuna_sim::timeline::Timeline;
 use serde_json::json;
@@ -21,7 +22,7 @@ use serde_json::json;
 use crate::cli::{Execution, Format};
 use crate::exit::{Exit, Failure};
 use crate::load::load;
-use crate::print::{document, line};
+use crate::print::{document, line, progress};
 use crate::responses;
 
 /// What `simulate` was asked.
@@ -43,12 +44,14 @@ pub struct Request<'a> {
     pub gantt: Option<PathBuf>,
     /// Where to write the distribution of responses.
     pub responses: Option<PathBuf>,
+    /// Set by the interrupt.
+    pub interrupt: &'a AtomicBool,
 }
 
 /// One run of a system.
 ///
 /// # Errors
-/// If the system has no semantics, or the run gets nowhere.
+/// If the system has no semantics, the run gets nowhere or plainly too far, or somebody interrupts.
 pub fn once(system: &System, profile: &Profile, request: &Request<'_>) -> Result<(Objects, Run), Failure> {
     let objects = Objects::new(system, profile).map_err(Failure::input)?;
     let policy = FixedPriority::new(&system.scheduling_contexts);
@@ -58,8 +61,41 @@ pub fn once(system: &System, profile: &Profile, request: &Request<'_>) -> Result
         Execution::Random => Draw::Uniform,
     };
     let mut resolver = Seeded::new(request.seed).executions(draw);
-    let run = simulate(&objects, policy, &mut resolver, &Options::new(request.horizon)).map_err(Failure::input)?;
+    let options = Options::new(request.horizon);
+    let least = least_labels(system, request.horizon);
+    if least > u128::from(options.labels) {
+        return Err(Failure::input(format!(
+            "within {} there are at least {least} labels to take, and a run takes at most {}; a shorter time (--for) fits",
+            request.horizon, options.labels
+        )));
+    }
+    let mut simulation = Simulation::new(&objects, policy, options);
+    let mut taken = 0u64;
+    while simulation.step(&mut resolver).map_err(Failure::input)?.is_some() {
+        taken += 1;
+        if taken.is_multiple_of(1 << 12) && request.interrupt.load(Ordering::Relaxed) {
+            return Err(Failure::interrupted());
+        }
+        if taken.is_multiple_of(1 << 20) {
+            progress(format_args!("{} of {}, {taken} labels", simulation.now(), request.horizon));
+        }
+    }
+    progress(format_args!(""));
+    let run = simulation.finish();
     Ok((objects, run))
+}
+
+/// As many labels a run has at least: each job of a task arrives, and time passes until the next one. Tasks of processes
+/// that are created in the run may never begin.
+fn least_labels(system: &System, horizon: Nanos) -> u128 {
+    let mut created = Vec::new();
+    system.for_each_instruction(|_, instruction| match instruction {
+        Instruction::Spawn { process, .. } | Instruction::Fork(process) => created.push(process.index()),
+        _ => {}
+    });
+    let processes = system.processes.iter().enumerate().filter(|(id, _)| !created.contains(id));
+    let tasks = processes.flat_map(|(_, process)| process.contexts.iter().filter_map(|context| context.task.as_ref()));
+    tasks.map(|task| u128::from(horizon.0.saturating_sub(task.offset.0) / task.period.0.max(1))).sum()
 }
 
 /// Runs it.
@@ -71,6 +107,10 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     let system = &loaded.scenario.system;
     let profile = super::check::profile(request.kernel)?;
     let (objects, run) = once(system, &profile, request)?;
+    // Whoever has interrupted wants no files of it.
+    if request.interrupt.load(Ordering::Relaxed) {
+        return Err(Failure::interrupted());
+    }
     if request.trace.is_some() || request.gantt.is_some() || request.responses.is_some() {
         let timeline = Timeline::new(&objects, &run.log);
         if let Some(path) = &request.trace {
@@ -99,10 +139,20 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
 }
 
 fn write(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Failure> {
-    let written = File::create(path).map(BufWriter::new).and_then(|mut file| {
+    // Under another name until it is whole; a terminal or a pipe has no other name.
+    let apart = !path.exists() || std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".{}.partial", std::process::id()));
+    let partial = if apart { Path::new(&partial) } else { path };
+    let whole = File::create(partial).map(BufWriter::new).and_then(|mut file| {
         content(&mut file)?;
         file.flush()
     });
+    let written = if apart { whole.and_then(|()| std::fs::rename(partial, path)) } else { whole };
+    if written.is_err() && apart {
+        // It may not even have been made.
+        let _ = std::fs::remove_file(partial);
+    }
     written.map_err(|error| Failure::input(format!("cannot write `{}`: {error}", path.display())))
 }
 

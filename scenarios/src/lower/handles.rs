@@ -21,7 +21,7 @@ use crate::tree::{Span, Word};
 /// The handles: the buffers, then what programs open, in the order of the text.
 pub(super) fn declare(root: &Fields, buffers: &Table, report: &mut Report<'_>) -> Table {
     let mut opened: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    let mut readable = true;
+    let mut broken: Vec<Span> = Vec::new();
     let mut words: Vec<Word> = root.map("buffers").iter().map(|(word, _)| word.clone()).collect();
     for (process, (_, item)) in root.map("processes").iter().enumerate() {
         let contexts = item.record().map(|fields| fields.map("contexts")).unwrap_or_default();
@@ -29,7 +29,7 @@ pub(super) fn declare(root: &Fields, buffers: &Table, report: &mut Report<'_>) -
             let Some(program) = item.record().and_then(|fields| fields.get("program")) else { continue };
             for_each_open(program, &mut |item| {
                 let Some(name) = item.text() else {
-                    readable = false;
+                    broken.push(item.span.clone());
                     return;
                 };
                 if buffers.get(name).is_some() {
@@ -48,9 +48,7 @@ pub(super) fn declare(root: &Fields, buffers: &Table, report: &mut Report<'_>) -
         }
     }
     let mut table = Table::declare(Space::Handle, words, report);
-    if !readable {
-        table.set_incomplete();
-    }
+    broken.iter().for_each(|span| table.is_broken_at(report.written(span)));
     table
 }
 

@@ -89,9 +89,11 @@ impl<'l, 's> Lower<'l, 's> {
             .iter()
             .filter_map(|item| item.text().map(|text| Word { span: item.span.clone(), text: text.to_owned() }));
         let mut domains = Table::declare(Space::Domain, named, report);
-        let readable = root.get("domains").is_some_and(|item| matches!(item.shape, Shape::List(_)));
-        if !readable || root.list("domains").iter().any(|item| item.text().is_none()) {
+        if !root.get("domains").is_some_and(|item| matches!(item.shape, Shape::List(_))) {
             domains.set_incomplete();
+        }
+        for item in root.list("domains").iter().filter(|item| item.text().is_none()) {
+            domains.is_broken_at(report.written(&item.span));
         }
         let handles = handles::declare(root, &buffers, report);
         Self { root, report, domains, objects, groups, buffers, handles, processes, scheduling, uses: Uses::default() }

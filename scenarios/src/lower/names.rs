@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use lacuna_model::system::MAX_HANDLES;
 
-use crate::diagnostic::{Mistake, Report, quote};
-use crate::schema::{Space, article};
+use crate::diagnostic::{Mistake, Report, nearest, quote};
+use crate::schema::{Space, article, is_name_character};
 use crate::tree::{Span, Word};
 
 /// How many of a kind there may be: ids are one byte, with a few to spare.
@@ -16,8 +16,10 @@ pub use lacuna_model::system::MAX_OF_A_KIND;
 pub(crate) struct Table {
     names: Vec<Word>,
     index: HashMap<String, u8>,
-    /// Some declaration was unreadable: an unknown name may be its.
+    /// Some declaration was unreadable, and says nothing of what it was to be: any unknown name may be its.
     incomplete: bool,
+    /// Names that unreadable declarations may have been meant to be.
+    broken: Vec<String>,
 }
 
 impl Table {
@@ -53,6 +55,29 @@ impl Table {
         self.incomplete = true;
     }
 
+    /// A declaration was unreadable: from now on an unknown name is not reported if it resembles what was written there.
+    /// A number or the like says nothing of the name, which may then be any.
+    pub(crate) fn is_broken_at(&mut self, written: &str) {
+        let quoted: Vec<&str> = written.split('"').skip(1).step_by(2).collect();
+        let is_name = |word: &&str| word.starts_with(char::is_alphabetic);
+        let bare = written.split(|c| !is_name_character(c)).filter(is_name);
+        let words: Vec<&str> = if quoted.is_empty() { bare.collect() } else { quoted };
+        // Every reference is compared with each of them.
+        if words.is_empty() || self.broken.len() + words.len() > MAX_OF_A_KIND {
+            self.incomplete = true;
+        } else {
+            let could_stand = |word: &str| word.chars().filter(|c| is_name_character(*c)).collect();
+            self.broken.extend(words.into_iter().map(could_stand));
+        }
+    }
+
+    /// May this be the name of a declaration that was unreadable?
+    fn may_be_broken(&self, name: &str) -> bool {
+        self.incomplete
+            || self.broken.iter().any(|broken| broken == name)
+            || nearest(name, self.broken.iter().map(String::as_str)).is_some()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<u8> {
         self.index.get(name).copied()
     }
@@ -68,7 +93,7 @@ impl Table {
     /// The id of a name, or a mistake.
     pub(crate) fn resolve(&self, space: Space, name: &str, span: &Span, report: &mut Report<'_>) -> Option<u8> {
         let found = self.get(name);
-        if found.is_none() && !self.incomplete && !report.is_full() {
+        if found.is_none() && !report.is_full() && !self.may_be_broken(name) {
             let mistake = Mistake::new(span, format!("no {} is called {}", space.noun(), quote(name)));
             let expected = match self.names.len() {
                 0 => format!("the name of {}, of which none is declared", article(space.noun())),

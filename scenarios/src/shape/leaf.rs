@@ -40,8 +40,11 @@ impl Shaper<'_, '_> {
                 let unit = unit.strip_suffix("ec").unwrap_or(unit);
                 let units = units.split(", ").map(|unit| unit.trim_matches('`'));
                 let known = units.clone().find(|known| *known == unit);
+                // Of `1e-3s` the number is wrong, not the unit: only what would be right is a suggestion.
+                let is_number =
+                    Nanos::parse(&format!("{number}ns")).is_ok() || Nanos::parse(&format!("{number}s")).is_ok();
                 match known.or_else(|| nearest(unit, units)) {
-                    Some(near) if !number.is_empty() => {
+                    Some(near) if is_number => {
                         mistake.help(format!("did you mean {}?", quote(&format!("{number}{near}"))))
                     }
                     _ => mistake,

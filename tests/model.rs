@@ -291,6 +291,22 @@ fn deadlocks_and_runs_without_end_are_found_and_told() {
     let json = run.json();
     assert_eq!((run.code, &json["deadlocks"], &json["ends"]["verdict"]), (Some(1), &0.into(), &"refuted".into()));
     assert_eq!(json["ends"]["cycle"].as_array().unwrap().len(), 1);
+    // A task that waits for ever in its second job came to rest once, and does not any more.
+    let task = r#"Scenario(name: "x", about: "y", domains: ["d"],
+        buffers: { "b": (capacity: 1, overflow: Block, send: ["d"], receive: ["d"]) },
+        processes: { "p": (domain: "d", contexts: {
+            "one": (task: (period: "10ms"), program: [Compute("1ms"), Send("b")]) }) })"#;
+    let (_kept, path) = file("x.ron", task);
+    let run = lacuna(&["check", &path, "--kernel", "ideal", "--ends", "--format", "json"]);
+    let json = run.json();
+    assert_eq!((run.code, &json["deadlocks"], &json["ends"]["verdict"]), (Some(1), &1.into(), &"refuted".into()));
+    // What was not explored is not without deadlocks.
+    let run =
+        lacuna(&["check", "double-fork", "--kernel", "ideal", "--max-states", "5", "--deadlock", "--guarantee", "G7"]);
+    assert_eq!(run.code, Some(4));
+    // And what the adversary's bound ended did not end by itself.
+    let run = lacuna(&["check", "ci-job", "--kernel", "ideal", "--ends", "--format", "json"]);
+    assert_eq!((&run.json()["ends"]["verdict"], &run.json()["end"]), (&"proved-to-depth".into(), &"complete".into()));
     // And this ends.
     let (_kept, path) = text(r#"Send("b"), Receive("b")"#);
     let run = lacuna(&["check", &path, "--kernel", "ideal", "--deadlock", "--ends"]);
@@ -306,7 +322,7 @@ fn what_may_miss_states_refutes_and_proves_nothing() {
         assert_eq!(run.code, Some(4), "{more:?}: {}", run.err);
         let row = run.row("guarantees", "G4");
         assert_eq!((&row["verdict"], &row["complete"], &row["states"]), (&"unknown".into(), &false.into(), &36.into()));
-        assert!(row["limit"].as_str().unwrap().contains("are expected to be missing"));
+        assert!(row["limit"].as_str().unwrap().contains("are expected to have been taken for others"));
         assert!(run.json()["omitted_states_expected"].as_f64().unwrap() < 0.001);
         let row = check("linux").row("guarantees", "G4");
         assert_eq!((&row["verdict"], row["trace"].as_array().unwrap().len()), (&"refuted".into(), 7));

@@ -159,10 +159,12 @@ fn judged_of(system: &System, profile: Profile, report: Report, deadlock_is_wron
     let mut exit = compare(system, &profile, &report);
     if deadlock_is_wrong && report.deadlocks > 0 {
         exit = exit.and(Exit::NotAsExpected);
+    } else if deadlock_is_wrong && !report.is_complete() {
+        exit = exit.and(Exit::Unknown);
     }
     exit = exit.and(match &report.ends {
         Some(Ends::Not { .. }) => Exit::NotAsExpected,
-        Some(Ends::Unknown) => Exit::Unknown,
+        Some(Ends::Unknown { .. }) => Exit::Unknown,
         Some(Ends::Always) | None => Exit::AsExpected,
     });
     Judged { profile, report, exit }
@@ -234,14 +236,16 @@ fn json_of(system: &System, judged: &Judged) -> Value {
         "transitions": judged.report.transitions,
         "depth": judged.report.depth,
         "process_table": system.process_table,
+        "end": end_name(judged.report.end),
+        "adversary_cut_at": judged.report.cut_at,
         "process_table_full": judged.report.table_full,
         "omitted_states_expected": judged.report.omitted,
         "deadlocks": judged.report.deadlocks,
         "deadlock": judged.report.deadlock.as_ref().map(|trace| &trace.events),
         "ends": judged.report.ends.as_ref().map(|ends| match ends {
-            Ends::Always => json!({"verdict": "proved"}),
+            Ends::Always => json!({"verdict": holds(&judged.report).name()}),
             Ends::Not { stem, cycle } => json!({"verdict": "refuted", "stem": stem.events, "cycle": cycle.events}),
-            Ends::Unknown => json!({"verdict": "unknown"}),
+            Ends::Unknown { limit } => json!({"verdict": "unknown", "limit": limit}),
         }),
         "bits_per_state": judged.report.bits,
         "memory_bytes": judged.report.bytes,
@@ -293,10 +297,37 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
     }
 }
 
+/// How a search ended, in a word.
+fn end_name(end: End) -> &'static str {
+    match end {
+        End::Complete => "complete",
+        End::MaxStates => "max-states",
+        End::MaxMemory => "max-memory",
+        End::Interrupted => "interrupted",
+        End::Unrepresentable(_) => "unrepresentable",
+    }
+}
+
+/// What can be said of what holds in every state that was found: within which bounds.
+fn holds(report: &Report) -> ModelVerdict {
+    match (report.cut_at, report.table_full) {
+        (depth, true) => ModelVerdict::ProvedToTable { entries: 0, depth },
+        (Some(depth), false) => ModelVerdict::ProvedToDepth { depth },
+        (None, false) => ModelVerdict::Proved,
+    }
+}
+
+/// The bounds that the system itself set to a search, in words.
+fn within(report: &Report) -> String {
+    let depth = report.cut_at.map(|depth| format!(", with at most {depth} steps of the adversary"));
+    let table = if report.table_full { ", with a process table that was full" } else { "" };
+    format!("{}{table}", depth.unwrap_or_default())
+}
+
 /// Deadlocks, and whether every run ends.
 fn print_stopping(report: &Report, deadlock_is_wrong: bool) {
     match (report.deadlocks, report.is_complete()) {
-        (0, true) => line(format_args!("  deadlock                none")),
+        (0, true) => line(format_args!("  deadlock                none{}", within(report))),
         (0, _) => line(format_args!("  deadlock                none found, but not all was explored")),
         (many, _) => {
             let steps = report.deadlock.as_ref().map_or(0, |trace| trace.events.len());
@@ -310,10 +341,12 @@ fn print_stopping(report: &Report, deadlock_is_wrong: bool) {
     }
     match &report.ends {
         None => {}
-        Some(Ends::Always) => {
-            line(format_args!("  ends                    proved: every weakly fair run comes to rest"))
-        }
-        Some(Ends::Unknown) => line(format_args!("  ends                    unknown: not all was explored")),
+        Some(Ends::Always) => line(format_args!(
+            "  ends                    {}: every weakly fair run comes to rest{}",
+            holds(report).name(),
+            within(report)
+        )),
+        Some(Ends::Unknown { limit }) => line(format_args!("  ends                    unknown: {limit}")),
         Some(Ends::Not { stem, cycle }) => {
             line(format_args!("  ends                    refuted: this run never comes to rest"));
             story(stem, "      ");

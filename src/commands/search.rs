@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use lacuna_check::engine::cluster::{ClusterConfig, Processes};
-use lacuna_check::engine::{Checkpoints, Lossy, Start};
+use lacuna_check::engine::{Checkpoints, Lossy, MOST_THREADS, Start};
 use lacuna_check::{Limits, Means, Progress};
 use lacuna_model::units::Bytes;
 
@@ -18,7 +18,7 @@ use crate::print::progress;
 #[derive(Debug, Args)]
 pub struct SearchOptions {
     /// Search with so many threads; without, with as many as there are processors.
-    #[arg(long, value_name = "N", conflicts_with_all = ["workers", "cluster"])]
+    #[arg(long, value_name = "N", value_parser = few, conflicts_with_all = ["workers", "cluster"])]
     pub threads: Option<NonZeroUsize>,
     /// Stop, as unknown, when states and the table of them would need more memory.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = bytes)]
@@ -42,7 +42,7 @@ pub struct SearchOptions {
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
     /// Search with so many workers that share nothing, as a cluster does.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = few)]
     pub workers: Option<NonZeroUsize>,
     /// Search together with the processes in this file, `host:port` in each line; wants one --kernel.
     #[arg(long, value_name = "HOSTFILE", requires = "process")]
@@ -57,6 +57,11 @@ pub struct SearchOptions {
 
 fn bytes(text: &str) -> Result<Bytes, String> {
     Bytes::parse(text).map_err(|error| error.to_string())
+}
+
+fn few(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.parse().ok().filter(|number: &NonZeroUsize| number.get() <= MOST_THREADS);
+    number.ok_or_else(|| format!("expected a number from 1 to {MOST_THREADS}"))
 }
 
 /// Limits for a search that nobody gave options for: every processor, 4 GiB.

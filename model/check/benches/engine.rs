@@ -83,7 +83,7 @@ impl Row {
 
     fn of<S>(found: &Summary<S>) -> Self {
         assert_eq!((found.end, found.marks), (End::Complete, 0));
-        Self::new(found.states, found.transitions + 1, found.elapsed.as_secs_f64(), Some(found.bytes))
+        Self::new(found.states, found.transitions + 1, found.elapsed.as_secs_f64(), None)
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -226,7 +226,7 @@ fn row(engine: Engine, managers: u32, place: Option<(&str, usize)>) -> Result<Ro
         Engine::Kernel(count) => {
             let found = check(&kernel(), &ids, &limits(count)).unwrap();
             assert_eq!(found.end, End::Complete);
-            Ok(Row::new(found.states, found.transitions + 1, found.elapsed.as_secs_f64(), Some(found.bytes)))
+            Ok(Row::new(found.states, found.transitions + 1, found.elapsed.as_secs_f64(), None))
         }
         Engine::KernelStateright(threads) => {
             // Without guarantees its states are ours, one for one: with them it would have more.

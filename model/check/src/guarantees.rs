@@ -11,7 +11,9 @@ use crate::engine::{
     CheckpointError, Checkpoints, End, Exploration, LeadsTo, Limits, Liveness, Lossy, LossyOutcome, Packed, Path,
     Sighting, Summary, explore, explore_lossy, explore_with_checkpoints, leads_to,
 };
-use crate::kernel::{AT_REST, CUT, Kernel, MOST_WORDS, TABLE_FULL, WithKernel, triggered, violated, with_kernel};
+use crate::kernel::{
+    ALWAYS, AT_REST, CUT, Kernel, MOST_WORDS, TABLE_FULL, WithKernel, triggered, violated, with_kernel,
+};
 
 /// What a search says of one guarantee.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +24,8 @@ pub struct Checked {
     pub verdict: ModelVerdict,
 }
 
-/// Does every run come to rest, with every context at its end or waiting for its next release? Runs are weakly fair to every
-/// context: whoever is for ever able to go on does.
+/// Does every run come to rest, and again and again where there are periodic tasks, with every context at its end or waiting
+/// for its next release? Runs are weakly fair to every context: whoever is for ever able to go on does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ends {
     /// Every one does.
@@ -35,9 +37,15 @@ pub enum Ends {
         /// Round and round.
         cycle: Trace,
     },
-    /// The search was not finished.
-    Unknown,
+    /// The search was not finished, or the decision took more memory than allowed.
+    Unknown {
+        /// Which limit ended it.
+        limit: String,
+    },
 }
+
+/// From whatever state, a run comes to one at rest.
+const COMES_TO_REST: LeadsTo = LeadsTo { from: Some(ALWAYS), to: AT_REST };
 
 /// What a search says.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +60,8 @@ pub struct Report {
     pub end: End,
     /// For a search that may miss states: how many are expected to have been taken for others.
     pub omitted: Option<f64>,
+    /// The bound on the adversary's steps, if it cut the search.
+    pub cut_at: Option<u32>,
     /// Was a fork refused because the process table was full?
     pub table_full: bool,
     /// States in which nobody can go on, and somebody waits.
@@ -69,6 +79,9 @@ pub struct Report {
     /// How long the search took; stories are not a part of it.
     pub elapsed: std::time::Duration,
 }
+
+/// Raised whenever a step of the model, or how a state is packed, changes: so that no checkpoint of another is gone on with.
+const SEMANTICS: u32 = 1;
 
 /// What is asked of a search.
 #[derive(Debug, Clone, Copy)]
@@ -200,8 +213,7 @@ impl Ask<'_> {
     fn fingerprint(&self) -> u64 {
         // FNV-1a, of everything that the search depends on.
         let text = format!(
-            "{} {:?} {:?} {:?} {}",
-            env!("CARGO_PKG_VERSION"),
+            "{SEMANTICS} {:?} {:?} {:?} {}",
             self.objects.system(),
             self.objects.profile(),
             self.objects.watched(),
@@ -226,7 +238,7 @@ impl Ask<'_> {
             path.steps.push(first.sighting);
             (*mark, path)
         });
-        let ends = self.question.ends.then(|| match leads_to(kernel, found, LeadsTo { from: None, to: AT_REST }) {
+        let ends = self.question.ends.then(|| match leads_to(kernel, found, COMES_TO_REST, self.limits) {
             Liveness::Holds | Liveness::Vacuous => Ends::Always,
             Liveness::Refuted(lasso) => {
                 let whole: Vec<Sighting<_>> = lasso.stem.iter().chain(&lasso.cycle).copied().collect();
@@ -234,7 +246,9 @@ impl Ask<'_> {
                 let cycle = stem.events.split_off(lasso.stem.len());
                 Ends::Not { stem, cycle: Trace { observer: Observer::Checker, events: cycle } }
             }
-            Liveness::Unknown(_) => Ends::Unknown,
+            Liveness::Unknown(end) => {
+                Ends::Unknown { limit: self.ended_early(end, &summary, None).unwrap_or_default() }
+            }
         });
         Told { firsts: firsts.collect(), deadlock, ends, summary, omitted: None }
     }
@@ -277,6 +291,7 @@ impl Ask<'_> {
             depth: summary.depth,
             end: summary.end,
             omitted,
+            cut_at: depth,
             table_full,
             deadlocks: summary.deadlocks,
             deadlock: deadlock.map(|path| self.story(&path.steps)),
@@ -290,12 +305,19 @@ impl Ask<'_> {
 
     /// Which limit ended the search, and what was covered.
     fn cut_short<S: Packed>(&self, summary: &Summary<S>, omitted: Option<f64>) -> Option<String> {
+        self.ended_early(summary.end, summary, omitted)
+    }
+
+    fn ended_early<S: Packed>(&self, end: End, summary: &Summary<S>, omitted: Option<f64>) -> Option<String> {
         let Summary { states, depth, .. } = summary;
         let covered =
             format!("{states} states were found, and every one less than {depth} steps from the start expanded");
-        Some(match summary.end {
+        Some(match end {
             End::Complete => {
-                format!("{states} states were found, and about {:.2e} are expected to be missing", omitted?)
+                let taken = omitted?;
+                format!(
+                    "{states} states were found; about {taken:.1e} are expected to have been taken for others, and all that only they lead to is missing too"
+                )
             }
             End::MaxStates => format!("there are more than {} states; {covered}", self.limits.max_states),
             End::MaxMemory => {

@@ -23,6 +23,8 @@ pub(crate) const TABLE_FULL: Marks = 1 << 17;
 
 /// What holds of a state: nobody is in the middle of anything.
 pub(crate) const AT_REST: u64 = 1;
+/// What holds of every state.
+pub(crate) const ALWAYS: u64 = 2;
 
 /// A system under a profile, in states of `W` words, with the marks of some guarantees.
 #[derive(Debug)]
@@ -75,6 +77,10 @@ impl<'a, const W: usize> TransitionSystem for Kernel<'a, W> {
         let mut fits = Ok(());
         let mut choice = 0;
         room.expander.successors(state, self.asked, |step| {
+            // An edge is named by its place, so what comes after one that does not fit has no name.
+            if fits.is_err() {
+                return;
+            }
             let full = step.outcome == Outcome::Refused(Refusal::TableFull);
             let marks = Marks::from(step.marks.triggered.bits())
                 | (Marks::from(step.marks.violated.bits()) << 8)
@@ -101,7 +107,7 @@ impl<'a, const W: usize> TransitionSystem for Kernel<'a, W> {
 impl<const W: usize> Live for Kernel<'_, W> {
     fn propositions(&self, room: &mut Self::Scratch, state: &[u64; W]) -> u64 {
         self.expander.codec().unpack(state, &mut room.state);
-        u64::from(self.is_at_rest(&room.state)) * AT_REST
+        ALWAYS | (u64::from(self.is_at_rest(&room.state)) * AT_REST)
     }
 
     fn actor(&self, label: u32) -> u32 {

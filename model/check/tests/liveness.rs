@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use lacuna_check::engine::{
-    Edge, Fairness, Lasso, LeadsTo, Limits, Live, Liveness, TransitionSystem, Unrepresentable, explore, leads_to,
+    Edge, End, Fairness, Lasso, LeadsTo, Limits, Live, Liveness, TransitionSystem, Unrepresentable, explore, leads_to,
 };
 use proptest::prelude::*;
 
@@ -56,7 +56,7 @@ impl Live for Graph {
 }
 
 fn decide(graph: &Graph, property: LeadsTo) -> Liveness<[u64; 1]> {
-    let verdict = leads_to(graph, &explore(graph, &Limits::default()), property);
+    let verdict = leads_to(graph, &explore(graph, &Limits::default()), property, &Limits::default());
     if let Liveness::Refuted(lasso) = &verdict {
         is_a_counterexample(graph, property, lasso);
     }
@@ -136,7 +136,7 @@ fn what_never_asks_is_vacuous_and_what_is_not_finished_is_unknown() {
     assert_eq!(decide(&graph, LeadsTo { from: Some(ASK), to: ANSWER }), Liveness::Vacuous);
     let graph = Graph { edges: vec![vec![(1, 0)], vec![(0, 0)]], holds: vec![0, 0], ..graph };
     let found = explore(&graph, &Limits { max_states: 1, ..Limits::default() });
-    assert!(matches!(leads_to(&graph, &found, EVENTUALLY), Liveness::Unknown(_)));
+    assert!(matches!(leads_to(&graph, &found, EVENTUALLY, &Limits::default()), Liveness::Unknown(_)));
 }
 
 /// By the definition: is there a set of unanswered states, reached from an ask without an answer, that a fair run can stay
@@ -203,4 +203,12 @@ proptest! {
         let refuted = matches!(decide(&graph, property), Liveness::Refuted(_));
         prop_assert_eq!(refuted, refuted_by_definition(&graph, property));
     }
+}
+
+#[test]
+fn memory_is_a_limit_here_too() {
+    let graph = Graph { edges: vec![vec![(1, 0)], vec![(0, 0)]], holds: vec![0, 0], fairness: vec![Fairness::Weak] };
+    let found = explore(&graph, &Limits::default());
+    let limits = Limits { max_memory: found.summary.bytes + 10, ..Limits::default() };
+    assert_eq!(leads_to(&graph, &found, EVENTUALLY, &limits), Liveness::Unknown(End::MaxMemory));
 }

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use lacuna_check::engine::{
-    Edge, Limits, Noninterference, Reduced, Symmetric, TransitionSystem, TwoRun, Unrepresentable, explore,
-    noninterference, verify,
+    Edge, End, Limits, Noninterference, Symmetric, TransitionSystem, TwoRun, Unrepresentable, explore, noninterference,
+    verify,
 };
 
 /// A machine with a secret bit and what the observer sees, whose program is a table: from a counter, a secret and what is
@@ -65,7 +65,10 @@ fn a_leak_is_found_with_both_runs_side_by_side() {
     assert_eq!(noninterference(&tight, &Limits::default()), Noninterference::Holds);
     // It shows the secret at its fourth step, and the runs show that.
     let leaky = Machine { steps: 5, sees: |at, secret, _| if at == 3 { secret } else { 0 }, accepts: |_, _| true };
-    let Noninterference::Leaks(runs, [a, b]) = noninterference(&leaky, &Limits::default()) else { panic!("leaks") };
+    let Noninterference::Leaks { runs, pair: [a, b], end: End::Complete } = noninterference(&leaky, &Limits::default())
+    else {
+        panic!("leaks")
+    };
     assert_eq!((runs.steps.len(), a, b), (4, [4, 0, 0], [4, 1, 1]));
 }
 
@@ -88,6 +91,7 @@ fn what_is_cut_off_is_unknown() {
 }
 
 /// Three counters to 2, in the three lowest bytes; `favourite` may go to 3.
+#[derive(Debug)]
 struct Counters {
     favourite: Option<u32>,
     sorts: bool,
@@ -151,15 +155,15 @@ fn only_what_is_equivariant_is_reduced() {
     let unsorted = verify(&Counters { favourite: None, sorts: false }, 1000).unwrap_err();
     assert_eq!(unsorted.what, "the canonical states differ");
     let system = Counters { favourite: None, sorts: true };
-    let verified = verify(&system, 1000).unwrap();
-    assert_eq!((verified.states, verified.permutations), (27, 2));
-    assert_eq!(explore(&Reduced::new(&system, verified), &Limits::default()).summary.states, 10);
+    let reduced = verify(&system, 1000).unwrap();
+    assert_eq!((reduced.verified().states(), reduced.verified().permutations()), (27, 2));
+    assert_eq!(explore(&reduced, &Limits::default()).summary.states, 10);
 }
 
 #[test]
 fn a_path_of_orbits_unfolds_to_a_path() {
     let system = Counters { favourite: None, sorts: true };
-    let reduced = Reduced::new(&system, verify(&system, 1000).unwrap());
+    let reduced = verify(&system, 1000).unwrap();
     let found = explore(&reduced, &Limits::default());
     let first = found.summary.first(0).unwrap();
     let path = found.paths(&reduced, &[(first.level, first.sighting.state)]).pop().unwrap();

@@ -7,7 +7,7 @@ mod example;
 use std::num::NonZeroUsize;
 
 use lacuna_check::engine::cluster::{self, ClusterConfig};
-use lacuna_check::engine::{End, Limits, Reduced, explore, verify};
+use lacuna_check::engine::{End, Limits, explore, verify};
 
 #[test]
 fn exact_counts() {
@@ -32,10 +32,10 @@ fn orbits() {
     // As many as a count by hand of the multisets gives, and SPIN of a sorted version.
     for (managers, orbits) in [(3, 80), (9, 2_232), (12, 6_656)] {
         let system = example::TwoPhaseCommit::new(managers).unwrap();
-        let verified = verify(&system, 2_000).unwrap();
+        let reduced = verify(&system, 2_000).unwrap();
         for threads in 1..=3 {
             let limits = Limits { threads: NonZeroUsize::new(threads).unwrap(), ..Limits::default() };
-            let found = explore(&Reduced::new(&system, verified), &limits).summary;
+            let found = explore(&reduced, &limits).summary;
             assert_eq!((found.states, found.end, found.marks), (orbits, End::Complete, 0), "{managers} managers");
         }
         if managers == 3 {

@@ -16,10 +16,11 @@
 //! everything that makes the round fair.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 
 use hashbrown::HashMap;
 
-use super::search::{End, Exploration};
+use super::search::{End, Exploration, Limits};
 use super::system::{Packed, TransitionSystem};
 use super::worker::Sighting;
 
@@ -95,8 +96,13 @@ struct Waiting<S> {
     enabled: Vec<Vec<u32>>,
 }
 
-/// Decides a property on what an exploration found.
-pub fn leads_to<T: Live>(system: &T, found: &Exploration<T::State>, property: LeadsTo) -> Liveness<T::State> {
+/// Decides a property on what an exploration found, on one thread, in what memory is left beside that.
+pub fn leads_to<T: Live>(
+    system: &T,
+    found: &Exploration<T::State>,
+    property: LeadsTo,
+    limits: &Limits<'_>,
+) -> Liveness<T::State> {
     if found.summary.end != End::Complete {
         return Liveness::Unknown(found.summary.end);
     }
@@ -106,7 +112,11 @@ pub fn leads_to<T: Live>(system: &T, found: &Exploration<T::State>, property: Le
     if !asked {
         return Liveness::Vacuous;
     }
-    let waiting = Waiting::new(system, property, &asks, &mut scratch);
+    let free = limits.max_memory.saturating_sub(found.summary.bytes);
+    let waiting = match Waiting::new(system, property, &asks, &mut scratch, free, limits) {
+        Ok(waiting) => waiting,
+        Err(end) => return Liveness::Unknown(end),
+    };
     let stopped = (0..waiting.states.len()).find(|node| waiting.enabled[*node].is_empty());
     let (end, cycle) = match stopped {
         Some(node) => (node, Vec::new()),
@@ -162,7 +172,17 @@ fn level_of<S: Packed>(found: &Exploration<S>, state: &S) -> u32 {
 }
 
 impl<S: Packed> Waiting<S> {
-    fn new<T: Live<State = S>>(system: &T, property: LeadsTo, asks: &[S], scratch: &mut T::Scratch) -> Self {
+    fn new<T: Live<State = S>>(
+        system: &T,
+        property: LeadsTo,
+        asks: &[S],
+        scratch: &mut T::Scratch,
+        free: u64,
+        limits: &Limits<'_>,
+    ) -> Result<Self, End> {
+        // A state is there twice, once in a map that may be half empty; each has two lists; components need some words more.
+        let each = (4 * size_of::<S>() + 128) as u64;
+        let mut of_edges = 0;
         let mut numbers: HashMap<S, u32> = HashMap::new();
         let mut all = Self { states: Vec::new(), parents: Vec::new(), edges: Vec::new(), enabled: Vec::new() };
         for ask in asks {
@@ -175,6 +195,12 @@ impl<S: Packed> Waiting<S> {
         let mut node = 0;
         let mut leaving = Vec::new();
         while node < all.states.len() {
+            if all.states.len() as u64 * each + of_edges > free {
+                return Err(End::MaxMemory);
+            }
+            if limits.interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
+                return Err(End::Interrupted);
+            }
             leaving.clear();
             // A finished search represented every edge.
             let _ = system.edges(scratch, &all.states[node], |edge| leaving.push(edge));
@@ -193,11 +219,14 @@ impl<S: Packed> Waiting<S> {
             }
             enabled.sort_unstable();
             enabled.dedup();
+            edges.shrink_to_fit();
+            enabled.shrink_to_fit();
+            of_edges += (edges.len() * size_of::<Inner>() + 4 * enabled.len()) as u64;
             all.edges.push(edges);
             all.enabled.push(enabled);
             node += 1;
         }
-        all
+        Ok(all)
     }
 
     /// The way from where the waiting began to a node.

@@ -40,7 +40,8 @@ const FUNCTIONS: u64 = 3;
 pub struct LossyOutcome<S> {
     /// What it says. That it is complete means that it did not end early.
     pub summary: Summary<S>,
-    /// How many states are expected to have been taken for others; what they alone lead to is missing too.
+    /// How many states are expected to have been taken for others. What they alone lead to is missing too, and that may be
+    /// many times more: nobody counts it.
     pub omitted: f64,
     /// For each mark that was seen, the path to its first edge, that edge included.
     pub firsts: Vec<(u32, Path<S>)>,

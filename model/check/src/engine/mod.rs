@@ -17,7 +17,7 @@ pub use checkpoint::{CheckpointError, Checkpoints, Start, explore_with_checkpoin
 pub use liveness::{Fairness, Lasso, LeadsTo, Live, Liveness, leads_to};
 pub use lossy::{Lossy, LossyOutcome, explore_lossy};
 pub use product::{LEAK, Noninterference, Pair, Product, Runs, STUCK, TwoRun, noninterference};
-pub use search::{End, Exploration, First, Limits, Path, Progress, Summary, explore};
+pub use search::{End, Exploration, First, Limits, MOST_THREADS, Path, Progress, Summary, explore};
 pub use symmetry::{NotEquivariant, Reduced, Symmetric, Verified, verify};
 pub use system::{Edge, Marks, Packed, TransitionSystem, Unrepresentable};
 pub use worker::Sighting;

@@ -126,8 +126,15 @@ pub type Runs<S> = Path<Pair<S>>;
 pub enum Noninterference<S> {
     /// The observer can never tell them apart.
     Holds,
-    /// Here it can: the runs side by side, and the pair that it can tell apart.
-    Leaks(Runs<S>, [S; 2]),
+    /// Here it can.
+    Leaks {
+        /// The runs side by side.
+        runs: Runs<S>,
+        /// The pair that it can tell apart.
+        pair: [S; 2],
+        /// If the search was not finished, the product may yet be stuck elsewhere, and the inputs be the wrong ones.
+        end: End,
+    },
     /// Nothing follows: here one run accepts an input that the other does not.
     Stuck(Runs<S>, [S; 2]),
     /// A pair of starts can be told apart already.
@@ -163,7 +170,7 @@ pub fn noninterference<T: TwoRun>(system: &T, limits: &Limits<'_>) -> Noninterfe
         return Noninterference::Stuck(path, pair);
     }
     match (runs(LEAK), found.summary.end) {
-        (Some((path, pair)), _) => Noninterference::Leaks(path, pair),
+        (Some((runs, pair)), end) => Noninterference::Leaks { runs, pair, end },
         (None, End::Complete) => Noninterference::Holds,
         (None, end) => Noninterference::Unknown(end),
     }

@@ -23,6 +23,9 @@ const FEW_BLOCKS: usize = 8;
 /// Between two reports.
 pub(super) const REPORT_EVERY: Duration = Duration::from_millis(500);
 
+/// More threads than this are not used.
+pub const MOST_THREADS: usize = 256;
+
 /// What a search may use, and when it stops early.
 #[derive(Clone, Copy)]
 pub struct Limits<'a> {
@@ -299,7 +302,8 @@ impl<S: Packed> Exploration<S> {
             self.summary.end = End::MaxMemory;
             return Ok(());
         }
-        let mut workers: Vec<Worker<T>> = (0..limits.threads.get()).map(|_| Worker::new(system, *known)).collect();
+        let mut workers: Vec<Worker<T>> =
+            (0..limits.threads.get().min(MOST_THREADS)).map(|_| Worker::new(system, *known)).collect();
         let place = &mut workers[0].place;
         if !watch.resume(self, limits, place)? && self.insert_all(&starts, limits, place).is_err() {
             self.summary.end = End::MaxMemory;

@@ -21,7 +21,7 @@ const LOAD: usize = 12;
 /// And so many when there is no memory left to grow.
 const LAST_LOAD: usize = 15;
 /// The smallest table.
-const LEAST: usize = 1 << 16;
+const LEAST: usize = 1 << 17;
 /// Entries in a page of memory, of the smallest pages there are.
 const PAGE: usize = 512;
 /// Bits of an entry that are a place in the log.

@@ -23,10 +23,20 @@ pub trait Symmetric: TransitionSystem {
 /// A system found to be equivariant on so many states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
+    states: u64,
+    permutations: u64,
+}
+
+impl Verified {
     /// States.
-    pub states: u64,
+    pub fn states(self) -> u64 {
+        self.states
+    }
+
     /// Permutations of each.
-    pub permutations: u64,
+    pub fn permutations(self) -> u64 {
+        self.permutations
+    }
 }
 
 /// A state whose permutation behaves otherwise.
@@ -41,11 +51,12 @@ pub struct NotEquivariant<S: std::fmt::Debug> {
     pub what: &'static str,
 }
 
-/// Tests equivariance on about so many states, those nearest to the start, all of them if there are no more.
+/// Tests equivariance on about so many states, those nearest to the start, all of them if there are no more; and reduces the
+/// system if it holds on them.
 ///
 /// # Errors
-/// If it fails somewhere; the reduction is then not to be used.
-pub fn verify<T: Symmetric>(system: &T, states: u64) -> Result<Verified, NotEquivariant<T::State>> {
+/// If it fails somewhere, or an edge of one of them cannot be represented.
+pub fn verify<T: Symmetric>(system: &T, states: u64) -> Result<Reduced<'_, T>, NotEquivariant<T::State>> {
     let found = explore(system, &Limits { max_states: states, ..Limits::default() });
     let mut scratch = system.scratch();
     let permutations = system.permutations();
@@ -56,6 +67,9 @@ pub fn verify<T: Symmetric>(system: &T, states: u64) -> Result<Verified, NotEqui
             return fails(canonical, "the canonical state is not its own");
         }
         let of_state = orbits(system, &mut scratch, &state);
+        if of_state.is_none() {
+            return fails(canonical, "an edge cannot be represented");
+        }
         for choice in 0..permutations {
             let permuted = system.permuted(&mut scratch, &state, choice);
             if system.canonical(&mut scratch, &permuted) != canonical {
@@ -72,7 +86,7 @@ pub fn verify<T: Symmetric>(system: &T, states: u64) -> Result<Verified, NotEqui
             return fails(canonical, "the edges of the canonical state differ");
         }
     }
-    Ok(Verified { states: found.summary.states, permutations })
+    Ok(Reduced { system, verified: Verified { states: found.summary.states, permutations } })
 }
 
 /// Where the edges of a state lead, up to permutation, with their marks, in order.
@@ -91,12 +105,7 @@ pub struct Reduced<'a, T> {
     verified: Verified,
 }
 
-impl<'a, T: Symmetric> Reduced<'a, T> {
-    /// Of a system found to be equivariant.
-    pub fn new(system: &'a T, verified: Verified) -> Self {
-        Self { system, verified }
-    }
-
+impl<T: Symmetric> Reduced<'_, T> {
     /// How well that was tested.
     pub fn verified(&self) -> Verified {
         self.verified

@@ -243,7 +243,7 @@ fn json_of(system: &System, judged: &Judged) -> Value {
         "deadlocks": judged.report.deadlocks,
         "deadlock": judged.report.deadlock.as_ref().map(|trace| &trace.events),
         "ends": judged.report.ends.as_ref().map(|ends| match ends {
-            Ends::Always => json!({"verdict": holds(&judged.report).name()}),
+            Ends::Always => json!({"verdict": holds(system, &judged.report).name()}),
             Ends::Not { stem, cycle } => json!({"verdict": "refuted", "stem": stem.events, "cycle": cycle.events}),
             Ends::Unknown { limit } => json!({"verdict": "unknown", "limit": limit}),
         }),
@@ -291,7 +291,7 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
             story(trace, "      ");
         }
     }
-    print_stopping(&judged.report, deadlock_is_wrong);
+    print_stopping(system, &judged.report, deadlock_is_wrong);
     if judged.exit == Exit::NotAsExpected {
         line(format_args!("  not as the scenario expects"));
     }
@@ -309,9 +309,9 @@ fn end_name(end: End) -> &'static str {
 }
 
 /// What can be said of what holds in every state that was found: within which bounds.
-fn holds(report: &Report) -> ModelVerdict {
+fn holds(system: &System, report: &Report) -> ModelVerdict {
     match (report.cut_at, report.table_full) {
-        (depth, true) => ModelVerdict::ProvedToTable { entries: 0, depth },
+        (depth, true) => ModelVerdict::ProvedToTable { entries: system.process_table, depth },
         (Some(depth), false) => ModelVerdict::ProvedToDepth { depth },
         (None, false) => ModelVerdict::Proved,
     }
@@ -325,7 +325,7 @@ fn within(report: &Report) -> String {
 }
 
 /// Deadlocks, and whether every run ends.
-fn print_stopping(report: &Report, deadlock_is_wrong: bool) {
+fn print_stopping(system: &System, report: &Report, deadlock_is_wrong: bool) {
     match (report.deadlocks, report.is_complete()) {
         (0, true) => line(format_args!("  deadlock                none{}", within(report))),
         (0, _) => line(format_args!("  deadlock                none found, but not all was explored")),
@@ -343,7 +343,7 @@ fn print_stopping(report: &Report, deadlock_is_wrong: bool) {
         None => {}
         Some(Ends::Always) => line(format_args!(
             "  ends                    {}: every weakly fair run comes to rest{}",
-            holds(report).name(),
+            holds(system, report).name(),
             within(report)
         )),
         Some(Ends::Unknown { limit }) => line(format_args!("  ends                    unknown: {limit}")),

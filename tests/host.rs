@@ -16,24 +16,25 @@ macro_rules! say {
     ($($text:tt)*) => { std::io::Write::write_all(&mut std::io::stderr(), format!("{}\n", format_args!($($text)*)).as_bytes()).unwrap() };
 }
 
-/// Processes one of whose arguments is this word.
-fn running(word: &str) -> Vec<u32> {
+/// Processes whose arguments, read at once, are so. A process about to exec has none for a moment.
+fn with_arguments(so: impl Fn(&[&[u8]]) -> bool) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| {
         let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        arguments.split(|byte| *byte == 0).any(|argument| argument == word.as_bytes())
+        so(&arguments.split(|byte| *byte == 0).collect::<Vec<_>>())
     })
     .collect()
 }
 
+/// Processes one of whose arguments is this word.
+fn running(word: &str) -> Vec<u32> {
+    with_arguments(|arguments| arguments.contains(&word.as_bytes()))
+}
+
 /// As [`running`], but only the job's own: the program has the word among its arguments as well.
 fn running_inside(word: &str) -> Vec<u32> {
-    let inside = |pid: &u32| {
-        let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        !arguments.split('\0').any(|argument| argument == "exec")
-    };
-    running(word).into_iter().filter(inside).collect()
+    with_arguments(|arguments| arguments.contains(&word.as_bytes()) && !arguments.contains(&&b"exec"[..]))
 }
 
 /// Waits until it is so, at most that long.

@@ -41,7 +41,7 @@ fn states(expander: &mut Expander<'_, WORDS>) -> Vec<[u64; WORDS]> {
 
 fn expand(criterion: &mut Criterion) {
     let system = library().iter().find(|entry| entry.name == "ci-job").unwrap().system().unwrap();
-    for (name, _) in Profile::NAMED {
+    for name in Profile::NAMED.iter().map(|named| named.name) {
         let objects = Objects::new(&system, &Profile::named(name).unwrap()).unwrap();
         println!("ci-job, {name}: {} bits", Codec::new(&objects).bits());
         let mut expander = Expander::<WORDS>::new(&objects).unwrap();

@@ -52,18 +52,27 @@ pub enum Command {
     Check {
         /// A file, or a name of the library.
         scenario: String,
-        /// Under this profile; may be given several times. Otherwise under each that has a name.
+        /// Under this profile; may be given several times. Otherwise under `ideal`, `linux` and `linux-hardened`.
         #[arg(long, value_name = "PROFILE")]
         kernel: Vec<String>,
+        /// Under each profile that has a name, as a table.
+        #[arg(long, conflicts_with_all = ["kernel", "explore"])]
+        all_profiles: bool,
         /// Only this guarantee; may be given several times.
         #[arg(long, value_name = "ID", value_parser = guarantee)]
         guarantee: Vec<GuaranteeId>,
         /// A state in which nobody can go on, and somebody waits, is wrong too.
         #[arg(long)]
         deadlock: bool,
-        /// A run that never comes to rest is wrong too, if it is weakly fair: whoever is for ever able to go on does.
+        /// A run that never comes to rest is wrong too, if it is fair.
         #[arg(long, conflicts_with_all = ["workers", "cluster", "hash_compact", "bitstate"])]
         ends: bool,
+        /// How fair the runs are that --ends speaks of.
+        #[arg(long, value_enum, default_value_t = Fairness::Weak, requires = "ends")]
+        fairness: Fairness,
+        /// Let the adversary take so many steps, instead of as many as the scenario says.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+        adversary_depth: Option<u8>,
         #[command(flatten)]
         search: SearchOptions,
         /// Serve stateright's Explorer page at this address instead (needs a build with `--features explore`).
@@ -142,6 +151,17 @@ pub enum Command {
     },
     /// Remove what a killed run left behind.
     Clean,
+}
+
+/// How fair a run is to every context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Fairness {
+    /// Not at all: whoever can go on may still never do so.
+    None,
+    /// Whoever is for ever able to go on does.
+    Weak,
+    /// Whoever is again and again able to go on does.
+    Strong,
 }
 
 /// How long executions take.

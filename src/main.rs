@@ -68,13 +68,26 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
         Command::Gap { scenario, host } => commands::gap::run(&scenario, host.setup, interrupt, format),
         Command::Run { scenario, host } => commands::run::scenario(&scenario, host.setup, interrupt, format),
         Command::Probe { ids, host } => commands::run::probes(&ids, host.setup, interrupt, format),
-        Command::Check { scenario, kernel, guarantee, deadlock, ends, search, explore } => {
+        Command::Check {
+            scenario,
+            kernel,
+            all_profiles,
+            guarantee,
+            deadlock,
+            ends,
+            fairness,
+            adversary_depth,
+            search,
+            explore,
+        } => {
             let request = commands::check::Request {
                 scenario: &scenario,
                 kernels: &kernel,
+                all_profiles,
                 guarantees: &guarantee,
                 deadlock,
-                ends,
+                ends: ends.then_some(fairness),
+                adversary_depth,
                 search: &search,
                 interrupt,
             };

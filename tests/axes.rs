@@ -5,8 +5,11 @@ use lacuna_check::{Limits, check};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::Objects;
-use lacuna_model::profile::{Authority, Creation, Inheritance, Kill, Profile, Quota, Tracking};
-use lacuna_model::system::System;
+use lacuna_model::profile::{
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Kill, Profile,
+    Quota, Tracking,
+};
+use lacuna_model::system::{Overflow, System};
 
 fn system(name: &str) -> System {
     lacuna_scenarios::library().iter().find(|entry| entry.name == name).unwrap().system().unwrap()
@@ -20,9 +23,19 @@ fn refuted(system: &System, profile: &Profile) -> Vec<GuaranteeId> {
     refuted.map(|checked| checked.id).collect()
 }
 
+const STANDARD_SIGNALS: Buffers = Buffers::Only(
+    "standard signals",
+    &[
+        BufferKind::signal(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::immediate(CapacityRule::One, Overflow::Coalesce),
+    ],
+);
+
+const QUEUES: Buffers = Buffers::Only("queues", &[BufferKind::polled(CapacityRule::SharedPool, Overflow::Refuse)]);
+
 #[test]
 fn each_choice_decides_something() {
-    use GuaranteeId::{G2, G3, G4, G6, G7};
+    use GuaranteeId::{G2, G3, G4, G6, G7, G13, G14, G15, G16, G17};
     let hard = Profile::linux_hardened;
     let cases: Vec<(&str, Profile, Vec<GuaranteeId>)> = vec![
         ("parallel-spawn", hard(), vec![]),
@@ -52,6 +65,17 @@ fn each_choice_decides_something() {
         ("ci-job", Profile { files: Authority::AmbientByUser, ..hard() }, vec![G7]),
         ("ci-job", Profile { network: Authority::AmbientByUser, ..hard() }, vec![G7]),
         ("ci-job", Profile { network: Authority::CapabilityOnly, ..hard() }, vec![]),
+        ("stray-signal", hard(), vec![]),
+        ("stray-signal", Profile { buffer_rights: BufferRights::BySendersUser, ..hard() }, vec![G13]),
+        ("driver-failover", Profile { attachment: Attachment::Predefined, ..hard() }, vec![]),
+        ("driver-failover", hard(), vec![G15, G17]),
+        ("driver-failover", Profile { attachment: Attachment::None, ..hard() }, vec![G15, G17]),
+        ("telemetry", Profile { buffers: Buffers::Every, ..hard() }, vec![]),
+        ("telemetry", hard(), vec![G14]),
+        ("signal-kinds", hard(), vec![]),
+        // Without realtime signals they are merged; with nothing but queues whoever does not ask is not killed.
+        ("signal-kinds", Profile { buffers: STANDARD_SIGNALS, ..hard() }, vec![G14, G15, G16]),
+        ("signal-kinds", Profile { buffers: QUEUES, ..hard() }, vec![G14, G16]),
     ];
     for (scenario, profile, expected) in cases {
         assert_eq!(refuted(&system(scenario), &profile), expected, "{scenario} under {profile:?}");

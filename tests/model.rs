@@ -177,7 +177,44 @@ fn every_scenario_of_the_library_is_listed_valid_and_as_it_expects() {
     }
     for name in names {
         assert_eq!(lacuna(&["validate", name]).code, Some(0), "{name}");
-        assert_eq!(lacuna(&["check", name]).code, Some(0), "{name}");
+        let run = lacuna(&["check", name, "--all-profiles", "--format", "json"]);
+        assert_eq!(run.code, Some(0), "{name}: {}", run.out);
+        let checked = run.json().as_array().unwrap().len();
+        assert_eq!(checked, lacuna_model::profile::Profile::NAMED.len(), "{name}");
+    }
+}
+
+/// Whoever adds a profile says what is expected of it; without, everything would be expected to hold.
+#[test]
+fn every_scenario_of_the_library_speaks_of_every_profile() {
+    let named: Vec<_> = lacuna_model::profile::Profile::NAMED.iter().map(|named| named.name).collect();
+    for entry in lacuna_scenarios::library() {
+        let system = entry.system().unwrap();
+        let mut expected: Vec<_> = system.expect.iter().map(|(name, _)| name.as_str()).collect();
+        expected.sort_by_key(|name| named.iter().position(|known| known == name));
+        assert_eq!(expected, named, "{}", entry.name);
+    }
+}
+
+#[test]
+fn all_profiles_are_one_table() {
+    let run = lacuna(&["check", "double-fork", "--all-profiles"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let row = |of: &str| run.out.lines().find(|line| line.starts_with(of)).map(str::to_owned).unwrap();
+    let cells = |of: &str| {
+        row(of)
+            .split("  ")
+            .filter(|cell| !cell.trim().is_empty())
+            .map(|cell| cell.trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let names = cells(" ");
+    let killed = cells("G4");
+    assert_eq!(killed.len(), names.len() + 2, "{}", run.out);
+    for (name, cell) in names.iter().zip(&killed[2..]) {
+        let escapes =
+            !["ideal", "sel4-mcs", "linux-hardened", "windows-job", "freebsd-capsicum"].contains(&name.as_str());
+        assert_eq!(cell, if escapes { "REFUTED" } else { "proved" }, "{name}");
     }
 }
 
@@ -190,6 +227,8 @@ fn json_keys_stay() {
             assert!(!document[key].is_null(), "{key}");
         }
     }
+    // Nobody attacks there.
+    assert_eq!(run[0]["adversary_depth"], serde_json::Value::Null);
     let scenarios = lacuna(&["scenarios", "--format", "json"]).json();
     assert_eq!(scenarios["version"], 1);
 }
@@ -328,4 +367,113 @@ fn what_may_miss_states_refutes_and_proves_nothing() {
         let row = check("linux").row("guarantees", "G4");
         assert_eq!((&row["verdict"], row["trace"].as_array().unwrap().len()), (&"refuted".into(), 7));
     }
+}
+
+#[test]
+fn the_adversary_takes_as_many_steps_as_the_command_line_says() {
+    let check =
+        |more: &[&str]| lacuna(&[&["check", "ci-job", "--kernel", "ideal", "--format", "json"][..], more].concat());
+    let states = |run: &support::Run| run.row("guarantees", "G7")["states"].as_u64().unwrap();
+    let (declared, three) = (check(&[]), check(&["--adversary-depth", "3"]));
+    assert_eq!(counted(&declared), counted(&three), "as the scenario says");
+    let four = check(&["--adversary-depth", "4"]);
+    assert_eq!((four.code, &four.row("guarantees", "G7")["depth"]), (Some(0), &4.into()), "{}", four.err);
+    assert_eq!((&four.json()["adversary_depth"], &three.json()["adversary_depth"]), (&4.into(), &3.into()));
+    assert!(states(&four) > 2 * states(&three), "{} {}", states(&four), states(&three));
+    let text = lacuna(&["check", "ci-job", "--kernel", "ideal", "--adversary-depth", "1"]);
+    assert!(text.out.contains("the adversary takes at most 1 steps, as asked"), "{}", text.out);
+    // What it cannot do within its steps is no proof that it never can.
+    assert!(text.out.contains("with at most 1 steps of the adversary"), "{}", text.out);
+    for (scenario, depth, why) in [
+        ("double-fork", "5", "no adversary"),
+        ("ci-job", "0", "1..=255"),
+        ("ci-job", "300", "300"),
+        ("ci-job", "x", "x"),
+    ] {
+        let run = lacuna(&["check", scenario, "--adversary-depth", depth]);
+        assert_eq!(run.code, Some(2), "{scenario} {depth}");
+        assert!(run.err.contains("error: ") && run.err.contains(why), "{}", run.err);
+    }
+}
+
+#[test]
+fn whether_every_run_ends_depends_on_how_fair_runs_are() {
+    let verdicts = |scenario: &str| {
+        ["none", "weak", "strong"].map(|fairness| {
+            let run =
+                lacuna(&["check", scenario, "--kernel", "ideal", "--format", "json", "--ends", "--fairness", fairness]);
+            let ends = &run.json()["ends"];
+            assert_eq!(ends["fairness"], fairness);
+            let verdict = ends["verdict"].as_str().unwrap().to_owned();
+            assert_eq!(run.code, Some(i32::from(verdict == "refuted")), "{}", run.err);
+            verdict
+        })
+    };
+    // The heartbeat alone for ever, and nobody else.
+    assert_eq!(verdicts("ci-job"), ["refuted", "proved-to-depth", "proved-to-depth"]);
+    // The task takes back what it sends, each time before the other context does: weakly fair, for between two jobs there is
+    // nothing to receive.
+    let text = r#"Scenario(name: "x", about: "y", domains: ["d"],
+        buffers: { "b": (capacity: 1, overflow: Block, send: ["d"], receive: ["d"]) },
+        processes: { "p": (domain: "d", contexts: {
+            "task": (task: (period: "10ms"), program: [Send("b"), Receive("b")]),
+            "other": (program: [Receive("b"), Send("b")]) }) })"#;
+    let (_kept, path) = file("x.ron", text);
+    assert_eq!(verdicts(&path), ["refuted", "refuted", "proved"]);
+    for (fairness, says) in [
+        ("none", "this run (no fairness) never"),
+        ("weak", "this weakly fair run never"),
+        ("strong", "every strongly fair run comes"),
+    ] {
+        let run = lacuna(&["check", &path, "--kernel", "ideal", "--ends", "--fairness", fairness]);
+        assert!(run.out.contains(says), "{fairness}: {}", run.out);
+    }
+    // Without a word, weakly; and it says nothing where nobody asks whether runs end.
+    let run = lacuna(&["check", &path, "--kernel", "ideal", "--ends", "--format", "json"]);
+    assert_eq!(run.json()["ends"]["fairness"], "weak");
+    assert_eq!(lacuna(&["check", &path, "--fairness", "strong"]).code, Some(2));
+}
+
+#[test]
+fn a_limit_on_states_that_are_not_more_is_no_limit() {
+    let check = |states: &str| {
+        let run = lacuna(&["check", "double-fork", "--kernel", "ideal", "--format", "json", "--max-states", states]);
+        (run.code, run.json()["end"].as_str().unwrap().to_owned())
+    };
+    let states =
+        lacuna(&["check", "double-fork", "--kernel", "ideal", "--format", "json"]).row("guarantees", "G4")["states"]
+            .as_u64()
+            .unwrap();
+    assert_eq!(check(&states.to_string()), (Some(0), "complete".into()));
+    assert_eq!(check(&(states - 1).to_string()), (Some(4), "max-states".into()));
+}
+
+#[test]
+fn a_full_process_table_qualifies_what_is_vacuous() {
+    let run = |kernel| lacuna(&["check", "fork-bomb", "--kernel", kernel, "--format", "json"]);
+    let full = run("linux");
+    assert_eq!(full.json()["process_table_full"], true);
+    let row = full.row("guarantees", "G7");
+    assert_eq!((&row["verdict"], &row["process_table"]), (&"vacuous".into(), &6.into()), "{row}");
+    // Four processes and the supervisor do not fill six entries.
+    let row = run("ideal").row("guarantees", "G7");
+    assert_eq!((&row["verdict"], &row["process_table"]), (&"vacuous".into(), &serde_json::Value::Null), "{row}");
+    // And the adversary's bound does: with one step it does not leave its group by detaching a child.
+    let text = r#"Scenario(name: "x", about: "y", domains: ["d"], process_table: 4,
+        processes: { "p": (domain: "d", contexts: { "main": (program: [Adversary(depth: 1)]) }) })"#;
+    let (_kept, path) = file("x.ron", text);
+    let run = lacuna(&["check", &path, "--kernel", "linux", "--format", "json"]);
+    let row = run.row("guarantees", "G7");
+    assert_eq!((&row["verdict"], &row["depth"]), (&"vacuous".into(), &1.into()), "{row}");
+}
+
+#[test]
+fn a_state_that_does_not_fit_ends_the_search_as_unknown() {
+    let text = r#"Scenario(name: "x", about: "y", domains: ["d"], processes: { "p": (domain: "d", contexts: {
+        "eats": (program: [Forever([Allocate("1B"), Allocate("8GiB")])]) }) })"#;
+    let (_kept, path) = file("x.ron", text);
+    let run = lacuna(&["check", &path, "--kernel", "linux", "--ends", "--format", "json"]);
+    assert_eq!((run.code, &run.json()["end"]), (Some(4), &"unrepresentable".into()), "{}", run.err);
+    let limit = run.json()["ends"]["limit"].as_str().unwrap().to_owned();
+    assert!(limit.contains("does not fit"), "{limit}");
 }

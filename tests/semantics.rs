@@ -6,8 +6,9 @@ mod plain;
 
 use lacuna_check::{Limits, check};
 use lacuna_model::guarantee::{GuaranteeId, safety};
-use lacuna_model::objects::{Context, Objects, Phase, Process, State, Status};
-use lacuna_model::profile::{Inheritance, Kill, Profile, Quota, Tracking};
+use lacuna_model::objects::{Action, Context, Objects, Outcome, Phase, Precondition, Process, Refusal, State, Status};
+use lacuna_model::profile::{BufferKind, Buffers, CapacityRule, Inheritance, Kill, Profile, Quota, Tracking};
+use lacuna_model::system::{BufferId, Overflow};
 
 /// A scenario: further fields, and for each process its header (domain, group) and its program.
 fn scenario(fields: &str, processes: &[(&str, &str, &str)]) -> String {
@@ -285,7 +286,7 @@ fn a_walk_misses_whoever_is_born_behind_it() {
 #[test]
 fn states_keep_their_invariants() {
     for entry in lacuna_scenarios::library() {
-        for (name, _) in Profile::NAMED {
+        for name in Profile::NAMED.iter().map(|named| named.name) {
             for tracking in Tracking::ALL {
                 let profile = Profile { tracking, ..Profile::named(name).unwrap() };
                 let objects = Objects::new(&entry.system().unwrap(), &profile).unwrap();
@@ -316,4 +317,265 @@ fn check_invariants(objects: &Objects, state: &State) {
         assert!(process.listed == 0 || process.status == Status::Embryo);
     }
     assert!(state.supervisors.iter().flatten().all(|slot| lives(*slot)), "{:?}", state.supervisors);
+}
+
+/// One context holds a lock at a time; whoever takes its own again, or waits for one who ended with it, waits for ever.
+#[test]
+fn a_lock_has_one_owner_and_dies_with_it() {
+    use lacuna_model::objects::LockState;
+    let deadlocks = |programs: [&str; 2]| {
+        let [one, other] = programs.map(|program| ("domain: \"d\"", program));
+        let text = scenario("locks: { \"l\": (), \"m\": () },", &[("p", one.0, one.1), ("q", other.0, other.1)]);
+        let system = lacuna_scenarios::parse(&text).unwrap();
+        let objects = Objects::new(&system, &Profile::ideal()).unwrap();
+        let holders = |state: &State| state.locks.iter().filter(|lock| matches!(lock, LockState::Held(_))).count();
+        let (mut most, mut orphans) = (0, false);
+        for state in plain::states(&objects) {
+            most = most.max(holders(&state));
+            orphans |= state.locks.contains(&LockState::Orphaned);
+        }
+        (check(&objects, &[], &Limits::default()).unwrap().deadlocks > 0, most, orphans)
+    };
+    let twice = r#"Lock("l"), Lock("m"), Unlock("m"), Unlock("l")"#;
+    assert_eq!(deadlocks([twice, twice]), (false, 2, false));
+    // In the other order: the embrace.
+    assert_eq!(deadlocks([twice, r#"Lock("m"), Lock("l"), Unlock("l"), Unlock("m")"#]), (true, 2, false));
+    assert_eq!(deadlocks([r#"Lock("l"), Lock("l")"#, "Exit"]), (true, 1, false));
+    // The owner ends, by itself or with its process, and takes the lock with it.
+    assert_eq!(deadlocks([r#"Lock("l")"#, "Exit"]), (false, 1, true));
+    assert_eq!(deadlocks([r#"Lock("l"), Exit"#, r#"Lock("l")"#]), (true, 1, true));
+    // What one does not hold one cannot give back: or the last of these would not wait.
+    assert_eq!(deadlocks([r#"Lock("l"), Lock("l")"#, r#"Unlock("l")"#]), (true, 1, false));
+}
+
+/// What comes of each use of a buffer, by its name, in whatever order.
+fn outcomes(objects: &Objects) -> std::collections::BTreeMap<(&'static str, String), Vec<Outcome>> {
+    let mut found = std::collections::BTreeMap::<_, Vec<Outcome>>::new();
+    plain::explore(objects, usize::MAX, |transition| {
+        let event = objects.event(transition.before, transition.step, transition.outcome, transition.after);
+        let of = found.entry((event.action, event.target.unwrap_or_default())).or_default();
+        if !of.contains(&transition.outcome) {
+            of.push(transition.outcome);
+        }
+    });
+    found
+}
+
+#[test]
+fn signals_are_merged_queued_or_processed_at_once() {
+    let entry = lacuna_scenarios::library().iter().find(|entry| entry.name == "signal-kinds").unwrap();
+    let objects = Objects::new(&entry.system().unwrap(), &Profile::linux()).unwrap();
+    let found = outcomes(&objects);
+    let of = |action: &'static str, buffer: &str| found[&(action, buffer.to_owned())].clone();
+    let full = Outcome::Refused(Refusal::Full);
+    assert_eq!(of("send", "SIGTERM"), [Outcome::Done, Outcome::Overflowed(Overflow::Coalesce)], "two may be one");
+    assert_eq!(of("send", "SIGRTMIN"), [Outcome::Done, full], "the pool's limit refuses the next");
+    assert_eq!(of("send", "SIGKILL"), [Outcome::Done]);
+    assert_eq!(of("poll", "SIGRTMIN"), [Outcome::Refused(Refusal::Empty), Outcome::Done]);
+    assert_eq!(of("deliver", "SIGTERM"), [Outcome::Done]);
+    assert!(!found.contains_key(&("deliver", "SIGKILL".into())), "it is never deferred");
+    let states = plain::states(&objects);
+    let most = |buffer: usize| states.iter().map(|state| state.buffers[buffer].queued).max();
+    assert_eq!([most(0), most(1), most(2)], [Some(1), Some(2), Some(0)]);
+}
+
+/// A sender and a receiver, of the domains `d` and `e`, and a buffer of this kind between them.
+fn between(buffer: &str, sends: &str, receives: &str) -> String {
+    let fields = format!(
+        "pools: {{ \"pool\": (limit: 2) }}, buffers: {{ \"b\": ({buffer}, send: [\"d\"], receive: [\"e\"]),
+         \"c\": (pool: \"pool\", overflow: Refuse, send: [\"d\"], receive: [\"e\"]) }},"
+    );
+    scenario(&fields, &[("s", "domain: \"d\"", sends), ("r", "domain: \"e\"", receives)])
+}
+
+fn objects(text: &str, profile: &Profile) -> Objects {
+    let system = lacuna_scenarios::parse(text).unwrap_or_else(|errors| panic!("{errors:?}"));
+    Objects::new(&system, profile).unwrap()
+}
+
+#[test]
+fn a_full_buffer_follows_its_rule() {
+    let sent = |rule: &str, profile: &Profile| {
+        let text =
+            between(&format!("capacity: 2, overflow: {rule}"), "Loop(times: 3, do: [Send(\"b\")])", "Receive(\"b\")");
+        let objects = objects(&text, profile);
+        assert!(plain::states(&objects).iter().all(|state| state.buffers[0].queued <= 2), "{rule}");
+        (outcomes(&objects)[&("send", "b".into())].clone(), verdict(&text, profile, GuaranteeId::G14))
+    };
+    let ideal = Profile::ideal();
+    assert_eq!(sent("Block", &ideal), (vec![Outcome::Done], "proved"));
+    assert_eq!(sent("Refuse", &ideal), (vec![Outcome::Done, Outcome::Refused(Refusal::Full)], "proved"));
+    for (rule, name) in
+        [(Overflow::Coalesce, "Coalesce"), (Overflow::DropNewest, "DropNewest"), (Overflow::DropOldest, "DropOldest")]
+    {
+        assert_eq!(sent(name, &ideal), (vec![Outcome::Done, Outcome::Overflowed(rule)], "proved"));
+    }
+    // Linux has eventfd, which merges; what drops becomes what refuses.
+    assert_eq!(sent("Coalesce", &Profile::linux()).1, "proved");
+    let refuses = (vec![Outcome::Done, Outcome::Refused(Refusal::Full)], "refuted");
+    assert_eq!(sent("DropNewest", &Profile::linux()), refuses);
+    assert_eq!(sent("DropOldest", &Profile::linux()), refuses);
+}
+
+#[test]
+fn a_message_merged_by_no_declared_rule_is_not_conserved() {
+    let only = |kind| Profile { buffers: Buffers::Only("one kind", Box::leak(Box::new([kind]))), ..Profile::ideal() };
+    let merging = only(BufferKind::polled(CapacityRule::Fixed, Overflow::Coalesce));
+    let text = between("capacity: 2, overflow: Refuse", "Loop(times: 3, do: [Send(\"b\")])", "Poll(\"b\")");
+    assert_eq!(verdict(&text, &Profile::ideal(), GuaranteeId::G15), "proved");
+    assert_eq!(verdict(&text, &merging, GuaranteeId::G15), "refuted");
+    // Where every buffer makes wait, one that is to refuse does too.
+    let blocking = only(BufferKind::polled(CapacityRule::Fixed, Overflow::Block));
+    assert_eq!(verdict(&text, &blocking, GuaranteeId::G14), "refuted");
+    let narrow = only(BufferKind::polled(CapacityRule::One, Overflow::Refuse));
+    assert_eq!(verdict(&text, &narrow, GuaranteeId::G14), "refuted", "it is full before it should be");
+}
+
+#[test]
+fn sender_and_receiver_meet_where_nothing_is_held() {
+    let text = between("capacity: 0, overflow: Block", "Send(\"b\"), Exit", "Compute(\"1ms\"), Receive(\"b\"), Exit");
+    let ideal = objects(&text, &Profile::ideal());
+    assert!(plain::states(&ideal).iter().all(|state| state.buffers[0].queued == 0));
+    let found = outcomes(&ideal);
+    assert_eq!(found[&("hand-over", "b".into())], [Outcome::Done]);
+    assert!(!found.contains_key(&("receive", "b".into())) && !found.contains_key(&("send", "b".into())));
+    // Neither goes on without the other.
+    plain::explore(&ideal, usize::MAX, |transition| {
+        let ends = |slot: usize| !transition.after.processes[slot].lives();
+        let met = |slot: usize| transition.before.contexts[slot].position != ideal.initial().contexts[slot].position;
+        assert!(!ends(0) || met(0));
+        if matches!(transition.step.action, Action::HandOver(..)) {
+            assert!(transition.after.contexts[..2].iter().all(|context| context.phase == Phase::Begin));
+        }
+    });
+    assert_eq!(verdict(&text, &Profile::ideal(), GuaranteeId::G15), "proved");
+    // No pipe is without room: the sender goes on before the receiver asks.
+    assert_eq!(verdict(&text, &Profile::linux(), GuaranteeId::G14), "refuted");
+    let refuse = text.replace("overflow: Block", "overflow: Refuse");
+    let found = outcomes(&objects(&refuse, &Profile::ideal()));
+    assert_eq!(found[&("send", "b".into())], [Outcome::Refused(Refusal::Full)], "nobody waits yet");
+}
+
+#[test]
+fn a_limit_is_set_where_the_kernel_can_and_the_messages_fit() {
+    let program = "Send(\"b\"), Send(\"b\"), Send(\"b\")";
+    let text =
+        between("capacity: 2, overflow: Refuse", program, "SetLimit(buffer: \"b\", capacity: 1), Receive(\"b\")");
+    for profile in [Profile::ideal(), Profile::linux()] {
+        let found = outcomes(&objects(&text, &profile));
+        assert_eq!(found[&("set-limit", "b".into())], [Outcome::Done, Outcome::Refused(Refusal::NoSuchLimit)]);
+        assert_eq!(verdict(&text, &profile, GuaranteeId::G14), "proved");
+    }
+    let without = objects(&text, &Profile::ideal()).without(Precondition::LimitFits);
+    assert!(plain::states(&without).iter().any(|state| state.buffers[0].queued > state.buffers[0].limit));
+    let fixed = BufferKind::polled(CapacityRule::Fixed, Overflow::Refuse);
+    let profile = Profile { buffers: Buffers::Only("fixed", Box::leak(Box::new([fixed]))), ..Profile::ideal() };
+    let found = outcomes(&objects(&text, &profile));
+    assert_eq!(found[&("set-limit", "b".into())], [Outcome::Refused(Refusal::NoSuchLimit)]);
+    let strange = text.replace("receive: [\"e\"]", "receive: [\"d\"]");
+    let found = outcomes(&objects(&strange, &Profile::ideal()));
+    assert_eq!(found[&("set-limit", "b".into())], [Outcome::Refused(Refusal::NoRight)]);
+}
+
+#[test]
+fn a_deferred_signal_interrupts_before_anything_else_and_an_immediate_one_is_not_queued() {
+    let text = |when: &str, receives: &str| {
+        let buffer = format!(
+            "capacity: 1, overflow: Coalesce, when: {when}, by: Automatic, attachments: [(process: \"r\")], effect: Terminate"
+        );
+        between(&buffer, "Send(\"b\"), Exit", receives)
+    };
+    // A receiver that waits for something else is interrupted too.
+    let waits = text("Deferred", "Receive(\"c\")");
+    let deferred = objects(&waits, &Profile::ideal());
+    let mut steps = Vec::new();
+    for state in plain::states(&deferred) {
+        steps.clear();
+        deferred.enabled(&state, &mut steps);
+        if state.buffers[0].queued > 0 {
+            let others = steps.iter().filter(|step| deferred.process_of(step.context) == 1);
+            assert!(others.into_iter().all(|step| step.action == Action::Deliver(BufferId(0))), "{steps:?}");
+            assert!(steps.iter().any(|step| step.action == Action::Deliver(BufferId(0))));
+        }
+    }
+    let immediate = text("Immediate", "Forever([Compute(\"1ms\")])");
+    assert!(plain::states(&objects(&immediate, &Profile::ideal())).iter().all(|state| state.buffers[0].queued == 0));
+    for text in [&waits, &immediate] {
+        assert_eq!(verdict(text, &Profile::ideal(), GuaranteeId::G16), "proved");
+    }
+    // What cannot be done at once is done later; what is not done unasked waits for ever.
+    let later = BufferKind::signal(CapacityRule::One, Overflow::Coalesce);
+    let asked = BufferKind::polled(CapacityRule::One, Overflow::Coalesce);
+    for kind in [later, asked] {
+        let profile = Profile { buffers: Buffers::Only("one", Box::leak(Box::new([kind]))), ..Profile::ideal() };
+        assert_eq!(verdict(&immediate, &profile, GuaranteeId::G16), "refuted");
+        let of_deferred = if kind == later { "proved" } else { "refuted" };
+        let computes = text("Deferred", "Forever([Compute(\"1ms\")])");
+        assert_eq!(verdict(&computes, &profile, GuaranteeId::G16), of_deferred);
+    }
+    // And what is to be asked for is not forced on anybody.
+    let unasked = Profile { buffers: Buffers::Only("signals", Box::leak(Box::new([later]))), ..Profile::ideal() };
+    let polled =
+        between("capacity: 1, overflow: Coalesce, attachments: [(process: \"r\")]", "Send(\"b\")", "Compute(\"1ms\")");
+    assert_eq!(verdict(&polled, &unasked, GuaranteeId::G16), "refuted");
+}
+
+#[test]
+fn a_right_on_a_buffer_is_asked_of_everybody_but_for_a_signal_of_the_same_user() {
+    let text = |by: &str| {
+        let fields = format!(
+            "buffers: {{ \"b\": (capacity: 1, overflow: Coalesce, {by}, send: [\"d\"], receive: [\"e\"], attachments: [(process: \"r\")]) }},"
+        );
+        let processes = [
+            ("stranger", "domain: \"e\"", "Send(\"b\")"),
+            ("thief", "domain: \"d\"", "Poll(\"b\")"),
+            ("s", "domain: \"d\"", "Send(\"b\")"),
+            ("r", "domain: \"e\"", "Compute(\"1ms\")"),
+        ];
+        scenario(&fields, &processes)
+    };
+    let of = |by: &str, profile: Profile| verdict(&text(by), &profile, GuaranteeId::G13);
+    for by in ["by: Automatic", "by: Polled"] {
+        assert_eq!(of(by, Profile::linux_hardened()), "proved");
+        assert_eq!(of(by, Profile::ideal()), "proved");
+    }
+    assert_eq!(of("by: Polled", Profile::linux()), "proved", "the ends of a pipe have modes");
+    assert_eq!(of("by: Automatic", Profile::linux()), "refuted");
+    let found = outcomes(&objects(&text("by: Automatic"), &Profile::linux()));
+    assert_eq!(found[&("poll", "b".into())], [Outcome::Refused(Refusal::NoRight)], "nobody takes another's signal");
+    let unchecked = objects(&text("by: Polled"), &Profile::ideal()).without(Precondition::BufferRight);
+    assert!(outcomes(&unchecked)[&("poll", "b".into())].contains(&Outcome::Done));
+}
+
+#[test]
+fn a_spare_takes_over_what_is_in_time_and_nobody_else_does() {
+    let of = |name: &str| {
+        let entry = lacuna_scenarios::library().iter().find(|entry| entry.name == name).unwrap();
+        entry.source.text.clone()
+    };
+    let attached = |name: &str| {
+        let objects = objects(&of(name), &Profile::ideal());
+        let mut found = std::collections::BTreeSet::new();
+        plain::explore(&objects, usize::MAX, |transition| {
+            if let Action::Attach(_) = transition.step.action {
+                let (was, is) = (transition.before.buffers[0], transition.after.buffers[0]);
+                assert!(!is.taken && objects.receivers(transition.before, BufferId(0)) == 0);
+                let admitted = transition.outcome == Outcome::Done;
+                let there = was.queued + u8::from(was.taken);
+                assert_eq!(is.queued, if admitted { there } else { 0 }, "kept, the unacknowledged one too, or dropped");
+                found.insert((there, admitted));
+            }
+        });
+        found.into_iter().collect::<Vec<_>>()
+    };
+    // The driver fails with a message in its hands, so there is always one.
+    assert_eq!(attached("driver-failover"), [(1, true), (2, true), (3, true)]);
+    assert_eq!(attached("driver-failover-late"), [(1, true), (2, true), (3, false)]);
+    // Where attaching is free, whoever holds the handle receives: the client, say.
+    let stolen = of("driver-failover")
+        .replace("Loop(times: 4, do: [Send(\"requests\")])", "Send(\"requests\"), Attach(\"requests\")");
+    let of_client = |profile: &Profile, id| verdict(&stolen, profile, id);
+    assert_eq!(of_client(&Profile::linux(), GuaranteeId::G13), "refuted");
+    assert_eq!(of_client(&Profile::ideal(), GuaranteeId::G13), "proved");
+    assert_eq!(of_client(&Profile::ideal(), GuaranteeId::G17), "proved");
 }

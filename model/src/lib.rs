@@ -1,5 +1,6 @@
 //! Lacuna's formal model.
 pub mod analysis;
+pub mod coding;
 pub mod evidence;
 pub mod expand;
 pub mod guarantee;

@@ -1,6 +1,6 @@
 //! The one labelled transition relation: Objects × Sched × Time. [`Relation::offers`] lists what is possible,
-//! [`Relation::apply`] takes a label. The checker explores Demonic × Erased; the simulator drives a policy × Ns by a
-//! resolver; they differ in nothing else.
+//! [`Relation::apply`] takes a label. The checker explores Demonic × Erased, and a
+//! policy × Lattice; the simulator drives a policy × Ns by a resolver; they differ in nothing else.
 //!
 //! **Order of simultaneous events.** In timed instances an earlier class goes first, and ties within a class are the
 //! resolver's choice:
@@ -14,8 +14,8 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use crate::objects::{ContextSlot, Objects, Outcome, State, Step};
-use crate::sched::{Demonic, Sched, SchedStep};
+use crate::objects::{ContextSlot, LockState, Objects, Outcome, State, Step};
+use crate::sched::{Demonic, Sched, SchedStep, Wait};
 use crate::time::{Erased, Time, TimeOffer, TimeStep};
 use crate::units::Nanos;
 
@@ -121,6 +121,27 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
         Composite { objects, sched, time }
     }
 
+    /// Tells the scheduler who waits for whose lock. It sees numbers; whose domain they are of, it does not.
+    pub fn tell_of_locks(&self, state: &mut StateOf<S, T>) {
+        if state.objects.locks.is_empty() {
+            return;
+        }
+        let waits: Vec<Wait> = (0..state.objects.contexts.len() as ContextSlot)
+            .filter_map(|waiter| {
+                let owner = self.objects.awaited_owner(&state.objects, waiter)?;
+                Some(Wait { waiter, by: self.schedule(&state.objects, waiter), owner })
+            })
+            .collect();
+        let locks = state.objects.locks.iter().zip(&self.objects.system().locks);
+        let ceilings: Vec<(ContextSlot, u32)> = locks
+            .filter_map(|(lock, declared)| match lock {
+                LockState::Held(owner) => Some((*owner, declared.ceiling?)),
+                LockState::Free | LockState::Orphaned => None,
+            })
+            .collect();
+        self.sched.locks(&mut state.sched, &waits, &ceilings);
+    }
+
     fn schedule(&self, state: &State, context: ContextSlot) -> Option<crate::system::SchedulingContextId> {
         self.objects.declaration(state, context).schedule
     }
@@ -172,7 +193,42 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
 
     /// Is the label possible now?
     pub fn is_enabled(&self, state: &StateOf<S, T>, label: Label) -> bool {
-        self.offers(state).iter().any(|offer| offer.admits(label))
+        let grain = self.time.grain().0.max(1);
+        self.offers(state).iter().any(|offer| {
+            offer.admits(label)
+                && match (*offer, label) {
+                    (Offer::Time(TimeOffer::Arrive { .. }), Label::Time(TimeStep::Arrive { jitter, .. })) => {
+                        jitter.0.is_multiple_of(grain)
+                    }
+                    (Offer::Time(TimeOffer::Begin { least, .. }), Label::Time(TimeStep::Begin { execution, .. })) => {
+                        (execution.0 - least.0).is_multiple_of(grain)
+                    }
+                    (_, Label::Time(TimeStep::Elapse(duration))) => duration.0.is_multiple_of(grain),
+                    _ => true,
+                }
+        })
+    }
+
+    /// Calls `visit` with every label that an offer stands for; but of the passing of time only with the longest, for until then
+    /// nothing else can happen.
+    pub fn for_each_label(&self, offer: Offer, mut visit: impl FnMut(Label)) {
+        let grain = self.time.grain().0.max(1);
+        let mut each = |least: Nanos, most: Nanos, label: &dyn Fn(Nanos) -> TimeStep| {
+            let choices = most.0.saturating_sub(least.0) / grain;
+            (0..=choices).for_each(|choice| visit(Label::Time(label(Nanos(least.0 + choice * grain)))));
+        };
+        match offer {
+            Offer::Object(step) => visit(Label::Object(step)),
+            Offer::Sched(step) => visit(Label::Sched(step)),
+            Offer::Time(TimeOffer::Release(context)) => visit(Label::Time(TimeStep::Release(context))),
+            Offer::Time(TimeOffer::Elapse { most }) => visit(Label::Time(TimeStep::Elapse(most))),
+            Offer::Time(TimeOffer::Arrive { context, jitter }) => {
+                each(Nanos(0), jitter, &|jitter| TimeStep::Arrive { context, jitter });
+            }
+            Offer::Time(TimeOffer::Begin { context, least, most }) => {
+                each(least, most, &|execution| TimeStep::Begin { context, execution });
+            }
+        }
     }
 
     /// Takes a label that is enabled. Only a step of the objects has an outcome.
@@ -191,6 +247,7 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
                     }
                 }
                 state.objects = after;
+                self.tell_of_locks(state);
                 Some(outcome)
             }
             Label::Sched(step) => {

@@ -1,10 +1,15 @@
-//! Sched: the automaton that owns dispatch. In: ready, block, charge, elapse, replenish. Out: which context of which
+//! Sched: the automaton that owns dispatch. In: ready, block, who waits for whose lock, elapse, replenish. Out: which context of which
 //! core, and when it will next have something to do. It sees contexts as numbers and what they are scheduled by; no
 //! domain, no right, no handle reaches it.
+
+pub mod fixed_priority;
+
+pub use fixed_priority::FixedPriority;
 
 use std::fmt::Debug;
 use std::hash::Hash;
 
+use crate::coding::Coder;
 use crate::objects::ContextSlot;
 use crate::system::SchedulingContextId;
 use crate::units::Nanos;
@@ -20,6 +25,17 @@ pub enum SchedStep {
     Replenish(SchedulingContextId),
 }
 
+/// A context that waits for a lock, and who holds that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// Who waits.
+    pub waiter: ContextSlot,
+    /// What the one who waits is scheduled by.
+    pub by: Option<SchedulingContextId>,
+    /// Who holds the lock.
+    pub owner: ContextSlot,
+}
+
 /// A scheduling policy, as an automaton on one core.
 pub trait Sched {
     /// Its state; relative, without absolute time.
@@ -31,6 +47,12 @@ pub trait Sched {
     fn ready(&self, state: &mut Self::State, context: ContextSlot, by: Option<SchedulingContextId>);
     /// A context is no longer ready: it waits, sleeps, or is gone.
     fn block(&self, state: &mut Self::State, context: ContextSlot);
+    /// Who waits for whom now, and whom a lock has raised to its ceiling. Told again whenever that may have changed.
+    fn locks(&self, _: &mut Self::State, _waits: &[Wait], _ceilings: &[(ContextSlot, u32)]) {}
+    /// May the context be dispatched, were it the most urgent? A ready one may not while its budget is spent.
+    fn may_be_dispatched(&self, _: &Self::State, _: ContextSlot) -> bool {
+        true
+    }
     /// May the context take steps now?
     fn runs(&self, state: &Self::State, context: ContextSlot) -> bool;
     /// The context that has the core, where there is a core to have.
@@ -43,6 +65,8 @@ pub trait Sched {
     fn next_event(&self, state: &Self::State) -> Option<Nanos>;
     /// Time passes, at most until the next event; the running context is charged for it.
     fn elapse(&self, state: &mut Self::State, duration: Nanos);
+    /// Writes the state, or reads it; the same fields for every state of a system of so many contexts.
+    fn code(&self, state: &mut Self::State, contexts: usize, coder: &mut impl Coder);
 }
 
 /// Every ready context may run at any moment: what no policy can exceed.
@@ -69,4 +93,5 @@ impl Sched for Demonic {
         None
     }
     fn elapse(&self, (): &mut (), _: Nanos) {}
+    fn code(&self, (): &mut (), _: usize, _: &mut impl Coder) {}
 }

@@ -6,6 +6,8 @@
 //! - at least one process is created by no other: those start with the system;
 //! - a fork's child has its parent's domain; execution-time intervals are not empty.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::{Bytes, Nanos};
 
 macro_rules! ids {
@@ -33,6 +35,8 @@ ids! {
     ProcessId,
     /// A scheduling context, of [`System::scheduling_contexts`].
     SchedulingContextId,
+    /// A lock, of [`System::locks`].
+    LockId,
     /// A handle, of [`System::handles`]: the buffers in their order, then whatever programs open.
     HandleId,
 }
@@ -63,6 +67,8 @@ pub struct System {
     pub job_groups: Vec<JobGroup>,
     /// Buffers.
     pub buffers: Vec<Buffer>,
+    /// Locks.
+    pub locks: Vec<Lock>,
     /// Names of the handles: first the buffers', then those that programs open.
     pub handles: Vec<String>,
     /// Processes.
@@ -71,6 +77,8 @@ pub struct System {
     pub scheduling_contexts: Vec<SchedulingContext>,
     /// Upper bounds of kernel operations.
     pub kernel_bounds: KernelBounds,
+    /// The lattice of timed checking: every duration is a multiple of it, and so is everything that is chosen.
+    pub tick: Option<Nanos>,
     /// Entries of the kernel's process table in the model; a fork beyond them is refused.
     pub process_table: u8,
     /// What is expected under which profile; without an entry, everything is expected to hold.
@@ -159,29 +167,141 @@ pub struct JobGroup {
 }
 
 /// What happens to a message for which there is no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Overflow {
     /// The sender waits.
+    #[default]
     Block,
     /// The send is refused.
     Refuse,
     /// The message is merged with one that is there.
     Coalesce,
+    /// The message is dropped; the sender is not told.
+    DropNewest,
+    /// The oldest message that is there is dropped for it.
+    DropOldest,
 }
 
-/// A kernel object for messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl Overflow {
+    /// `"drop oldest"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Refuse => "refuse",
+            Self::Coalesce => "coalesce",
+            Self::DropNewest => "drop newest",
+            Self::DropOldest => "drop oldest",
+        }
+    }
+}
+
+/// When a message is processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum When {
+    /// In the step that sends it.
+    Immediate,
+    /// Not before the receiver is dispatched.
+    #[default]
+    Deferred,
+}
+
+/// By whom a message is processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum By {
+    /// By the kernel, on behalf of the process that the buffer is attached to: it need not ask.
+    Automatic,
+    /// By a process that asks for it.
+    #[default]
+    Polled,
+}
+
+/// What processing a message automatically does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Effect {
+    /// A handler of the process's own runs; nothing of the model changes.
+    #[default]
+    Handle,
+    /// The process ends.
+    Terminate,
+}
+
+/// What several buffers draw on: together they hold at most so many messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Pool {
+    /// Which: buffers with the same number share it.
+    pub id: u8,
+    /// How many messages.
+    pub limit: u8,
+}
+
+/// A kernel object for messages or signals.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Buffer {
     /// Its name.
     pub name: String,
-    /// How many messages fit; at least 1.
+    /// How many messages fit; with 0 sender and receiver meet; with [`u8::MAX`] the pool alone counts.
     pub capacity: u8,
+    /// What they are charged to, if not to the buffer alone.
+    pub pool: Option<Pool>,
     /// What happens beyond that.
     pub overflow: Overflow,
+    /// When a message is processed,
+    pub when: When,
+    /// by whom,
+    pub by: By,
+    /// and, if automatically, to what effect.
+    pub effect: Effect,
     /// Whose processes may send.
     pub send: Vec<DomainId>,
-    /// Whose processes may receive.
+    /// Whose processes may receive, and say how many messages fit.
     pub receive: Vec<DomainId>,
+    /// Whose adversaries know its name, and try to use it.
+    pub named_by: Vec<DomainId>,
+    /// The processes that messages are processed by or for: at first the first, and when it has ended a later one. Where
+    /// there are several, a message is [acknowledged](Instruction::Ack).
+    pub attachments: Vec<Attachment>,
+    /// What the receiver has to compute for one message,
+    pub demand: Nanos,
+    /// and until when after a reattachment has begun, for each of those that are there; without, at any time.
+    pub deadline: Option<Nanos>,
+    /// What becomes of the messages when a reattachment is not admitted.
+    pub fallback: Fallback,
+}
+
+impl Buffer {
+    /// Does a receiver keep a message until it says that it has done with it?
+    pub fn is_acknowledged(&self) -> bool {
+        self.by == By::Polled && self.attachments.len() > 1
+    }
+}
+
+/// What becomes of the messages of a buffer when a reattachment is not admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Fallback {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They are dropped.
+    Drop,
+}
+
+/// A process that a buffer may be attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Attachment {
+    /// Which: any instance of it.
+    pub process: ProcessId,
+    /// What it may have to compute before it comes to the messages.
+    pub backlog: Nanos,
+}
+
+/// A lock that one execution context holds at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// Its name.
+    pub name: String,
+    /// As urgent as the most urgent of those who take it, where the kernel goes by ceilings.
+    pub ceiling: Option<u32>,
 }
 
 /// A process as declared.
@@ -263,6 +383,23 @@ pub enum Instruction {
     Send(BufferId),
     /// Receives a message, waiting for one.
     Receive(BufferId),
+    /// Takes a lock, waiting for it.
+    Lock(LockId),
+    /// Gives a lock back.
+    Unlock(LockId),
+    /// Receives a message if there is one.
+    Poll(BufferId),
+    /// Has done with the message received last.
+    Ack(BufferId),
+    /// Attaches the buffer to the process, once nobody lives whom it is attached to.
+    Attach(BufferId),
+    /// Says how many messages fit from now on.
+    SetLimit {
+        /// Into which buffer.
+        buffer: BufferId,
+        /// How many; at least 1.
+        capacity: u8,
+    },
     /// Tries to use an object.
     Access {
         /// Which.
@@ -297,6 +434,8 @@ pub struct SchedulingContext {
     pub priority: u32,
     /// If bounded: at most `budget` of computing in every `period`.
     pub budget: Option<Budget>,
+    /// If bounded: how long a job waits at most while somebody less urgent runs.
+    pub inversion: Option<Nanos>,
 }
 
 /// A budget, refilled to its full amount at every multiple of its period (a deferrable server).
@@ -315,6 +454,8 @@ pub struct KernelBounds {
     pub spawn: Nanos,
     /// Killing a job group, until its last member has ended.
     pub kill_group: Nanos,
+    /// Attaching a buffer to another process.
+    pub reattach: Nanos,
 }
 
 impl System {
@@ -348,6 +489,51 @@ impl System {
                 walk(ProcessId(process), &context.program, &mut visit);
             }
         }
+    }
+
+    /// Gives every adversary this depth, and returns how many there are.
+    pub fn set_adversary_depth(&mut self, depth: u8) -> usize {
+        fn walk(program: &mut [Instruction], wanted: u8) -> usize {
+            let each = |instruction: &mut Instruction| match instruction {
+                Instruction::Adversary { depth } => {
+                    *depth = Some(wanted);
+                    1
+                }
+                Instruction::Loop { body, .. } => walk(body, wanted),
+                Instruction::Choose(arms) => arms.iter_mut().map(|arm| walk(arm, wanted)).sum(),
+                _ => 0,
+            };
+            program.iter_mut().map(each).sum()
+        }
+        let contexts = self.processes.iter_mut().flat_map(|process| &mut process.contexts);
+        contexts.map(|context| walk(&mut context.program, depth)).sum()
+    }
+
+    /// Calls `visit` with every duration, and what it is.
+    pub fn for_each_duration(&self, mut visit: impl FnMut(&'static str, Nanos)) {
+        self.for_each_instruction(|_, instruction| match instruction {
+            Instruction::Compute { bcet, wcet } => {
+                visit("bcet", *bcet);
+                visit("wcet", *wcet);
+            }
+            Instruction::Wait { until: Some(until), .. } => visit("until", *until),
+            _ => {}
+        });
+        for task in self.processes.iter().flat_map(|process| &process.contexts).filter_map(|context| context.task) {
+            let Task { period, deadline, offset, jitter } = task;
+            [("period", period), ("deadline", deadline), ("offset", offset), ("jitter", jitter)]
+                .into_iter()
+                .for_each(|(what, duration)| visit(what, duration));
+        }
+        for inversion in self.scheduling_contexts.iter().filter_map(|scheduling| scheduling.inversion) {
+            visit("inversion", inversion);
+        }
+        for budget in self.scheduling_contexts.iter().filter_map(|scheduling| scheduling.budget) {
+            visit("budget", budget.amount);
+            visit("period", budget.period);
+        }
+        visit("spawn", self.kernel_bounds.spawn);
+        visit("kill_group", self.kernel_bounds.kill_group);
     }
 
     /// Does the process start with the system? It does unless another process creates it.

@@ -1,8 +1,13 @@
 //! Time: relative counters, never a clock. [`Erased`] has none: whatever waits for time may go on at any moment.
 //! [`Ns`] counts nanoseconds: executions take what the resolver chose for them, tasks arrive when their period is over.
+//! [`Lattice`] is the same with every choice a multiple of a tick: few enough for a search.
 //!
 //! A step that takes no time by declaration is complete as soon as it is reached, and needs no [`TimeStep::Begin`]: so
 //! the end of a job belongs to the instant at which its last computation ends, whatever else happens at that instant.
+
+mod lattice;
+
+pub use lattice::{Lattice, OffTheLattice};
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -87,6 +92,10 @@ pub trait Time {
     );
     /// The objects have taken a step; counters of contexts that moved are set anew.
     fn follow(&self, objects: &Objects, before: &State, after: &State, step: Step, time: &mut Self::State);
+    /// What is chosen lies so far apart, from the least that is possible.
+    fn grain(&self) -> Nanos {
+        Nanos(1)
+    }
 }
 
 /// No time at all.
@@ -169,6 +178,8 @@ impl Time for Ns {
         match step.action {
             Action::Wake => counters.backlog > 0,
             Action::Timeout => counters.limit == Some(Nanos(0)),
+            // It interrupts whatever the context is doing, which goes on afterwards.
+            Action::Deliver(_) => true,
             _ => counters.execution == Some(Nanos(0)),
         }
     }
@@ -241,7 +252,7 @@ impl Time for Ns {
     fn follow(&self, objects: &Objects, before: &State, after: &State, step: Step, time: &mut NsState) {
         for (context, counters) in (0..).zip(time.iter_mut()) {
             let at = usize::from(context);
-            let taken = step.context == context;
+            let taken = step.context == context && !matches!(step.action, Action::Deliver(_));
             if taken && step.action == Action::Wake {
                 counters.backlog = counters.backlog.saturating_sub(1);
             }
@@ -278,10 +289,12 @@ mod tests {
             objects: vec![],
             job_groups: vec![],
             buffers: vec![],
+            locks: vec![],
             handles: vec![],
             processes: vec![process],
             scheduling_contexts: vec![],
             kernel_bounds: KernelBounds::default(),
+            tick: None,
             process_table: 1,
             expect: vec![],
         };

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::objects::{Action, ContextSlot, Objects, Outcome, ProcessSlot, State, Step};
 use crate::relation::Label;
 use crate::sched::SchedStep;
-use crate::system::Instruction;
+use crate::system::{Effect, Instruction};
 use crate::time::TimeStep;
 use crate::units::Nanos;
 
@@ -95,8 +95,16 @@ impl Action {
             Self::Kill(_) => "kill",
             Self::KillMember(_) => "kill-member",
             Self::KillReturns(_) => "kill-returns",
-            Self::Send(_) => "send",
+            Self::Send(_) | Self::SendFollowed(_) => "send",
+            Self::HandOver(..) => "hand-over",
             Self::Receive(_) => "receive",
+            Self::Lock(_) => "lock",
+            Self::Unlock(_) => "unlock",
+            Self::Poll(_) => "poll",
+            Self::Deliver(_) => "deliver",
+            Self::Ack(_) => "acknowledge",
+            Self::Attach(_) => "attach",
+            Self::SetLimit(..) => "set-limit",
             Self::Access(..) => "access",
             Self::Allocate(_) => "allocate",
             Self::Choose(_) => "choose",
@@ -216,7 +224,16 @@ impl Objects {
             Action::Fork(id) | Action::Exec(id) | Action::Spawn(id) | Action::Reap(id) => process(id),
             Action::Kill(group) | Action::KillReturns(group) => Some(system.job_groups[group.index()].name.clone()),
             Action::KillMember(slot) => Some(self.process_name(state, slot)),
-            Action::Send(buffer) | Action::Receive(buffer) => Some(system.buffers[buffer.index()].name.clone()),
+            Action::Lock(lock) | Action::Unlock(lock) => Some(system.locks[lock.index()].name.clone()),
+            Action::Send(buffer)
+            | Action::SendFollowed(buffer)
+            | Action::Ack(buffer)
+            | Action::Attach(buffer)
+            | Action::HandOver(buffer, _)
+            | Action::Receive(buffer)
+            | Action::Poll(buffer)
+            | Action::Deliver(buffer)
+            | Action::SetLimit(buffer, _) => Some(system.buffers[buffer.index()].name.clone()),
             Action::Access(object, _) => Some(system.objects[object.index()].name.clone()),
             _ => None,
         };
@@ -228,6 +245,13 @@ impl Objects {
     pub fn handle_names(&self, set: crate::objects::HandleSet) -> Vec<String> {
         let names = self.system().handles.iter().enumerate();
         names.filter(|(index, _)| set & (1 << index) != 0).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The processes that live before a step and not after it, by name.
+    fn ended(&self, before: &State, after: &State) -> String {
+        let slots = (0u8..).zip(before.processes.iter().zip(&after.processes));
+        let ended = slots.filter(|(_, (was, is))| was.lives() && !is.lives());
+        ended.map(|(slot, _)| self.process_name(before, slot)).collect::<Vec<_>>().join(", ")
     }
 
     /// One step as a sentence that a person can follow.
@@ -287,8 +311,29 @@ impl Objects {
             }
             Action::KillMember(_) => format!("kills {target}, of the snapshot"),
             Action::KillReturns(_) => format!("has killed the whole snapshot of job group `{target}`"),
-            Action::Send(_) => format!("sends to `{target}`"),
+            Action::Ack(_) => format!("has done with the message of `{target}`"),
+            Action::Attach(buffer) => {
+                let was = &before.buffers[buffer.index()];
+                let there = u16::from(was.queued) + u16::from(was.taken);
+                format!("takes over `{target}`, with {there} {}", if there == 1 { "message" } else { "messages" })
+            }
+            Action::Send(buffer) | Action::SendFollowed(buffer) => {
+                let ended = self.ended(before, after);
+                let at_once = self.delivers_at_once(buffer) && !ended.is_empty();
+                format!("sends to `{target}`{}", if at_once { format!(", which ends {ended}") } else { String::new() })
+            }
+            Action::HandOver(_, receiver) => {
+                format!("hands over to {}, which waits at `{target}`", self.context_name(before, receiver))
+            }
             Action::Receive(_) => format!("receives from `{target}`"),
+            Action::Lock(_) => format!("takes the lock `{target}`"),
+            Action::Unlock(_) => format!("gives the lock `{target}` back"),
+            Action::Poll(_) => format!("looks for a message in `{target}`"),
+            Action::Deliver(buffer) => {
+                let ends = self.system().buffers[buffer.index()].effect == Effect::Terminate;
+                format!("is interrupted by `{target}`{}", if ends { ", and ends" } else { "" })
+            }
+            Action::SetLimit(_, capacity) => format!("sets the limit of `{target}` to {capacity}"),
             Action::Access(_, right) => format!("tries to {} `{target}`", right.name()),
             Action::Allocate(bytes) => format!("takes {} of memory", crate::units::Bytes(bytes)),
             Action::Choose(arm) => format!("goes on with arm {arm}"),
@@ -298,6 +343,7 @@ impl Objects {
         };
         match outcome {
             Outcome::Refused(why) => format!("{who} {did}: refused, {}", why.name()),
+            Outcome::Overflowed(rule) => format!("{who} {did}, which is full: {}", rule.name()),
             Outcome::Done if matches!(step.action, Action::Access(..)) => format!("{who} {did}, and succeeds"),
             _ => format!("{who} {did}"),
         }

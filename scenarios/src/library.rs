@@ -35,10 +35,22 @@ impl Entry {
 /// All scenarios of the library; first the one that shows most.
 pub fn library() -> &'static [Entry] {
     static LIBRARY: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-        library!["ci-job", "parallel-spawn", "double-fork", "fork-bomb",]
-            .into_iter()
-            .map(|(name, text)| Entry { name, source: Source::new(format!("{name}.ron"), text) })
-            .collect()
+        library![
+            "ci-job",
+            "parallel-spawn",
+            "double-fork",
+            "fork-bomb",
+            "priority-inversion",
+            "overrun",
+            "signal-kinds",
+            "stray-signal",
+            "telemetry",
+            "driver-failover",
+            "driver-failover-late",
+        ]
+        .into_iter()
+        .map(|(name, text)| Entry { name, source: Source::new(format!("{name}.ron"), text) })
+        .collect()
     });
     &LIBRARY
 }

@@ -64,7 +64,8 @@ impl Tables {
 
     /// Is it the arguments of an instruction, which have no heading of their own?
     fn is_arguments(&self, record: &Record) -> bool {
-        self.choices.iter().flat_map(|choice| choice.variants).any(|variant| variant.name == record.title)
+        let forms = self.choices.iter().flat_map(|choice| choice.variants).flat_map(|variant| variant.forms);
+        forms.into_iter().any(|form| matches!(form, Form::Fields(arguments) if std::ptr::eq(*arguments, record)))
     }
 }
 
@@ -158,7 +159,7 @@ pub fn reference() -> String {
         let _ = writeln!(page, "| `{}` | {}: {} |", id.name(), id.short(), id.statement());
     }
     page.push_str("\n## Profile\n\n| written | |\n|---|---|\n");
-    for (name, about) in Profile::NAMED {
+    for (name, about) in Profile::NAMED.iter().map(|named| (named.name, named.about)) {
         let _ = writeln!(page, "| `\"{name}\"` | {about} |");
     }
     page

@@ -1,8 +1,8 @@
 //! What a text means: names become ids, defaults are filled in, task sets are written out.
 
 use lacuna_model::system::{
-    Budget, BufferId, Context, DomainId, GroupId, HandleId, Instruction, ObjectClass, ObjectId, Overflow, ProcessId,
-    Right, SchedulingContextId, System, Task,
+    Attachment, Budget, Buffer, BufferId, By, Context, DomainId, Effect, GroupId, HandleId, Instruction, ObjectClass,
+    ObjectId, Overflow, Pool, ProcessId, Right, SchedulingContextId, System, Task, When,
 };
 use lacuna_model::units::{Bytes, Nanos};
 use lacuna_scenarios::{Source, library, parse};
@@ -75,10 +75,14 @@ fn the_ci_job() {
 fn every_instruction() {
     let text = r#"(name: "x", about: "x", domains: ["a"],
         objects: {"o": (class: File)}, job_groups: {"g": ()},
-        buffers: {"b": (capacity: 1, overflow: Coalesce)},
+        buffers: {"b": (capacity: 1, overflow: Coalesce), "s": (
+            pool: "u", overflow: Refuse, when: Immediate, by: Automatic, effect: Terminate, named_by: ["a"],
+            attachments: [(process: "p")],
+        )},
+        pools: {"t": (limit: 1), "u": (limit: 3)},
         processes: {"p": (domain: "a", group: "g", contexts: {"c": (program: [
             Compute("1ms"), Open("h"), Close("h"), Spawn(process: "p"), Fork("p"), Detach, Wait(process: "p"),
-            Kill(group: "g"), Send("b"), Receive("b"), Access(object: "o", right: Execute), Allocate("1KiB"),
+            Kill(group: "g"), Send("b"), Receive("b"), Access(object: "o", right: Execute), Allocate("1KiB"), Poll("s"), SetLimit(buffer: "b", capacity: 2),
             Loop(times: 3, do: [Exit]), Forever([Choose([[], [Exit]])]), Adversary, Adversary(), Adversary(depth: 2),
         ])})}"#;
     let system = parse(&format!("{text})")).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
@@ -88,8 +92,8 @@ fn every_instruction() {
         system.processes[0].contexts[0].program,
         [
             Instruction::Compute { bcet: Nanos(MS), wcet: Nanos(MS) },
-            Instruction::Open(HandleId(1)),
-            Instruction::Close(HandleId(1)),
+            Instruction::Open(HandleId(2)),
+            Instruction::Close(HandleId(2)),
             Instruction::Spawn { process: p, pass: vec![] },
             Instruction::Fork(p),
             Instruction::Detach,
@@ -99,6 +103,8 @@ fn every_instruction() {
             Instruction::Receive(BufferId(0)),
             Instruction::Access { object: ObjectId(0), right: Right::Execute },
             Instruction::Allocate(Bytes(1024)),
+            Instruction::Poll(BufferId(1)),
+            Instruction::SetLimit { buffer: BufferId(0), capacity: 2 },
             Instruction::Loop { times: Some(3), body: exit() },
             Instruction::Loop { times: None, body: vec![Instruction::Choose(vec![vec![], exit()])] },
             Instruction::Adversary { depth: None },
@@ -107,6 +113,20 @@ fn every_instruction() {
         ]
     );
     assert_eq!((system.buffers[0].overflow, system.job_groups[0].processes), (Overflow::Coalesce, None));
+    let signal = Buffer {
+        name: "s".into(),
+        capacity: u8::MAX,
+        pool: Some(Pool { id: 1, limit: 3 }),
+        overflow: Overflow::Refuse,
+        when: When::Immediate,
+        by: By::Automatic,
+        effect: Effect::Terminate,
+        named_by: vec![DomainId(0)],
+        attachments: vec![Attachment { process: p, backlog: Nanos(0) }],
+        ..Buffer::default()
+    };
+    assert_eq!(system.buffers[1], signal);
+    assert_eq!((system.buffers[0].when, system.buffers[0].by), (When::Deferred, By::Polled));
     assert_eq!(system.process_table, 3, "no limits, one process, and 2");
 }
 
@@ -220,4 +240,19 @@ fn texts_of_json() {
     }
     assert!(about("\"a\nb\"").contains("a control character cannot stand in a text"));
     assert!(about("true").contains("this is a bare name"));
+}
+
+#[test]
+fn locks_and_the_lattice() {
+    use lacuna_model::system::{Lock, LockId};
+    let system = library_system("priority-inversion");
+    assert_eq!(system.tick, Some(Nanos(MS)));
+    assert_eq!(system.locks, [Lock { name: "bus".into(), ceiling: Some(30) }]);
+    assert_eq!(system.scheduling_contexts[0].inversion, Some(Nanos(3 * MS)));
+    assert_eq!(system.scheduling_contexts[1].inversion, None);
+    let compute = Instruction::Compute { bcet: Nanos(MS), wcet: Nanos(MS) };
+    let program = [Instruction::Lock(LockId(0)), compute, Instruction::Unlock(LockId(0))];
+    assert_eq!(system.processes[0].contexts[0].program, program);
+    let set = parse(r#"Scenario(name: "x", about: "x", tick: "1ms", tasks: [(wcet: "1ms", period: "2ms")])"#);
+    assert_eq!(set.expect("it is right").tick, Some(Nanos(MS)));
 }

@@ -22,7 +22,8 @@ const MS: u64 = 1_000_000;
 const TASKS: [(&str, u64, u64); 4] = [("sensor", 1, 4), ("control", 1, 5), ("plan", 3, 9), ("log", 3, 18)];
 
 fn four_tasks() -> System {
-    let schedule = |priority, name: &str| SchedulingContext { name: name.into(), priority, budget: None };
+    let schedule =
+        |priority, name: &str| SchedulingContext { name: name.into(), priority, budget: None, inversion: None };
     let context = |(index, (name, wcet, period)): (u8, (&str, u64, u64))| Context {
         name: name.into(),
         schedule: Some(SchedulingContextId(index)),
@@ -41,6 +42,7 @@ fn four_tasks() -> System {
         objects: vec![],
         job_groups: vec![],
         buffers: vec![],
+        locks: vec![],
         handles: vec![],
         processes: vec![Process {
             name: "control".into(),
@@ -54,6 +56,7 @@ fn four_tasks() -> System {
             .map(|(priority, task)| schedule(priority, task.0))
             .collect(),
         kernel_bounds: KernelBounds::default(),
+        tick: None,
         process_table: 1,
         expect: vec![],
     }

@@ -39,7 +39,7 @@
 //!     program: vec![Instruction::Compute { bcet: wcet, wcet }],
 //!     task: Some(Task { period, deadline: period, offset: Nanos(0), jitter: Nanos(0) }),
 //! };
-//! let schedule = |name: &str, priority| SchedulingContext { name: name.into(), priority, budget: None };
+//! let schedule = |name: &str, priority| SchedulingContext { name: name.into(), priority, budget: None, inversion: None };
 //! let system = System {
 //!     name: "two tasks".into(),
 //!     about: String::new(),
@@ -47,6 +47,7 @@
 //!     objects: vec![],
 //!     job_groups: vec![],
 //!     buffers: vec![],
+//!     locks: vec![],
 //!     handles: vec![],
 //!     processes: vec![Process {
 //!         name: "control".into(),
@@ -56,6 +57,7 @@
 //!     }],
 //!     scheduling_contexts: vec![schedule("high", 2), schedule("low", 1)],
 //!     kernel_bounds: KernelBounds::default(),
+//!     tick: None,
 //!     process_table: 1,
 //!     expect: vec![],
 //! };

@@ -105,7 +105,12 @@ fn jobs_of_a_killed_process_are_missed_or_abandoned() {
     let mut system = support::task_set(&[T { deadline: 6, priority: 1, ..task(100, 4) }], 1);
     system.job_groups.push(JobGroup { name: "job".into(), processes: None, memory: None });
     system.processes[0].group = Some(GroupId(0));
-    system.scheduling_contexts.push(SchedulingContext { name: "killer".into(), priority: 2, budget: None });
+    system.scheduling_contexts.push(SchedulingContext {
+        name: "killer".into(),
+        priority: 2,
+        budget: None,
+        inversion: None,
+    });
     system.processes.push(process(1, "killer", None, vec![wait(14), Instruction::Kill(GroupId(0))]));
     system.processes.push(process(1, "never", None, vec![]));
     system.process_table = 3;
@@ -136,14 +141,19 @@ fn supervised() -> System {
     let mut system = support::empty();
     system.job_groups.push(JobGroup { name: "job".into(), processes: None, memory: None });
     for (index, priority) in [(0, 2), (1, 1)] {
-        system.scheduling_contexts.push(SchedulingContext { name: format!("s{index}"), priority, budget: None });
+        system.scheduling_contexts.push(SchedulingContext {
+            name: format!("s{index}"),
+            priority,
+            budget: None,
+            inversion: None,
+        });
     }
     let wait = Instruction::Wait { process: ProcessId(1), until: Some(Nanos(20)) };
     system.processes = vec![
         process(0, "supervisor", None, vec![spawn(1), wait, Instruction::Kill(GroupId(0))]),
         process(1, "builder", Some(GroupId(0)), vec![forever()]),
     ];
-    system.kernel_bounds = KernelBounds { spawn: Nanos(3), kill_group: Nanos(7) };
+    system.kernel_bounds = KernelBounds { spawn: Nanos(3), kill_group: Nanos(7), ..KernelBounds::default() };
     system.process_table = 4;
     system
 }
@@ -199,7 +209,7 @@ fn no_progress_is_an_error() {
     let mut system = support::empty();
     let body = vec![Instruction::Detach];
     system.processes = vec![process(0, "p", None, vec![compute(4), Instruction::Loop { times: None, body }])];
-    system.scheduling_contexts.push(SchedulingContext { name: "s".into(), priority: 1, budget: None });
+    system.scheduling_contexts.push(SchedulingContext { name: "s".into(), priority: 1, budget: None, inversion: None });
     let error = try_run(&system, &Profile::ideal(), Options::new(Nanos(100))).unwrap_err();
     assert_eq!(error, SimulationError::Zeno { context: "p/main".into(), at: Nanos(4) });
 }

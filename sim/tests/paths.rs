@@ -117,7 +117,7 @@ fn the_random_systems_do_everything() {
         ["compute", "open", "set-flag", "close", "fork", "exec", "spawn", "detach", "exit", "end"]
             .into_iter()
             .chain(["wait", "time-out", "kill", "kill-member", "kill-returns", "send", "receive", "access", "allocate"])
-            .chain(["choose", "give-up", "job-done", "wake"])
+            .chain(["choose", "give-up", "job-done", "wake", "lock", "unlock"])
             .filter(|name| !actions.contains(name))
             .collect();
     missing.sort_unstable();

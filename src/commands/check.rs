@@ -4,17 +4,21 @@ use std::sync::atomic::AtomicBool;
 
 use lacuna_check::engine::CheckpointError;
 use lacuna_check::engine::cluster::ClusterError;
-use lacuna_check::{CheckError, End, Ends, Limits, Question, Report, check_by};
+use lacuna_check::{
+    CheckError, Checked, End, Ends, Fairness, Limits, Question, Report, Symmetry, TimedReport, check_by, check_timed,
+};
+use lacuna_model::analysis::response_time::task_name;
 use lacuna_model::evidence::ModelVerdict;
-use lacuna_model::guarantee::{GuaranteeId, safety};
+use lacuna_model::guarantee::{GuaranteeId, TIMED, safety};
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{Expectation, System};
 use lacuna_model::trace::Trace;
 use serde_json::{Value, json};
 
+use super::matrix;
 use super::search::SearchOptions;
-use crate::cli::Format;
+use crate::cli::{self, Format};
 use crate::exit::{Exit, Failure};
 use crate::load::load;
 use crate::print::{document, line};
@@ -24,14 +28,18 @@ use crate::print::{document, line};
 pub struct Request<'a> {
     /// The scenario.
     pub scenario: &'a str,
-    /// Profiles by name; all without.
+    /// Profiles by name; the usual three without.
     pub kernels: &'a [String],
+    /// All that have names instead, as a table.
+    pub all_profiles: bool,
     /// Guarantees; all without.
     pub guarantees: &'a [GuaranteeId],
     /// Whether a deadlock is wrong.
     pub deadlock: bool,
-    /// Whether a run that never comes to rest is.
-    pub ends: bool,
+    /// Whether a run that never comes to rest is, if it is so fair.
+    pub ends: Option<cli::Fairness>,
+    /// The adversary's steps, if not as many as the scenario says.
+    pub adversary_depth: Option<u8>,
     /// How to search.
     pub search: &'a SearchOptions,
     /// Set by the interrupt.
@@ -45,8 +53,22 @@ pub struct Judged {
     pub profile: Profile,
     /// What was found.
     pub report: Report,
+    /// What was found in time, where the scenario has a tick.
+    pub timed: Option<TimedReport>,
     /// How that compares.
     pub exit: Exit,
+}
+
+impl Judged {
+    /// What was found of each guarantee, untimed and in time.
+    pub fn checked(&self) -> impl Iterator<Item = &Checked> {
+        self.report.guarantees.iter().chain(self.timed.iter().flat_map(|timed| &timed.guarantees))
+    }
+
+    /// What was found of one.
+    pub fn verdict(&self, id: GuaranteeId) -> Option<&ModelVerdict> {
+        self.checked().find(|checked| checked.id == id).map(|checked| &checked.verdict)
+    }
 }
 
 /// Runs it.
@@ -54,22 +76,27 @@ pub struct Judged {
 /// # Errors
 /// If the scenario or a profile is not there or wrong.
 pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
-    let loaded = load(request.scenario)?;
-    let system = &loaded.scenario.system;
-    let ids = asked(request.guarantees)?;
-    let profiles = profiles(request.kernels)?;
+    let system = &system(request)?;
+    let (ids, timed_ids) = asked(system, request.guarantees)?;
+    let profiles = if request.all_profiles { Profile::all().collect() } else { profiles(request.kernels)? };
     if let Some(why) = request.search.wants_one_profile().filter(|_| profiles.len() != 1) {
         return Err(Failure::input(why));
     }
     let cluster = request.search.cluster()?;
-    let question = Question { guarantees: &ids, ends: request.ends };
+    let question = Question { guarantees: &ids, ends: request.ends.map(fairness), symmetry: request.search.symmetry };
     let mut judged = Vec::new();
     for profile in profiles {
         let objects = Objects::new(system, &profile).map_err(Failure::input)?;
         let means = request.search.means(cluster.as_ref());
         let report =
             check_by(&objects, &question, &request.search.limits(request.interrupt), &means).map_err(failure)?;
-        judged.push(judged_of(system, profile, report, request.deadlock));
+        let timed = if timed_ids.is_empty() {
+            None
+        } else {
+            let limits = request.search.limits(request.interrupt);
+            Some(check_timed(&objects, &timed_ids, &limits).map_err(Failure::input)?)
+        };
+        judged.push(judged_of(system, profile, report, timed, request.deadlock));
     }
     // The other processes of a cluster have found the same; one tells.
     if request.search.process.is_some_and(|process| process != 0) {
@@ -82,10 +109,39 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
         }
         Format::Text => {
             line(format_args!("{}   {}", system.name, system.about));
-            judged.iter().for_each(|judged| print(system, judged, request.deadlock));
+            if let Some(depth) = request.adversary_depth {
+                line(format_args!("the adversary takes at most {depth} steps, as asked, whatever the scenario says"));
+            }
+            if request.all_profiles {
+                matrix::print(&judged);
+            } else {
+                judged.iter().for_each(|judged| print(system, judged, request.deadlock));
+            }
         }
     }
     Ok(judged.iter().fold(Exit::AsExpected, |exit, judged| exit.and(judged.exit)))
+}
+
+fn fairness(asked: cli::Fairness) -> Fairness {
+    match asked {
+        cli::Fairness::None => Fairness::None,
+        cli::Fairness::Weak => Fairness::Weak,
+        cli::Fairness::Strong => Fairness::Strong,
+    }
+}
+
+/// The scenario, with the adversary's depth that was asked for.
+fn system(request: &Request<'_>) -> Result<System, Failure> {
+    let mut system = load(request.scenario)?.scenario.system;
+    if let Some(depth) = request.adversary_depth
+        && system.set_adversary_depth(depth) == 0
+    {
+        return Err(Failure::input(format!(
+            "`{}` has no adversary whose depth could be {depth}; `Adversary` in a program makes one, as in `ci-job`",
+            system.name
+        )));
+    }
+    Ok(system)
 }
 
 /// Serves stateright's Explorer page for the first profile, until the program is ended.
@@ -93,10 +149,10 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
 /// # Errors
 /// If the scenario or the profile is wrong, or the page is not built in.
 pub fn serve(request: &Request<'_>, address: &str) -> Result<Exit, Failure> {
-    let loaded = load(request.scenario)?;
-    let ids = asked(request.guarantees)?;
+    let system = system(request)?;
+    let (ids, _) = asked(&system, request.guarantees)?;
     let first = profiles(request.kernels)?.into_iter().next().unwrap_or_else(Profile::ideal);
-    let objects = Objects::new(&loaded.scenario.system, &first).map_err(Failure::input)?;
+    let objects = Objects::new(&system, &first).map_err(Failure::input)?;
     explorer(objects, &ids, address)
 }
 
@@ -115,21 +171,24 @@ fn explorer(_: Objects, _: &[GuaranteeId], _: &str) -> Result<Exit, Failure> {
     Err(Failure::input("the Explorer page is not built in; build with `--features explore`"))
 }
 
-fn asked(ids: &[GuaranteeId]) -> Result<Vec<GuaranteeId>, Failure> {
-    let decided: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
-    if let Some(other) = ids.iter().find(|id| !decided.contains(id)) {
-        return Err(Failure::input(format!(
-            "{other} ({}) is not decided by exploring the untimed model; try `lacuna analyse` or `lacuna simulate`",
+/// What is to be decided without time, and what in time: only where the scenario has a tick.
+fn asked(system: &System, ids: &[GuaranteeId]) -> Result<(Vec<GuaranteeId>, Vec<GuaranteeId>), Failure> {
+    let wanted = |id: &GuaranteeId| ids.is_empty() || ids.contains(id);
+    let decided = safety().iter().map(|guarantee| guarantee.id()).filter(wanted).collect();
+    let timed: Vec<GuaranteeId> = TIMED.iter().copied().filter(wanted).collect();
+    match (system.tick, ids.iter().find(|id| timed.contains(id))) {
+        (None, Some(other)) => Err(Failure::input(format!(
+            "{other} ({}) is decided in time, and the scenario has no `tick`; give it one, or try `lacuna analyse` or `lacuna simulate`",
             other.short()
-        )));
+        ))),
+        (None, None) => Ok((decided, Vec::new())),
+        (Some(_), _) => Ok((decided, timed)),
     }
-    Ok(if ids.is_empty() { decided } else { ids.to_vec() })
 }
 
 fn profiles(names: &[String]) -> Result<Vec<Profile>, Failure> {
-    let known = || Profile::NAMED.iter().map(|(name, _)| *name);
     if names.is_empty() {
-        return Ok(known().filter_map(Profile::named).collect());
+        return Ok(vec![Profile::ideal(), Profile::linux(), Profile::linux_hardened()]);
     }
     names.iter().map(|name| profile(name)).collect()
 }
@@ -140,7 +199,7 @@ fn profiles(names: &[String]) -> Result<Vec<Profile>, Failure> {
 /// If there is none.
 pub fn profile(name: &str) -> Result<Profile, Failure> {
     Profile::named(name).ok_or_else(|| {
-        let known: Vec<String> = Profile::NAMED.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let known: Vec<String> = Profile::NAMED.iter().map(|named| format!("`{}`", named.name)).collect();
         Failure::input(format!("there is no profile `{name}`; there are {}", known.join(", ")))
     })
 }
@@ -152,22 +211,32 @@ pub fn profile(name: &str) -> Result<Profile, Failure> {
 pub fn judge(system: &System, profile: Profile, ids: &[GuaranteeId], limits: &Limits<'_>) -> Result<Judged, Failure> {
     let objects = Objects::new(system, &profile).map_err(Failure::input)?;
     let report = lacuna_check::check(&objects, ids, limits).map_err(failure)?;
-    Ok(judged_of(system, profile, report, false))
+    Ok(judged_of(system, profile, report, None, false))
 }
 
-fn judged_of(system: &System, profile: Profile, report: Report, deadlock_is_wrong: bool) -> Judged {
-    let mut exit = compare(system, &profile, &report);
+fn judged_of(
+    system: &System,
+    profile: Profile,
+    report: Report,
+    timed: Option<TimedReport>,
+    deadlock_is_wrong: bool,
+) -> Judged {
+    let mut exit = compare(system, &profile, report.end, &report.guarantees);
+    if let Some(timed) = &timed {
+        exit = exit.and(compare(system, &profile, timed.end, &timed.guarantees));
+    }
     if deadlock_is_wrong && report.deadlocks > 0 {
         exit = exit.and(Exit::NotAsExpected);
     } else if deadlock_is_wrong && !report.is_complete() {
         exit = exit.and(Exit::Unknown);
     }
-    exit = exit.and(match &report.ends {
+    exit = exit.and(match report.ends.as_ref().map(|(_, ends)| ends) {
         Some(Ends::Not { .. }) => Exit::NotAsExpected,
+        Some(Ends::Unknown { end: End::Interrupted, .. }) => Exit::Interrupted,
         Some(Ends::Unknown { .. }) => Exit::Unknown,
         Some(Ends::Always) | None => Exit::AsExpected,
     });
-    Judged { profile, report, exit }
+    Judged { profile, report, timed, exit }
 }
 
 /// What was asked for was wrong, or the host could not.
@@ -183,12 +252,12 @@ fn failure(error: CheckError) -> Failure {
 }
 
 /// Is every verdict as the scenario expects it? What is vacuous holds.
-fn compare(system: &System, profile: &Profile, report: &Report) -> Exit {
-    if report.end == End::Interrupted {
+fn compare(system: &System, profile: &Profile, end: End, guarantees: &[Checked]) -> Exit {
+    if end == End::Interrupted {
         return Exit::Interrupted;
     }
     let expected = system.expect.iter().find(|(name, _)| *name == profile.name).map(|(_, expected)| expected);
-    report.guarantees.iter().fold(Exit::AsExpected, |exit, checked| {
+    guarantees.iter().fold(Exit::AsExpected, |exit, checked| {
         let may_fail = matches!(expected, Some(Expectation::Fails(ids)) if ids.contains(&checked.id));
         exit.and(match (&checked.verdict, may_fail) {
             (ModelVerdict::Unknown { .. }, _) => Exit::Unknown,
@@ -200,35 +269,77 @@ fn compare(system: &System, profile: &Profile, report: &Report) -> Exit {
     })
 }
 
-fn json_of(system: &System, judged: &Judged) -> Value {
-    let guarantees: Vec<Value> = judged
-        .report
-        .guarantees
-        .iter()
-        .map(|checked| {
-            let mut row = json!({
-                "id": checked.id,
-                "verdict": checked.verdict.name(),
-                "states": judged.report.states,
-                "complete": judged.report.is_complete(),
-            });
-            match &checked.verdict {
-                ModelVerdict::Refuted { trace, violation } => {
-                    row["trace"] = json!(trace.events);
-                    row["violation"] = json!(violation);
-                }
-                ModelVerdict::ProvedToDepth { depth } => row["depth"] = json!(depth),
-                ModelVerdict::ProvedToTable { entries, depth } => {
-                    row["process_table"] = json!(entries);
-                    row["depth"] = json!(depth);
-                }
-                ModelVerdict::Unknown { limit } => row["limit"] = json!(limit),
-                _ => {}
-            }
-            row
-        })
+/// One guarantee, after a search of so many states, within these bounds: a process table that was full, and the adversary's depth.
+fn json_row(checked: &Checked, states: u64, complete: bool, bounds: (Option<u8>, Option<u32>)) -> Value {
+    let mut row =
+        json!({ "id": checked.id, "verdict": checked.verdict.name(), "states": states, "complete": complete });
+    match &checked.verdict {
+        ModelVerdict::Refuted { trace, violation } => {
+            row["trace"] = json!(trace.events);
+            row["violation"] = json!(violation);
+        }
+        ModelVerdict::ProvedToDepth { depth } => row["depth"] = json!(depth),
+        ModelVerdict::ProvedToTable { entries, depth } => {
+            row["process_table"] = json!(entries);
+            row["depth"] = json!(depth);
+        }
+        ModelVerdict::Vacuous => {
+            row["process_table"] = json!(bounds.0);
+            row["depth"] = json!(bounds.1);
+        }
+        ModelVerdict::Unknown { limit } => row["limit"] = json!(limit),
+        _ => {}
+    }
+    row
+}
+
+/// What was found in time.
+fn json_of_timed(system: &System, timed: &TimedReport) -> Value {
+    let responses: Vec<Value> = names_of_tasks(system)
+        .zip(&timed.worst)
+        .map(|(name, worst)| json!({ "name": name, "worst_ns": worst.map(|worst| worst.0) }))
         .collect();
     json!({
+        "tick_ns": timed.tick.0,
+        "states": timed.states,
+        "transitions": timed.transitions,
+        "depth": timed.depth,
+        "end": end_name(timed.end),
+        "responses": responses,
+        "bits_per_state": timed.bits,
+        "memory_bytes": timed.bytes,
+        "elapsed_ns": timed.elapsed.as_nanos() as u64,
+    })
+}
+
+fn names_of_tasks(system: &System) -> impl Iterator<Item = String> + '_ {
+    system.tasks().into_iter().map(|(process, index)| {
+        let process = &system.processes[process.index()];
+        task_name(system, process, &process.contexts[index].name)
+    })
+}
+
+fn json_of(system: &System, judged: &Judged) -> Value {
+    let Judged { report, timed, .. } = judged;
+    let bounds = (report.table_full.then_some(system.process_table), report.cut_at);
+    let untimed =
+        report.guarantees.iter().map(|checked| json_row(checked, report.states, report.is_complete(), bounds));
+    let in_time = timed.iter().flat_map(|timed| {
+        timed.guarantees.iter().map(|checked| {
+            let alone = checked.id == GuaranteeId::G19;
+            let states = if alone { timed.isolation_states } else { timed.states };
+            let complete = match checked.verdict {
+                ModelVerdict::Unknown { .. } if alone => false,
+                _ => alone || timed.end == End::Complete,
+            };
+            let mut row = json_row(checked, states, complete, (None, None));
+            row["tick_ns"] = json!(timed.tick.0);
+            row
+        })
+    });
+    let guarantees: Vec<Value> = untimed.chain(in_time).collect();
+    json!({
+        "timed": timed.as_ref().map(|timed| json_of_timed(system, timed)),
         "scenario": system.name,
         "kernel": judged.profile.name,
         "profile": judged.profile,
@@ -237,15 +348,31 @@ fn json_of(system: &System, judged: &Judged) -> Value {
         "depth": judged.report.depth,
         "process_table": system.process_table,
         "end": end_name(judged.report.end),
+        "adversary_depth": judged.report.adversary_depth,
         "adversary_cut_at": judged.report.cut_at,
         "process_table_full": judged.report.table_full,
         "omitted_states_expected": judged.report.omitted,
         "deadlocks": judged.report.deadlocks,
         "deadlock": judged.report.deadlock.as_ref().map(|trace| &trace.events),
-        "ends": judged.report.ends.as_ref().map(|ends| match ends {
-            Ends::Always => json!({"verdict": holds(system, &judged.report).name()}),
-            Ends::Not { stem, cycle } => json!({"verdict": "refuted", "stem": stem.events, "cycle": cycle.events}),
-            Ends::Unknown { limit } => json!({"verdict": "unknown", "limit": limit}),
+        "ends": judged.report.ends.as_ref().map(|(fairness, ends)| {
+            let mut row = match ends {
+                Ends::Always => json!({"verdict": holds(system, &judged.report).name()}),
+                Ends::Not { stem, cycle } => json!({"verdict": "refuted", "stem": stem.events, "cycle": cycle.events}),
+                Ends::Unknown { limit, .. } => json!({"verdict": "unknown", "limit": limit}),
+            };
+            row["fairness"] = match fairness {
+                Fairness::None => "none",
+                Fairness::Weak => "weak",
+                Fairness::Strong => "strong",
+            }
+            .into();
+            row
+        }),
+        "symmetry": judged.report.symmetry.as_ref().map(|symmetry| match symmetry {
+            Symmetry::On(verified) => {
+                json!({"on": true, "verified_states": verified.states(), "permutations": verified.permutations()})
+            }
+            Symmetry::Off { why } => json!({"on": false, "why": why}),
         }),
         "bits_per_state": judged.report.bits,
         "memory_bytes": judged.report.bytes,
@@ -259,11 +386,7 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
     let full = if *table_full { ", which was full" } else { "" };
     let ended = match end {
         End::Complete if !judged.report.is_complete() => "ended, and may have missed states",
-        End::Complete => "complete",
-        End::MaxStates => "cut off at the limit on states",
-        End::MaxMemory => "cut off at the limit on memory",
-        End::Interrupted => "interrupted",
-        End::Unrepresentable(_) => "cut off at a state that does not fit",
+        end => ended(*end),
     };
     line(format_args!(""));
     line(format_args!(
@@ -271,6 +394,41 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
         judged.profile.name, system.process_table
     ));
     line(format_args!("  {:.2} s, {} KiB for states of {bits} bits", elapsed.as_secs_f64(), judged.report.bytes >> 10));
+    match &judged.report.symmetry {
+        None => {}
+        Some(Symmetry::On(verified)) => line(format_args!(
+            "  symmetry on: which process is which does not count; tested on {} states, {} permutations of each",
+            verified.states(),
+            verified.permutations()
+        )),
+        Some(Symmetry::Off { why }) => line(format_args!("  symmetry off, every state was explored: {why}")),
+    }
+    print_rows(guarantees, *table_full, &within(&judged.report));
+    print_stopping(system, &judged.report, deadlock_is_wrong);
+    if let Some(timed) = &judged.timed {
+        print_timed(system, timed);
+    }
+    if judged.exit == Exit::NotAsExpected {
+        line(format_args!("  not as the scenario expects"));
+    }
+}
+
+/// The search in time.
+fn print_timed(system: &System, timed: &TimedReport) {
+    let TimedReport { tick, states, transitions, depth, end, guarantees, bits, elapsed, .. } = timed;
+    line(format_args!(
+        "  in time, tick {tick}: {states} states, {transitions} ways through an instant, depth {depth}, {}",
+        ended(*end)
+    ));
+    line(format_args!("  {:.2} s, {} KiB for states of {bits} bits", elapsed.as_secs_f64(), timed.bytes >> 10));
+    print_rows(guarantees, false, "");
+    for (name, worst) in names_of_tasks(system).zip(&timed.worst) {
+        let worst = worst.map_or("no job ended".into(), |worst| worst.to_string());
+        line(format_args!("      longest response of {name}: {worst}"));
+    }
+}
+
+fn print_rows(guarantees: &[Checked], table_full: bool, within: &str) {
     for checked in guarantees {
         let (id, short, verdict) = (checked.id, checked.id.short(), &checked.verdict);
         let more = match verdict {
@@ -280,10 +438,10 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
                 format!(": with a process table of {entries} entries, which was full; a larger one may show more")
             }
             ModelVerdict::Refuted { violation, .. } => format!(": {violation}"),
-            ModelVerdict::Vacuous if *table_full => {
-                ": nothing that it speaks of ever happens here, where the process table was full; a larger one may show more".into()
+            ModelVerdict::Vacuous => {
+                let more = if table_full { "; a larger one may show more" } else { "" };
+                format!(": nothing that it speaks of ever happens here{within}{more}")
             }
-            ModelVerdict::Vacuous => ": nothing that it speaks of ever happens here".into(),
             ModelVerdict::Unknown { limit } => format!(": {limit}"),
         };
         line(format_args!("  {id:<4}{short:<20}{}{more}", verdict.name()));
@@ -291,9 +449,16 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
             story(trace, "      ");
         }
     }
-    print_stopping(system, &judged.report, deadlock_is_wrong);
-    if judged.exit == Exit::NotAsExpected {
-        line(format_args!("  not as the scenario expects"));
+}
+
+/// How a search ended, for a person.
+fn ended(end: End) -> &'static str {
+    match end {
+        End::Complete => "complete",
+        End::MaxStates => "cut off at the limit on states",
+        End::MaxMemory => "cut off at the limit on memory",
+        End::Interrupted => "interrupted",
+        End::Unrepresentable(_) => "cut off at a state that does not fit",
     }
 }
 
@@ -339,16 +504,21 @@ fn print_stopping(system: &System, report: &Report, deadlock_is_wrong: bool) {
             }
         }
     }
-    match &report.ends {
-        None => {}
-        Some(Ends::Always) => line(format_args!(
-            "  ends                    {}: every weakly fair run comes to rest{}",
+    let Some((fairness, ends)) = &report.ends else { return };
+    let fair = match fairness {
+        Fairness::None => "run (no fairness)",
+        Fairness::Weak => "weakly fair run",
+        Fairness::Strong => "strongly fair run",
+    };
+    match ends {
+        Ends::Always => line(format_args!(
+            "  ends                    {}: every {fair} comes to rest{}",
             holds(system, report).name(),
             within(report)
         )),
-        Some(Ends::Unknown { limit }) => line(format_args!("  ends                    unknown: {limit}")),
-        Some(Ends::Not { stem, cycle }) => {
-            line(format_args!("  ends                    refuted: this run never comes to rest"));
+        Ends::Unknown { limit, .. } => line(format_args!("  ends                    unknown: {limit}")),
+        Ends::Not { stem, cycle } => {
+            line(format_args!("  ends                    refuted: this {fair} never comes to rest"));
             story(stem, "      ");
             match cycle.events.len() {
                 0 => line(format_args!("      and there nobody can go on")),

@@ -5,6 +5,7 @@ pub mod check;
 pub mod clean;
 pub mod exec;
 pub mod gap;
+pub mod matrix;
 pub mod plan;
 pub mod replay;
 pub mod run;

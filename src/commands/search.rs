@@ -20,12 +20,16 @@ pub struct SearchOptions {
     /// Search with so many threads; without, with as many as there are processors.
     #[arg(long, value_name = "N", value_parser = few, conflicts_with_all = ["workers", "cluster"])]
     pub threads: Option<NonZeroUsize>,
-    /// Stop, as unknown, when states and the table of them would need more memory.
+    /// Stop, as unknown, when states, the table of them, and what each thread or worker needs would take more memory.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = bytes)]
     pub max_memory: Bytes,
-    /// Stop, as unknown, beyond about so many states.
+    /// Stop, as unknown, if there are more states than this.
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     pub max_states: u64,
+    /// Explore one state of all that differ only in which entry of the process table is which: fewer states, the same
+    /// verdicts. Tested first; where entries are not interchangeable every state is explored, and the report says why.
+    #[arg(long, conflicts_with_all = ["ends", "explore"])]
+    pub symmetry: bool,
     /// Know states by 64 bits of hash, on one thread: less memory, and what is not refuted is unknown.
     #[arg(long, conflicts_with_all = ["threads", "checkpoint", "workers", "cluster"])]
     pub hash_compact: bool,
@@ -135,11 +139,17 @@ impl SearchOptions {
 /// Tells how a search goes, on a terminal.
 fn tell(now: &Progress) {
     match now {
-        Progress::At { states, depth, frontier, expanded, elapsed, bytes } => {
-            let rate = *states as f64 / elapsed.as_secs_f64().max(0.001) / 1e6;
+        Progress::At { states, read, depth, frontier, expanded, elapsed, bytes } => {
+            let rate = states.saturating_sub(*read) as f64 / elapsed.as_secs_f64().max(0.001) / 1e6;
             let done = expanded * 100 / frontier.max(&1);
             let used = *bytes >> 20;
             progress(format_args!("{states} states, {rate:.2} M/s; depth {depth}: {done} % of {frontier}; {used} MiB"));
+        }
+        Progress::Deciding { waiting, expanded, components: 0, .. } => {
+            progress(format_args!("ends: {expanded} of {waiting} states that are not at rest"));
+        }
+        Progress::Deciding { waiting, components, .. } => {
+            progress(format_args!("ends: {components} components of {waiting} states that are not at rest"));
         }
         Progress::Growing { from, to } => {
             progress(format_args!("the table of states grows from {} to {} MiB", from >> 20, to >> 20));

@@ -54,7 +54,7 @@ pub struct Request<'a> {
 /// If the system has no semantics, the run gets nowhere or plainly too far, or somebody interrupts.
 pub fn once(system: &System, profile: &Profile, request: &Request<'_>) -> Result<(Objects, Run), Failure> {
     let objects = Objects::new(system, profile).map_err(Failure::input)?;
-    let policy = FixedPriority::new(&system.scheduling_contexts);
+    let policy = FixedPriority::of(&objects);
     let draw = match request.execution {
         Execution::Worst => Draw::Most,
         Execution::Best => Draw::Least,

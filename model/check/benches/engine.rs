@@ -11,12 +11,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use lacuna_check::engine::cluster::{self, ClusterConfig, Processes};
-use lacuna_check::engine::{Summary, explore};
+use lacuna_check::engine::{Edge, Packed, Summary, TransitionSystem, Unrepresentable, explore};
 use lacuna_check::{End, Limits, SecondOpinion, check};
-use lacuna_model::guarantee::{GuaranteeId, safety};
+use lacuna_model::expand::Expander;
+use lacuna_model::guarantee::{GuaranteeId, GuaranteeSet, safety};
 use lacuna_model::objects::{Codec, Objects};
 use lacuna_model::profile::Profile;
-use lacuna_model::system::{Instruction, System};
+use lacuna_model::system::System;
 use peers::packed::two_phase_commit;
 use peers::spin::{Promela, search};
 use peers::structured::Structured;
@@ -108,13 +109,105 @@ fn main() {
         }
         return;
     }
+    if let [one, managers] = &arguments[..]
+        && one == "--where"
+    {
+        return say_where(managers.parse().unwrap());
+    }
     let sizes: Vec<u32> = arguments.iter().map(|argument| argument.parse().expect("numbers of managers")).collect();
     for managers in if sizes.is_empty() { vec![9] } else { sizes } {
         table(&format!("two-phase commit, N={managers}"), &PROTOCOL, 0, managers);
+        again(&["--where", &managers.to_string()]).status().unwrap();
     }
     let objects = kernel();
     println!("ci-job with five steps of the adversary, under linux: states of {} bits", Codec::new(&objects).bits());
     table("ci-job, adversary depth 5", &KERNEL, PROTOCOL.len(), 0);
+    again(&["--where", "0"]).status().unwrap();
+}
+
+/// Searches on one thread, then takes every edge of every state once more and does nothing with it: says what of the
+/// search that is, and what the table of known states.
+fn breakdown<T: TransitionSystem>(system: &T) {
+    let limits = Limits { max_memory: 16 << 30, ..Limits::default() };
+    let found = explore(system, &limits);
+    let states = found.summary.states as f64;
+    let mut scratch = system.scratch();
+    let begun = Instant::now();
+    for state in found.iter() {
+        system.edges(&mut scratch, &state, |edge| _ = std::hint::black_box(edge)).unwrap();
+    }
+    let parts = [("expansion alone", begun.elapsed()), ("inserting", found.inserting()), ("growth", found.growing())];
+    let ns = |time: std::time::Duration| time.as_nanos() as f64 / states;
+    let whole = ns(found.summary.elapsed);
+    print!("lacuna, one thread, ns a state: {whole:.0}");
+    let mut rest = whole;
+    for (name, time) in parts {
+        print!("; {name} {:.0} ({:.0} %)", ns(time), 100.0 * ns(time) / whole);
+        rest -= ns(time);
+    }
+    println!(
+        "; rest {rest:.0} ({:.0} %). Bytes a state at the end: {:.1}, of which {} are the state",
+        100.0 * rest / whole,
+        found.summary.bytes as f64 / states,
+        8 * T::State::WORDS
+    );
+}
+
+/// The kernel's model as the checker gives it to the engine, but that the marks of its steps are dropped once known.
+struct Bare<'a, const W: usize> {
+    expander: Expander<'a, W>,
+    asked: GuaranteeSet,
+}
+
+impl<'a, const W: usize> TransitionSystem for Bare<'a, W> {
+    type State = [u64; W];
+    type Scratch = Expander<'a, W>;
+
+    fn scratch(&self) -> Expander<'a, W> {
+        self.expander.clone()
+    }
+
+    fn initial(&self) -> Vec<[u64; W]> {
+        vec![self.expander.initial().unwrap()]
+    }
+
+    fn edges(
+        &self,
+        scratch: &mut Expander<'a, W>,
+        state: &[u64; W],
+        mut visit: impl FnMut(Edge<[u64; W]>),
+    ) -> Result<(), Unrepresentable> {
+        scratch.successors(state, self.asked, |step| {
+            std::hint::black_box(step.marks);
+            visit(Edge { after: step.after.unwrap(), marks: 0, label: 0 });
+        });
+        Ok(())
+    }
+
+    fn may_stop(&self, _: &[u64; W]) -> bool {
+        true
+    }
+}
+
+/// Where the time goes, by a process of its own.
+fn say_where(managers: u32) {
+    if managers > 0 {
+        return breakdown(&two_phase_commit(managers));
+    }
+    let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
+    let objects = kernel().watching(&ids);
+    fn of<const W: usize>(objects: &Objects) {
+        breakdown(&Bare { expander: Expander::<W>::new(objects).unwrap(), asked: objects.watched() });
+    }
+    match Codec::new(&objects).words() {
+        1 => of::<1>(&objects),
+        2 => of::<2>(&objects),
+        3 => of::<3>(&objects),
+        4 => of::<4>(&objects),
+        5 => of::<5>(&objects),
+        6 => of::<6>(&objects),
+        more => println!("states of {more} words: more than this bench takes apart"),
+    }
 }
 
 fn table(title: &str, engines: &[Engine], offset: usize, managers: u32) {
@@ -154,12 +247,18 @@ fn table(title: &str, engines: &[Engine], offset: usize, managers: u32) {
     }
 }
 
+/// This bench in another process.
+fn again(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(arguments);
+    command
+}
+
 /// Searches in a process of its own, or two.
 fn run(engine: Engine, index: usize, managers: u32) -> String {
     let start = |more: &[&str]| -> Child {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--one", &index.to_string(), &managers.to_string()]).args(more);
-        child.stdout(Stdio::piped()).spawn().unwrap()
+        let mut child = again(&["--one", &index.to_string(), &managers.to_string()]);
+        child.args(more).stdout(Stdio::piped()).spawn().unwrap()
     };
     if engine != Engine::Loopback {
         let output = start(&[]).wait_with_output().unwrap();
@@ -173,19 +272,11 @@ fn run(engine: Engine, index: usize, managers: u32) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// `ci-job`, with five steps of its adversary instead of three.
+/// `ci-job` with five steps of the adversary, as `lacuna check ci-job --adversary-depth 5` has it.
 fn kernel() -> Objects {
     let entry = lacuna_scenarios::library().iter().find(|entry| entry.name == "ci-job").unwrap();
     let mut system: System = entry.system().unwrap();
-    for process in &mut system.processes {
-        for context in &mut process.contexts {
-            for instruction in &mut context.program {
-                if let Instruction::Adversary { depth } = instruction {
-                    *depth = Some(5);
-                }
-            }
-        }
-    }
+    assert_eq!(system.set_adversary_depth(5), 1);
     Objects::new(&system, &Profile::linux()).unwrap()
 }
 

@@ -6,13 +6,17 @@
 //! `--checkpoint DIR` it can be stopped, and goes on with `--resume`.
 #![allow(dead_code, unreachable_pub, reason = "the bench and the tests take the system from here")]
 
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use lacuna_check::engine::cluster::{self, ClusterConfig, Processes};
 use lacuna_check::engine::{
-    Checkpoints, Edge, Limits, Start, Summary, Symmetric, TransitionSystem, Unrepresentable, explore,
+    Checkpoints, Edge, Limits, MOST_THREADS, Start, Summary, Symmetric, TransitionSystem, Unrepresentable, explore,
     explore_with_checkpoints,
 };
 
@@ -152,16 +156,15 @@ impl Symmetric for TwoPhaseCommit {
 }
 
 /// What is to be done.
-#[derive(Default)]
 struct Arguments {
     managers: u32,
     threads: Option<NonZeroUsize>,
     workers: Option<NonZeroUsize>,
     hosts: Option<String>,
-    process: usize,
+    process: Option<usize>,
     checkpoint: Option<String>,
-    every: u64,
-    start: Option<Start>,
+    every: Option<u64>,
+    resume: bool,
 }
 
 const USAGE: &str = "\
@@ -173,75 +176,110 @@ two_phase_commit [MANAGERS] [THREADS]
     --every MS           so many milliseconds apart; 0 after each level [60000]
     --resume             goes on from the last";
 
-fn arguments() -> Result<Arguments, String> {
-    let mut read = Arguments { managers: 8, every: 60_000, ..Arguments::default() };
-    let mut arguments = std::env::args().skip(1);
-    let mut numbers = 0;
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument}: a value is missing"));
-        let number = |text: String| text.parse().map_err(|_| format!("{text}: a number is expected"));
-        match argument.as_str() {
-            "--workers" => read.workers = NonZeroUsize::new(number(value()?)?),
-            "--cluster" => read.hosts = Some(value()?),
-            "--process" => read.process = number(value()?)?,
-            "--checkpoint" => read.checkpoint = Some(value()?),
-            "--every" => read.every = number(value()?)? as u64,
-            "--resume" => read.start = Some(Start::Resume),
-            _ if argument.starts_with('-') => return Err(USAGE.to_owned()),
-            _ if numbers == 0 => (read.managers, numbers) = (number(argument)? as u32, 1),
-            _ => read.threads = NonZeroUsize::new(number(argument)?),
-        }
-    }
-    Ok(read)
+/// A number within some bounds, and nothing else.
+fn number<N: FromStr + PartialOrd + Display>(what: &str, text: &str, bounds: RangeInclusive<N>) -> Result<N, String> {
+    let read = text.parse().ok().filter(|number| bounds.contains(number));
+    read.ok_or_else(|| {
+        format!("{what}: a number from {} to {} is expected, not `{text}`", bounds.start(), bounds.end())
+    })
 }
 
+/// A number of threads or workers.
+fn count(what: &str, text: &str) -> Result<NonZeroUsize, String> {
+    let most = NonZeroUsize::new(MOST_THREADS).unwrap_or(NonZeroUsize::MIN);
+    number(what, text, NonZeroUsize::MIN..=most)
+}
+
+/// Reads what was typed. Nothing: help was asked for.
+fn arguments(mut typed: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
+    let mut read = Arguments {
+        managers: 8,
+        threads: None,
+        workers: None,
+        hosts: None,
+        process: None,
+        checkpoint: None,
+        every: None,
+        resume: false,
+    };
+    let mut numbers = 0;
+    while let Some(argument) = typed.next() {
+        let mut value = || typed.next().ok_or(format!("{argument}: a value is missing"));
+        match argument.as_str() {
+            "--help" | "-h" => return Ok(None),
+            "--workers" => read.workers = Some(count(&argument, &value()?)?),
+            "--cluster" => read.hosts = Some(value()?),
+            "--process" => read.process = Some(number(&argument, &value()?, 0..=usize::MAX)?),
+            "--checkpoint" => read.checkpoint = Some(value()?),
+            "--every" => read.every = Some(number(&argument, &value()?, 0..=u64::MAX)?),
+            "--resume" => read.resume = true,
+            _ if argument.starts_with('-') => return Err(format!("there is no option `{argument}`")),
+            _ if numbers == 0 => (read.managers, numbers) = (number("MANAGERS", &argument, 1..=15)?, 1),
+            _ if numbers == 1 => (read.threads, numbers) = (Some(count("THREADS", &argument)?), 2),
+            _ => return Err(format!("`{argument}` is one number too many")),
+        }
+    }
+    let wrong = [
+        (read.resume && read.checkpoint.is_none(), "--resume: goes on from where? --checkpoint is missing"),
+        (read.every.is_some() && read.checkpoint.is_none(), "--every: --checkpoint is missing"),
+        (read.process.is_some() && read.hosts.is_none(), "--process: --cluster is missing"),
+        (read.hosts.is_some() && read.process.is_none(), "--cluster: --process is missing"),
+        (read.threads.is_some() && read.workers.is_some(), "--workers: give these or threads, not both"),
+        (read.threads.is_some() && read.hosts.is_some(), "--cluster: has --workers, and no threads"),
+    ];
+    match wrong.iter().find(|(is, _)| *is) {
+        Some((_, why)) => Err((*why).to_owned()),
+        None => Ok(Some(read)),
+    }
+}
+
+/// Why there is no result, and the exit status.
+pub type Failure = (String, u8);
+
 /// Explores, with what was asked for.
-fn run(system: &TwoPhaseCommit, arguments: &Arguments) -> Result<Summary<[u64; 1]>, Box<dyn std::error::Error>> {
+fn run(system: &TwoPhaseCommit, arguments: &Arguments) -> Result<Summary<[u64; 1]>, Failure> {
+    let failed = |error: &dyn Display| (error.to_string(), 1);
     let threads = arguments.threads.unwrap_or(NonZeroUsize::MIN);
     let limits = Limits { threads, max_memory: 16 << 30, ..Limits::default() };
     let checkpoints = arguments.checkpoint.as_ref().map(|directory| Checkpoints {
         directory: directory.as_ref(),
-        every: Duration::from_millis(arguments.every),
+        every: Duration::from_millis(arguments.every.unwrap_or(60_000)),
         fingerprint: u64::from(arguments.managers),
-        start: arguments.start.unwrap_or(Start::Anew),
+        start: if arguments.resume { Start::Resume } else { Start::Anew },
     });
     if arguments.workers.is_none() && arguments.hosts.is_none() {
-        return match checkpoints {
-            Some(checkpoints) => Ok(explore_with_checkpoints(system, &limits, &checkpoints)?.summary),
-            None => Ok(explore(system, &limits).summary),
-        };
+        let Some(checkpoints) = checkpoints else { return Ok(explore(system, &limits).summary) };
+        let found = explore_with_checkpoints(system, &limits, &checkpoints).map_err(|error| failed(&error))?;
+        return Ok(found.summary);
     }
     let mut config = ClusterConfig::workers(arguments.workers.unwrap_or(NonZeroUsize::MIN));
-    if let Some(file) = &arguments.hosts {
-        config.processes = Processes::read(&std::fs::read_to_string(file)?, arguments.process)?;
+    if let (Some(file), Some(process)) = (&arguments.hosts, arguments.process) {
+        let wrong = |error: &dyn Display| (format!("{file}: {error}"), 2);
+        let list = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+        config.processes = Processes::read(&list, process).map_err(|error| wrong(&error))?;
     }
     (config.fingerprint, config.checkpoints) = (u64::from(arguments.managers), checkpoints);
-    Ok(cluster::explore(system, &limits, &config)?.summary)
+    Ok(cluster::explore(system, &limits, &config).map_err(|error| failed(&error))?.summary)
 }
 
-fn main() -> ExitCode {
-    let arguments = match arguments() {
-        Ok(arguments) => arguments,
-        Err(message) => {
-            eprintln!("{message}");
-            return ExitCode::from(2);
-        }
-    };
+/// Prints a line; a reader that went away changes nothing.
+fn print(out: &mut impl Write, text: std::fmt::Arguments<'_>) -> Result<(), Failure> {
+    match writeln!(out, "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err((format!("cannot write the output: {error}"), 1)),
+        _ => Ok(()),
+    }
+}
+
+/// Does what was typed.
+pub fn program(typed: impl Iterator<Item = String>, out: &mut impl Write) -> Result<(), Failure> {
+    let read = arguments(typed).map_err(|why| (format!("{why}\n{USAGE}"), 2))?;
+    let Some(arguments) = read else { return print(out, format_args!("{USAGE}")) };
     let managers = arguments.managers;
-    let Some(system) = TwoPhaseCommit::new(managers) else {
-        eprintln!("error: 1 to 15 resource managers");
-        return ExitCode::from(2);
-    };
-    let found = match run(&system, &arguments) {
-        Ok(found) => found,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let system = TwoPhaseCommit::new(managers).ok_or_else(|| ("1 to 15 resource managers".to_owned(), 2))?;
+    let found = run(&system, &arguments)?;
     // The other processes of a cluster know the same.
-    if arguments.process != 0 {
-        return ExitCode::SUCCESS;
+    if arguments.process.is_some_and(|process| process != 0) {
+        return Ok(());
     }
     let threads = arguments.threads.unwrap_or(NonZeroUsize::MIN);
     let workers = arguments.workers.unwrap_or(NonZeroUsize::MIN);
@@ -251,15 +289,33 @@ fn main() -> ExitCode {
         (None, None) => format!("threads: {threads}"),
     };
     let seconds = found.elapsed.as_secs_f64();
-    println!(
-        "{managers} managers, {by}; {} states, {} transitions, depth {}, {:?}; {seconds:.2} s, {:.2} M states/s, {:.1} bytes a state; {}",
-        found.states,
-        found.transitions,
-        found.depth,
-        found.end,
-        found.states as f64 / seconds / 1e6,
-        found.bytes as f64 / found.states as f64,
-        if found.marks & INCONSISTENT == 0 { "consistent" } else { "inconsistent" },
-    );
-    ExitCode::SUCCESS
+    // What was read from a checkpoint was not found in that time.
+    let rate = if arguments.resume {
+        "resumed".to_owned()
+    } else {
+        format!("{:.2} M states/s", found.states as f64 / seconds / 1e6)
+    };
+    print(
+        out,
+        format_args!(
+            "{managers} managers, {by}; {} states, {} transitions, depth {}, {:?}; {seconds:.2} s, {rate}, {:.1} bytes a state; {}",
+            found.states,
+            found.transitions,
+            found.depth,
+            found.end,
+            found.bytes as f64 / found.states as f64,
+            if found.marks & INCONSISTENT == 0 { "consistent" } else { "inconsistent" },
+        ),
+    )
+}
+
+fn main() -> ExitCode {
+    match program(std::env::args().skip(1), &mut std::io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((why, status)) => {
+            // Nobody may be there to read it.
+            let _ = writeln!(std::io::stderr(), "error: {why}");
+            ExitCode::from(status)
+        }
+    }
 }

@@ -8,8 +8,9 @@ use lacuna_model::units::Bytes;
 
 use crate::engine::cluster::{self, ClusterConfig, ClusterError};
 use crate::engine::{
-    CheckpointError, Checkpoints, End, Exploration, LeadsTo, Limits, Liveness, Lossy, LossyOutcome, Packed, Path,
-    Sighting, Summary, explore, explore_lossy, explore_with_checkpoints, leads_to,
+    CheckpointError, Checkpoints, End, Exploration, Fairness, LeadsTo, Limits, Liveness, Lossy, LossyOutcome, Packed,
+    Path, Reduced, Sighting, Summary, Symmetric, TransitionSystem, Verified, explore, explore_lossy,
+    explore_with_checkpoints, leads_to,
 };
 use crate::kernel::{
     ALWAYS, AT_REST, CUT, Kernel, MOST_WORDS, TABLE_FULL, WithKernel, triggered, violated, with_kernel,
@@ -25,10 +26,10 @@ pub struct Checked {
 }
 
 /// Does every run come to rest, and again and again where there are periodic tasks, with every context at its end or waiting
-/// for its next release? Runs are weakly fair to every context: whoever is for ever able to go on does.
+/// for its next release? Of the runs that are as fair to every context as was declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ends {
-    /// Every one does.
+    /// Every one does that is fair.
     Always,
     /// This one does not: the way to a cycle, and once round it; or, without a cycle, to where nobody can go on.
     Not {
@@ -37,10 +38,24 @@ pub enum Ends {
         /// Round and round.
         cycle: Trace,
     },
-    /// The search was not finished, or the decision took more memory than allowed.
+    /// The search or the decision was not finished.
     Unknown {
-        /// Which limit ended it.
+        /// How it ended.
+        end: End,
+        /// Which limit that was.
         limit: String,
+    },
+}
+
+/// Was one state explored of all that differ only in which entry of the process table is which?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Symmetry {
+    /// It was: states, transitions and deadlocks are counted so. The model was found equivariant before.
+    On(Verified),
+    /// Every state was explored.
+    Off {
+        /// Why.
+        why: String,
     },
 }
 
@@ -60,7 +75,9 @@ pub struct Report {
     pub end: End,
     /// For a search that may miss states: how many are expected to have been taken for others.
     pub omitted: Option<f64>,
-    /// The bound on the adversary's steps, if it cut the search.
+    /// The bound on the adversary's steps, if there is one.
+    pub adversary_depth: Option<u32>,
+    /// The same, if it cut the search.
     pub cut_at: Option<u32>,
     /// Was a fork refused because the process table was full?
     pub table_full: bool,
@@ -68,8 +85,10 @@ pub struct Report {
     pub deadlocks: u64,
     /// A shortest way to the first of them.
     pub deadlock: Option<Trace>,
-    /// Whether every run ends, if that was asked.
-    pub ends: Option<Ends>,
+    /// Whether every run ends, of those that are so fair, if that was asked.
+    pub ends: Option<(Fairness, Ends)>,
+    /// Whether symmetry was used, if that was asked.
+    pub symmetry: Option<Symmetry>,
     /// A verdict for each guarantee asked for.
     pub guarantees: Vec<Checked>,
     /// Bits of a packed state.
@@ -81,15 +100,18 @@ pub struct Report {
 }
 
 /// Raised whenever a step of the model, or how a state is packed, changes: so that no checkpoint of another is gone on with.
-const SEMANTICS: u32 = 1;
+const SEMANTICS: u32 = 2;
 
 /// What is asked of a search.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// These guarantees; those that no step can violate are not decided here.
     pub guarantees: &'a [GuaranteeId],
-    /// Whether every run ends. It wants the finished graph in one process.
-    pub ends: bool,
+    /// Whether every run ends, of those that are so fair to every context. It wants the finished graph in one process.
+    pub ends: Option<Fairness>,
+    /// Explore one state of all that differ only in which entry of the process table is which, where that is sound: the
+    /// answers are the same.
+    pub symmetry: bool,
 }
 
 /// By what means to search.
@@ -130,6 +152,11 @@ pub enum CheckError {
         "whether every run ends is decided on the whole graph in one process, not in a cluster or with states missing"
     )]
     EndsNeedsTheGraph,
+    /// Fairness is of contexts, and symmetry does not tell them apart.
+    #[error(
+        "whether every run ends is decided without symmetry: fairness tells apart the contexts that symmetry does not"
+    )]
+    EndsTellsContextsApart,
 }
 
 /// Explores the model with the threads of this process, and gives a verdict on each of the safety guarantees in `ids`.
@@ -137,7 +164,7 @@ pub enum CheckError {
 /// # Errors
 /// If the states are too wide.
 pub fn check(objects: &Objects, ids: &[GuaranteeId], limits: &Limits<'_>) -> Result<Report, CheckError> {
-    check_by(objects, &Question { guarantees: ids, ends: false }, limits, &Means::Threads)
+    check_by(objects, &Question { guarantees: ids, ends: None, symmetry: false }, limits, &Means::Threads)
 }
 
 /// The same, by other means, and asked more.
@@ -151,12 +178,15 @@ pub fn check_by(
     means: &Means<'_>,
 ) -> Result<Report, CheckError> {
     let objects = objects.clone().watching(question.guarantees);
-    if question.ends && matches!(means, Means::Cluster(_) | Means::Lossy(_)) {
+    if question.ends.is_some() && matches!(means, Means::Cluster(_) | Means::Lossy(_)) {
         return Err(CheckError::EndsNeedsTheGraph);
+    }
+    if question.ends.is_some() && question.symmetry {
+        return Err(CheckError::EndsTellsContextsApart);
     }
     let bits = lacuna_model::objects::Codec::new(&objects).bits();
     let ask = Ask { objects: &objects, question, limits, means, bits };
-    with_kernel(&objects, ask).ok_or(CheckError::TooWide(bits))?
+    with_kernel(&objects, question.ends.unwrap_or(Fairness::None), ask).ok_or(CheckError::TooWide(bits))?
 }
 
 /// One search.
@@ -174,7 +204,7 @@ struct Told<S> {
     /// To the first edge with each mark, that edge included.
     firsts: Vec<(u32, Path<S>)>,
     deadlock: Option<Path<S>>,
-    ends: Option<Ends>,
+    ends: Option<(Fairness, Ends)>,
     omitted: Option<f64>,
 }
 
@@ -182,17 +212,60 @@ impl WithKernel for Ask<'_> {
     type Out = Result<Report, CheckError>;
 
     fn with<const W: usize>(self, kernel: &Kernel<'_, W>) -> Self::Out {
-        let told = match self.means {
-            Means::Threads => self.tell(kernel, &explore(kernel, self.limits)),
+        if !self.question.symmetry {
+            return Ok(self.report(self.whole(kernel)?, None));
+        }
+        let why = match kernel.reduced() {
+            Ok(reduced) => {
+                let told = self.search(&reduced, Some(reduced.verified()), |_| None)?;
+                match told.unfolded(&reduced) {
+                    Some(told) => return Ok(self.report(told, Some(Symmetry::On(reduced.verified())))),
+                    // Tested, and yet it does not hold: then nothing that was found so counts.
+                    None => "a path that was found so is none of the model".into(),
+                }
+            }
+            Err(why) => why,
+        };
+        Ok(self.report(self.whole(kernel)?, Some(Symmetry::Off { why })))
+    }
+}
+
+impl<S: Packed> Told<S> {
+    /// With paths of the system itself; none if there are none.
+    fn unfolded<T: Symmetric<State = S>>(self, reduced: &Reduced<'_, T>) -> Option<Self> {
+        let unfold = |path: &Path<S>| reduced.unfold(path, None);
+        let firsts = self.firsts.iter().map(|(mark, path)| Some((*mark, unfold(path)?))).collect::<Option<_>>()?;
+        let deadlock = match &self.deadlock {
+            Some(path) => Some(unfold(path)?),
+            None => None,
+        };
+        Some(Self { firsts, deadlock, ..self })
+    }
+}
+
+impl Ask<'_> {
+    /// Searches the model as it is.
+    fn whole<const W: usize>(&self, kernel: &Kernel<'_, W>) -> Result<Told<[u64; W]>, CheckError> {
+        self.search(kernel, None, |found| self.question.ends.map(|fairness| (fairness, self.ends(kernel, found))))
+    }
+
+    fn search<T: TransitionSystem>(
+        &self,
+        system: &T,
+        reduced: Option<Verified>,
+        ends: impl FnOnce(&Exploration<T::State>) -> Option<(Fairness, Ends)>,
+    ) -> Result<Told<T::State>, CheckError> {
+        Ok(match self.means {
+            Means::Threads => self.tell(system, &explore(system, self.limits), ends),
             Means::Checkpoints(checkpoints) => {
-                let checkpoints = Checkpoints { fingerprint: self.fingerprint(), ..*checkpoints };
-                self.tell(kernel, &explore_with_checkpoints(kernel, self.limits, &checkpoints)?)
+                let checkpoints = Checkpoints { fingerprint: self.fingerprint(reduced), ..*checkpoints };
+                self.tell(system, &explore_with_checkpoints(system, self.limits, &checkpoints)?, ends)
             }
             Means::Cluster(config) => {
-                let fingerprint = self.fingerprint();
+                let fingerprint = self.fingerprint(reduced);
                 let checkpoints = config.checkpoints.map(|checkpoints| Checkpoints { fingerprint, ..checkpoints });
                 let config = ClusterConfig { fingerprint, checkpoints, ..(*config).clone() };
-                let found = cluster::explore(kernel, self.limits, &config)?;
+                let found = cluster::explore(system, self.limits, &config)?;
                 let mut firsts = found.firsts;
                 for (mark, path) in &mut firsts {
                     path.steps.extend(found.summary.first(*mark).map(|first| first.sighting));
@@ -200,20 +273,18 @@ impl WithKernel for Ask<'_> {
                 Told { summary: found.summary, firsts, deadlock: found.deadlock, ends: None, omitted: None }
             }
             Means::Lossy(lossy) => {
-                let LossyOutcome { summary, omitted, firsts, deadlock } = explore_lossy(kernel, self.limits, *lossy);
+                let LossyOutcome { summary, omitted, firsts, deadlock } = explore_lossy(system, self.limits, *lossy);
                 Told { summary, firsts, deadlock, ends: None, omitted: Some(omitted) }
             }
-        };
-        Ok(self.report(told))
+        })
     }
-}
 
-impl Ask<'_> {
     /// The same for equal questions of equal systems, and for hardly any other.
-    fn fingerprint(&self) -> u64 {
+    fn fingerprint(&self, reduced: Option<Verified>) -> u64 {
         // FNV-1a, of everything that the search depends on.
+        let symmetry = if reduced.is_some() { " symmetry" } else { "" };
         let text = format!(
-            "{SEMANTICS} {:?} {:?} {:?} {}",
+            "{SEMANTICS} {:?} {:?} {:?} {}{symmetry}",
             self.objects.system(),
             self.objects.profile(),
             self.objects.watched(),
@@ -222,7 +293,12 @@ impl Ask<'_> {
         text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
     }
 
-    fn tell<const W: usize>(&self, kernel: &Kernel<'_, W>, found: &Exploration<[u64; W]>) -> Told<[u64; W]> {
+    fn tell<T: TransitionSystem>(
+        &self,
+        system: &T,
+        found: &Exploration<T::State>,
+        ends: impl FnOnce(&Exploration<T::State>) -> Option<(Fairness, Ends)>,
+    ) -> Told<T::State> {
         let summary = found.summary.clone();
         let told: Vec<_> = self
             .asked()
@@ -231,14 +307,18 @@ impl Ask<'_> {
                 Some((mark, summary.first(mark)?))
             })
             .collect();
-        let ends: Vec<_> = told.iter().map(|(_, first)| (first.level, first.sighting.state)).collect();
-        let mut paths = found.paths(kernel, &[ends, summary.deadlock.into_iter().collect()].concat());
+        let targets: Vec<_> = told.iter().map(|(_, first)| (first.level, first.sighting.state)).collect();
+        let mut paths = found.paths(system, &[targets, summary.deadlock.into_iter().collect()].concat());
         let deadlock = summary.deadlock.and_then(|_| paths.pop());
         let firsts = told.iter().zip(paths).map(|((mark, first), mut path)| {
             path.steps.push(first.sighting);
             (*mark, path)
         });
-        let ends = self.question.ends.then(|| match leads_to(kernel, found, COMES_TO_REST, self.limits) {
+        Told { firsts: firsts.collect(), deadlock, ends: ends(found), summary, omitted: None }
+    }
+
+    fn ends<const W: usize>(&self, kernel: &Kernel<'_, W>, found: &Exploration<[u64; W]>) -> Ends {
+        match leads_to(kernel, found, COMES_TO_REST, self.limits) {
             Liveness::Holds | Liveness::Vacuous => Ends::Always,
             Liveness::Refuted(lasso) => {
                 let whole: Vec<Sighting<_>> = lasso.stem.iter().chain(&lasso.cycle).copied().collect();
@@ -246,11 +326,8 @@ impl Ask<'_> {
                 let cycle = stem.events.split_off(lasso.stem.len());
                 Ends::Not { stem, cycle: Trace { observer: Observer::Checker, events: cycle } }
             }
-            Liveness::Unknown(end) => {
-                Ends::Unknown { limit: self.ended_early(end, &summary, None).unwrap_or_default() }
-            }
-        });
-        Told { firsts: firsts.collect(), deadlock, ends, summary, omitted: None }
+            Liveness::Unknown(end) => Ends::Unknown { end, limit: self.undecided(end, &found.summary) },
+        }
     }
 
     /// The guarantees asked for, in order.
@@ -258,10 +335,12 @@ impl Ask<'_> {
         safety().iter().copied().filter(|guarantee| self.question.guarantees.contains(&guarantee.id()))
     }
 
-    fn report<S: Packed>(&self, told: Told<S>) -> Report {
+    fn report<S: Packed>(&self, told: Told<S>, symmetry: Option<Symmetry>) -> Report {
         let Told { summary, firsts, deadlock, ends, omitted } = told;
         let table_full = summary.marks & TABLE_FULL != 0;
-        let depth = if summary.marks & CUT != 0 { self.objects.attack_depth().map(u32::from) } else { None };
+        // Each adversary takes at least one step: where the bound is 0 there is none.
+        let adversary_depth = self.objects.attack_depth().filter(|depth| *depth > 0).map(u32::from);
+        let depth = adversary_depth.filter(|_| summary.marks & CUT != 0);
         let entries = self.objects.system().process_table;
         let verdict = |guarantee: &dyn Safety| {
             let id = guarantee.id();
@@ -291,11 +370,13 @@ impl Ask<'_> {
             depth: summary.depth,
             end: summary.end,
             omitted,
+            adversary_depth,
             cut_at: depth,
             table_full,
             deadlocks: summary.deadlocks,
             deadlock: deadlock.map(|path| self.story(&path.steps)),
             ends,
+            symmetry,
             guarantees,
             bits: self.bits,
             bytes: summary.bytes,
@@ -303,16 +384,25 @@ impl Ask<'_> {
         }
     }
 
-    /// Which limit ended the search, and what was covered.
-    fn cut_short<S: Packed>(&self, summary: &Summary<S>, omitted: Option<f64>) -> Option<String> {
-        self.ended_early(summary.end, summary, omitted)
+    /// Why it is not known whether every run ends: the search ended early, or else the decision.
+    fn undecided<S: Packed>(&self, end: End, summary: &Summary<S>) -> String {
+        let states = summary.states;
+        self.cut_short(summary, None).unwrap_or_else(|| match end {
+            End::MaxMemory => {
+                let allowed = Bytes(self.limits.max_memory);
+                format!("the graph of the {states} states needs, beside them, more than {allowed} of memory")
+            }
+            End::Unrepresentable(error) => error.to_string(),
+            _ => format!("interrupted, after all {states} states were found"),
+        })
     }
 
-    fn ended_early<S: Packed>(&self, end: End, summary: &Summary<S>, omitted: Option<f64>) -> Option<String> {
-        let Summary { states, depth, .. } = summary;
+    /// Which limit ended the search, and what was covered.
+    fn cut_short<S: Packed>(&self, summary: &Summary<S>, omitted: Option<f64>) -> Option<String> {
+        let Summary { states, depth, end, .. } = summary;
         let covered =
             format!("{states} states were found, and every one less than {depth} steps from the start expanded");
-        Some(match end {
+        Some(match *end {
             End::Complete => {
                 let taken = omitted?;
                 format!(

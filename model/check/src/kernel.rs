@@ -1,10 +1,15 @@
 //! The model as a system of packed states: Demonic × Erased, the objects alone, under every policy and every timing at once.
 
+mod symmetry;
+
 use lacuna_model::expand::{Bound, Expander};
 use lacuna_model::guarantee::{GuaranteeId, GuaranteeSet};
-use lacuna_model::objects::{Codec, Objects, Outcome, Phase, Refusal, State};
+use lacuna_model::objects::{Codec, Forest, Objects, Outcome, Phase, Refusal, State};
 
 use crate::engine::{Edge, Fairness, Live, Marks, TransitionSystem, Unrepresentable};
+
+/// After how many bits the marks of violations begin.
+const VIOLATED: u32 = 31;
 
 /// The mark of a step that gives a guarantee something to say.
 pub(crate) fn triggered(id: GuaranteeId) -> Marks {
@@ -13,13 +18,13 @@ pub(crate) fn triggered(id: GuaranteeId) -> Marks {
 
 /// The mark of a step that violates a guarantee.
 pub(crate) fn violated(id: GuaranteeId) -> Marks {
-    triggered(id) << 8
+    triggered(id) << VIOLATED
 }
 
 /// The mark of a step of an adversary who is stopped by nothing but the bound on its steps.
-pub(crate) const CUT: Marks = 1 << 16;
+pub(crate) const CUT: Marks = 1 << 62;
 /// The mark of a fork that a full process table refused.
-pub(crate) const TABLE_FULL: Marks = 1 << 17;
+pub(crate) const TABLE_FULL: Marks = 1 << 63;
 
 /// What holds of a state: nobody is in the middle of anything.
 pub(crate) const AT_REST: u64 = 1;
@@ -33,21 +38,23 @@ pub(crate) struct Kernel<'a, const W: usize> {
     asked: GuaranteeSet,
     expander: Expander<'a, W>,
     initial: [u64; W],
+    fairness: Fairness,
 }
 
-/// Room to expand and to unpack in.
+/// Room to expand, to unpack and to order processes in.
 #[derive(Debug)]
 pub(crate) struct Room<'a, const W: usize> {
     expander: Expander<'a, W>,
     state: State,
+    forest: Forest,
 }
 
 impl<'a, const W: usize> Kernel<'a, W> {
-    /// With the marks of the guarantees that `objects` watches, if its states fit.
-    pub(crate) fn new(objects: &'a Objects) -> Option<Self> {
+    /// With the marks of the guarantees that `objects` watches, if its states fit; and as fair to every context as this.
+    pub(crate) fn new(objects: &'a Objects, fairness: Fairness) -> Option<Self> {
         let expander = Expander::new(objects)?;
         let initial = expander.initial().ok()?;
-        Some(Self { objects, asked: objects.watched(), expander, initial })
+        Some(Self { objects, asked: objects.watched(), expander, initial, fairness })
     }
 
     fn is_at_rest(&self, state: &State) -> bool {
@@ -60,7 +67,8 @@ impl<'a, const W: usize> TransitionSystem for Kernel<'a, W> {
     type Scratch = Room<'a, W>;
 
     fn scratch(&self) -> Room<'a, W> {
-        Room { expander: self.expander.clone(), state: self.objects.initial() }
+        let forest = self.expander.codec().forest();
+        Room { expander: self.expander.clone(), state: self.objects.initial(), forest }
     }
 
     fn initial(&self) -> Vec<[u64; W]> {
@@ -83,7 +91,7 @@ impl<'a, const W: usize> TransitionSystem for Kernel<'a, W> {
             }
             let full = step.outcome == Outcome::Refused(Refusal::TableFull);
             let marks = Marks::from(step.marks.triggered.bits())
-                | (Marks::from(step.marks.violated.bits()) << 8)
+                | (Marks::from(step.marks.violated.bits()) << VIOLATED)
                 | (Marks::from(step.bound == Bound::Cut) * CUT)
                 | (Marks::from(full) * TABLE_FULL);
             let label = u32::from(step.step.context) << 16 | choice;
@@ -114,9 +122,8 @@ impl<const W: usize> Live for Kernel<'_, W> {
         label >> 16
     }
 
-    /// Every context that can run for ever does run: whatever else a scheduler may do, it starves nobody.
     fn fairness(&self, _: u32) -> Fairness {
-        Fairness::Weak
+        self.fairness
     }
 }
 
@@ -132,14 +139,55 @@ pub(crate) trait WithKernel {
 pub(crate) const MOST_WORDS: usize = 64;
 
 /// Chooses the width: the least of some that the states fit into. None does if they need more than [`MOST_WORDS`].
-pub(crate) fn with_kernel<D: WithKernel>(objects: &Objects, does: D) -> Option<D::Out> {
+pub(crate) fn with_kernel<D: WithKernel>(objects: &Objects, fairness: Fairness, does: D) -> Option<D::Out> {
     macro_rules! widths {
         ($($words:literal)*) => {
             match Codec::new(objects).words() {
-                $(needed if needed <= $words => Some(does.with(&Kernel::<$words>::new(objects)?)),)*
+                $(needed if needed <= $words => Some(does.with(&Kernel::<$words>::new(objects, fairness)?)),)*
                 _ => None,
             }
         };
     }
     widths!(1 2 3 4 5 6 8 12 24 64)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+    use crate::engine::{End, Limits, explore};
+    use lacuna_model::profile::Profile;
+
+    /// `eats` may take more memory than a state can say; `before` and `after` are asked before and after it.
+    const GREEDY: &str = r#"Scenario(name: "greedy", about: "It takes too much.", domains: ["d"], processes: { "p": (domain: "d", contexts: {
+        "before": (program: [Compute("1ms")]),
+        "eats": (program: [Forever([Allocate("1B"), Allocate("8GiB")])]),
+        "after": (program: [Compute("1ms")]) }) })"#;
+
+    #[test]
+    fn an_edge_that_does_not_fit_ends_the_story_of_its_state() {
+        let scenario = lacuna_scenarios::Source::new("greedy.ron", GREEDY.to_owned()).parse().unwrap();
+        let objects = Objects::new(&scenario.system, &Profile::linux()).unwrap();
+        let kernel = Kernel::<4>::new(&objects, Fairness::Weak).unwrap();
+        let mut room = kernel.scratch();
+        let mut actors = |state: &[u64; 4]| {
+            let (mut actors, mut last) = (Vec::new(), *state);
+            let result = kernel.edges(&mut room, state, |edge| {
+                actors.push(kernel.actor(edge.label));
+                if kernel.actor(edge.label) == 1 {
+                    last = edge.after;
+                }
+            });
+            (result.is_ok(), actors, last)
+        };
+        // It takes one byte, which every context sees. Then it would take more than fits: of those that come before it
+        // something is told, of it and those after it nothing.
+        let (fits, all, eaten) = actors(&kernel.initial()[0]);
+        assert_eq!((fits, all), (true, vec![0, 1, 2]));
+        assert_eq!(actors(&eaten).1, [0]);
+        assert!(!actors(&eaten).0);
+        let found = explore(&kernel, &Limits::default()).summary;
+        assert!(matches!(found.end, End::Unrepresentable(_)), "{:?}", found.end);
+    }
 }

@@ -50,8 +50,10 @@ mod guarantees;
 mod kernel;
 #[cfg(feature = "stateright")]
 mod second_opinion;
+mod timed;
 
-pub use engine::{End, Limits, Progress};
-pub use guarantees::{CheckError, Checked, Ends, Means, Question, Report, check, check_by};
+pub use engine::{End, Fairness, Limits, Progress};
+pub use guarantees::{CheckError, Checked, Ends, Means, Question, Report, Symmetry, check, check_by};
 #[cfg(feature = "stateright")]
 pub use second_opinion::{SecondOpinion, Watched};
+pub use timed::{TimedError, TimedReport, check_timed};

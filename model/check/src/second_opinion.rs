@@ -24,7 +24,7 @@ impl SecondOpinion {
 }
 
 /// A state and, a bit each, the guarantees violated on the way to it.
-pub type Watched = (State, u8);
+pub type Watched = (State, u32);
 
 impl Model for SecondOpinion {
     type State = Watched;
@@ -43,20 +43,18 @@ impl Model for SecondOpinion {
         let (after, outcome) = self.objects.apply(before, step);
         let transition = Transition { before, step, outcome, after: &after };
         for (index, guarantee) in self.guarantees.iter().enumerate() {
-            violated |= u8::from(guarantee.violation(&self.objects, &transition).is_some()) << index;
+            violated |= u32::from(guarantee.violation(&self.objects, &transition).is_some()) << index;
         }
         Some((after, violated))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         // A property is a plain function, so there is one for each bit.
-        const BITS: [fn(&SecondOpinion, &Watched) -> bool; 5] = [
-            |_, (_, violated)| violated & 1 == 0,
-            |_, (_, violated)| violated & 2 == 0,
-            |_, (_, violated)| violated & 4 == 0,
-            |_, (_, violated)| violated & 8 == 0,
-            |_, (_, violated)| violated & 16 == 0,
-        ];
+        macro_rules! bits {
+            ($($bit:literal)*) => { [$(|_: &SecondOpinion, (_, violated): &Watched| violated & 1 << $bit == 0),*] };
+        }
+        const BITS: [fn(&SecondOpinion, &Watched) -> bool; 23] =
+            bits!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22);
         // It stops once every property has failed; one that never does makes it explore everything.
         let everything = Property::always("every state is explored", |_: &Self, _: &Watched| true);
         let named = self.guarantees.iter().zip(BITS);

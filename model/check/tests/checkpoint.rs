@@ -1,23 +1,24 @@
 //! Checkpoints: wherever a search stops, it ends as if it had not; and what is not intact is refused.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-mod graph;
+mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use graph::Graph;
+use lacuna_check::engine::cluster::{self, ClusterConfig};
 use lacuna_check::engine::{
-    CheckpointError, Checkpoints, End, Exploration, Limits, Progress, Start, Summary, TransitionSystem, explore,
-    explore_with_checkpoints,
+    CheckpointError, Checkpoints, Edge, End, Exploration, Limits, Progress, Start, Summary, TransitionSystem,
+    Unrepresentable, explore, explore_with_checkpoints,
 };
+use support::{Graph, Small};
 
-const SMALL: Graph<2> = Graph { nodes: 3_000, degree: 3, seed: 8 };
+const SMALL: Graph<2> = Graph::deep(3_000, 3, 8);
 
 fn at(directory: &Path, start: Start) -> Checkpoints<'_> {
     Checkpoints { directory, every: Duration::ZERO, fingerprint: 77, start }
@@ -64,14 +65,14 @@ fn stopped_and_resumed<const W: usize>(graph: &Graph<W>, threads: usize) {
 
 #[test]
 fn it_ends_as_if_it_had_not_stopped() {
-    stopped_and_resumed(&Graph::<1> { nodes: 40_000, degree: 4, seed: 5 }, 1);
-    stopped_and_resumed(&Graph::<1> { nodes: 40_000, degree: 4, seed: 6 }, 2);
-    stopped_and_resumed(&Graph::<3> { nodes: 40_000, degree: 4, seed: 7 }, 2);
+    stopped_and_resumed(&Graph::<1>::deep(40_000, 4, 5), 1);
+    stopped_and_resumed(&Graph::<1>::deep(40_000, 4, 6), 2);
+    stopped_and_resumed(&Graph::<3>::deep(40_000, 4, 7), 2);
 }
 
 #[test]
 fn an_interrupt_leaves_a_checkpoint_though_none_was_due() {
-    let graph = Graph::<1> { nodes: 600_000, degree: 5, seed: 5 };
+    let graph = Graph::<1>::deep(600_000, 5, 5);
     let directory = tempfile::tempdir().unwrap();
     let (stop, deepest) = (AtomicBool::new(false), AtomicU32::new(0));
     let progress = |progress: &Progress| {
@@ -147,7 +148,7 @@ fn what_belongs_to_something_else_is_refused() {
     let foreign = Checkpoints { fingerprint: 78, ..at(directory.path(), Start::Resume) };
     let error = explore_with_checkpoints(&SMALL, &Limits::default(), &foreign).unwrap_err();
     assert!(matches!(error, CheckpointError::Foreign { expected: 78, found: 77, .. }), "{error}");
-    let wider = Graph::<3> { nodes: 3_000, degree: 3, seed: 8 };
+    let wider = Graph::<3>::deep(3_000, 3, 8);
     let error = resume(&wider, directory.path()).unwrap_err();
     assert!(matches!(error, CheckpointError::Foreign { expected: 3, found: 2, .. }), "{error}");
     let anew = at(directory.path(), Start::Anew);
@@ -171,7 +172,7 @@ fn a_full_disk_is_an_error_and_leaves_what_was_there() {
     assert!(error.to_string().contains("No space left"), "{error}");
 }
 
-const KILLED: Graph<1> = Graph { nodes: 3_000_000, degree: 6, seed: 11 };
+const KILLED: Graph<1> = Graph::deep(3_000_000, 6, 11);
 
 /// Not a test of its own: what the test below starts, and kills.
 #[test]
@@ -209,4 +210,83 @@ fn killed_at_any_time_it_ends_as_if_it_had_not_been() {
     assert!(killed > 0, "some were killed before their end");
     let found = resume(&KILLED, directory.path()).unwrap();
     assert_eq!(comparable(&found.summary), comparable(&whole));
+}
+
+#[test]
+fn a_system_that_starts_elsewhere_is_refused() {
+    for workers in [None, Some(1), Some(2)] {
+        let directory = tempfile::tempdir().unwrap();
+        let search = |starts: &[u64], start, max_states| {
+            let (system, limits) = (Small::thousand(starts.to_vec()), Limits { max_states, ..Limits::default() });
+            let checkpoints = at(directory.path(), start);
+            let Some(workers) = workers.and_then(NonZeroUsize::new) else {
+                return explore_with_checkpoints(&system, &limits, &checkpoints)
+                    .map(|found| found.summary.states)
+                    .map_err(|error| error.to_string());
+            };
+            let config =
+                ClusterConfig { fingerprint: 77, checkpoints: Some(checkpoints), ..ClusterConfig::workers(workers) };
+            let found = cluster::explore(&system, &limits, &config);
+            found.map(|found| found.summary.states).map_err(|error| error.to_string())
+        };
+        assert!(search(&[0, 500], Start::Anew, 100).unwrap() < 1000);
+        // Another state, one less, one more, and one that is known from a later level.
+        for others in [&[0, 501][..], &[0], &[0, 500, 700], &[0, 500, 3], &[1, 501]] {
+            let error = search(others, Start::Resume, u64::MAX).unwrap_err();
+            assert!(error.contains("starts in other states"), "{others:?}, {workers:?} workers: {error}");
+        }
+        assert_eq!(search(&[500, 0, 0], Start::Resume, u64::MAX), Ok(1000), "the same, in another order");
+    }
+}
+
+/// [`KILLED`], which rests at a few nodes for longer than reports are apart, so that there is one.
+struct Resting;
+
+impl TransitionSystem for Resting {
+    type State = [u64; 1];
+    type Scratch = ();
+
+    fn scratch(&self) {}
+
+    fn initial(&self) -> Vec<[u64; 1]> {
+        KILLED.initial()
+    }
+
+    fn edges(&self, (): &mut (), state: &[u64; 1], visit: impl FnMut(Edge<[u64; 1]>)) -> Result<(), Unrepresentable> {
+        if state[0] % 900_000 == 17 {
+            std::thread::sleep(Duration::from_millis(600));
+        }
+        KILLED.edges(&mut (), state, visit)
+    }
+
+    fn may_stop(&self, state: &[u64; 1]) -> bool {
+        KILLED.may_stop(state)
+    }
+}
+
+#[test]
+fn what_was_read_is_not_counted_as_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = until(&KILLED, &at(directory.path(), Start::Anew), 300_000);
+    let told = AtomicU64::new(u64::MAX);
+    let progress = |progress: &Progress| {
+        if let Progress::At { states, read, .. } = progress {
+            assert!(read <= states);
+            told.store(*read, Ordering::Relaxed);
+        }
+    };
+    let limits = Limits { progress: Some(&progress), ..Limits::default() };
+    explore_with_checkpoints(&Resting, &limits, &at(directory.path(), Start::Resume)).unwrap();
+    // All levels but the one that was found when it stopped.
+    let levels = &first.summary.levels;
+    assert_eq!(told.into_inner(), levels[..levels.len() - 1].iter().sum::<u64>());
+    // And a search that read nothing says so.
+    let told = AtomicU64::new(u64::MAX);
+    let progress = |progress: &Progress| {
+        if let Progress::At { read, .. } = progress {
+            told.store(*read, Ordering::Relaxed);
+        }
+    };
+    explore(&Resting, &Limits { progress: Some(&progress), ..Limits::default() });
+    assert_eq!(told.into_inner(), 0);
 }

@@ -1,7 +1,7 @@
 //! A cluster: what it finds is what one process finds, and whatever happens to a process, the others end, and soon.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-mod graph;
+mod support;
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -13,12 +13,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use graph::Graph;
 use lacuna_check::engine::cluster::{self, ClusterConfig, ClusterError, ClusterOutcome, Processes};
 use lacuna_check::engine::{
-    CheckpointError, Checkpoints, Edge, End, Limits, Packed, Progress, Start, Summary, TransitionSystem,
-    Unrepresentable, explore,
+    CheckpointError, Checkpoints, End, Limits, Packed, Progress, Start, Summary, TransitionSystem, Unrepresentable,
+    explore,
 };
+use support::{Graph, Small};
 
 fn comparable<S: Copy>(summary: &Summary<S>) -> Summary<S> {
     Summary { elapsed: Duration::ZERO, bytes: 0, ..summary.clone() }
@@ -94,15 +94,15 @@ fn any_number_of_workers_finds_what_one_process_finds() {
             same(cluster::explore(graph, &Limits::default(), &workers(count)).unwrap(), &expected);
         }
     }
-    compare(&Graph::<1> { nodes: 40_000, degree: 4, seed: 5 });
-    compare(&Graph::<3> { nodes: 40_000, degree: 4, seed: 7 });
+    compare(&Graph::<1>::deep(40_000, 4, 5));
+    compare(&Graph::<3>::deep(40_000, 4, 7));
     // Enough for tables to grow.
-    compare(&Graph::<2> { nodes: 400_000, degree: 5, seed: 9 });
+    compare(&Graph::<2>::deep(400_000, 5, 9));
 }
 
 #[test]
 fn so_does_any_number_of_processes_and_all_know_it() {
-    let graph = Graph::<2> { nodes: 60_000, degree: 4, seed: 7 };
+    let graph = Graph::<2>::deep(60_000, 4, 7);
     let expected = alone(&graph);
     for (processes, count) in [(1, 2), (2, 1), (2, 2), (3, 1), (3, 2)] {
         for found in together(&graph, processes, anything, |_| workers(count)) {
@@ -113,7 +113,7 @@ fn so_does_any_number_of_processes_and_all_know_it() {
 
 #[test]
 fn limits_are_kept_to_by_all() {
-    let graph = Graph::<2> { nodes: 3_000_000, degree: 5, seed: 3 };
+    let graph = Graph::<2>::deep(3_000_000, 5, 3);
     for found in together(&graph, 2, |_| Limits { max_states: 100_000, ..Limits::default() }, |_| workers(1)) {
         let summary = found.unwrap().summary;
         assert_eq!(summary.end, End::MaxStates);
@@ -131,7 +131,7 @@ fn limits_are_kept_to_by_all() {
 
 #[test]
 fn an_interrupt_of_one_stops_all() {
-    let graph = Graph::<1> { nodes: 6_000_000, degree: 8, seed: 3 };
+    let graph = Graph::<1>::deep(6_000_000, 8, 3);
     let stop = AtomicBool::new(false);
     let progress = |progress: &Progress| {
         if matches!(progress, Progress::At { states: 1.., .. }) {
@@ -147,68 +147,24 @@ fn an_interrupt_of_one_stops_all() {
     }
 }
 
-/// A state that does not fit.
-struct Overflowing;
-
-impl TransitionSystem for Overflowing {
-    type State = [u64; 1];
-    type Scratch = ();
-
-    fn scratch(&self) {}
-
-    fn initial(&self) -> Vec<[u64; 1]> {
-        vec![[0]]
-    }
-
-    fn edges(
-        &self,
-        (): &mut (),
-        [at]: &[u64; 1],
-        mut visit: impl FnMut(Edge<[u64; 1]>),
-    ) -> Result<(), Unrepresentable> {
-        visit(Edge::new([at.checked_add(1 << 60).ok_or(Unrepresentable("a counter of steps"))?], 0));
-        Ok(())
-    }
-}
-
 #[test]
 fn what_does_not_fit_ends_all() {
-    for found in together(&Overflowing, 2, anything, |_| workers(2)) {
+    for found in together(&Small::overflowing(), 2, anything, |_| workers(2)) {
         let summary = found.unwrap().summary;
         let end = End::Unrepresentable(Unrepresentable("a counter of steps"));
         assert_eq!((summary.end, summary.states, summary.depth), (end, 16, 15));
     }
 }
 
-/// A system with a mistake in it.
-struct Panicking;
-
-impl TransitionSystem for Panicking {
-    type State = [u64; 1];
-    type Scratch = ();
-
-    fn scratch(&self) {}
-
-    fn initial(&self) -> Vec<[u64; 1]> {
-        vec![[0]]
-    }
-
-    fn edges(
-        &self,
-        (): &mut (),
-        [at]: &[u64; 1],
-        mut visit: impl FnMut(Edge<[u64; 1]>),
-    ) -> Result<(), Unrepresentable> {
-        assert!(*at < 1000, "a mistake");
-        visit(Edge::new([at + 1], 0));
-        Ok(())
-    }
-}
-
 #[test]
 fn a_panic_is_passed_on_and_ends_all() {
     let addresses = free(2);
-    let run = |index| cluster::explore(&Panicking, &Limits::default(), &process(&addresses, index, workers(2)));
+    let mistaken = |at| {
+        assert!(at < 1000, "a mistake");
+        Ok(vec![at + 1])
+    };
+    let panicking = Small { starts: vec![0], after: mistaken };
+    let run = |index| cluster::explore(&panicking, &Limits::default(), &process(&addresses, index, workers(2)));
     let run = &run;
     let ends = std::thread::scope(|scope| [0, 1].map(|index| scope.spawn(move || run(index))).map(|run| run.join()));
     let (mut panicked, mut told) = (0, 0);
@@ -223,7 +179,7 @@ fn a_panic_is_passed_on_and_ends_all() {
 
 #[test]
 fn who_is_not_there_in_time_or_does_not_fit_is_named() {
-    let graph = Graph::<1> { nodes: 100, degree: 2, seed: 1 };
+    let graph = Graph::<1>::deep(100, 2, 1);
     let addresses = free(3);
     let started = Instant::now();
     for index in [0, 2] {
@@ -257,7 +213,7 @@ fn who_is_not_there_in_time_or_does_not_fit_is_named() {
 
 #[test]
 fn strangers_are_sent_away_and_nonsense_is_an_error() {
-    let graph = Graph::<1> { nodes: 1_000, degree: 3, seed: 1 };
+    let graph = Graph::<1>::deep(1_000, 3, 1);
     let addresses = free(2);
     std::thread::scope(|scope| {
         let run = |index| {
@@ -299,9 +255,9 @@ fn strangers_are_sent_away_and_nonsense_is_an_error() {
     }
 }
 
-const LONG: Graph<1> = Graph { nodes: 4_000_000, degree: 7, seed: 21 };
+const LONG: Graph<1> = Graph::deep(4_000_000, 7, 21);
 /// Nobody ends it.
-const ENDLESS: Graph<1> = Graph { nodes: 400_000_000, degree: 7, seed: 21 };
+const ENDLESS: Graph<1> = Graph::deep(400_000_000, 7, 21);
 
 /// Not a test of its own: the second process of those below, which they kill or stop.
 #[test]
@@ -413,7 +369,7 @@ fn who_says_nothing_any_more_is_lost() {
 
 #[test]
 fn who_gives_up_says_why() {
-    let graph = Graph::<1> { nodes: 50_000, degree: 4, seed: 5 };
+    let graph = Graph::<1>::deep(50_000, 4, 5);
     let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let at = |start| {
         let directories = &directories;

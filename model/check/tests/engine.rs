@@ -2,76 +2,17 @@
 //! paths that are shortest and least, at any width of a state, any number of threads and any limit on memory.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod support;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
-use lacuna_check::engine::{Edge, End, Limits, Progress, TransitionSystem, Unrepresentable, explore};
+use lacuna_check::engine::cluster::{self, ClusterConfig};
+use lacuna_check::engine::{End, Limits, Lossy, Progress, Unrepresentable, explore, explore_lossy};
 use proptest::prelude::*;
-
-/// A graph of numbered nodes, drawn from a seed; the number of a node is spread over `W` words.
-#[derive(Debug, Clone, Copy)]
-struct Graph<const W: usize> {
-    nodes: u64,
-    degree: u64,
-    seed: u64,
-}
-
-fn draw(seed: u64, of: u64) -> u64 {
-    let mut x = seed ^ of.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    for _ in 0..3 {
-        x = (x ^ (x >> 31)).wrapping_mul(0x7fb5_d329_728e_a185);
-    }
-    x ^ (x >> 33)
-}
-
-impl<const W: usize> Graph<W> {
-    fn state(node: u64) -> [u64; W] {
-        // Node 0 is all zeroes; words beyond the first are functions of it, so equal nodes are equal states.
-        std::array::from_fn(|word| if word == 0 { node } else { node.wrapping_mul(word as u64) >> (word % 7) })
-    }
-
-    fn successors(&self, node: u64) -> Vec<(u64, u64)> {
-        let degree = draw(self.seed, node * 64) % (self.degree + 1);
-        let edge = |edge| {
-            // Mostly near ones, so that there is depth.
-            let drawn = draw(self.seed, node * 64 + 1 + edge);
-            let to =
-                if drawn.is_multiple_of(4) { drawn / 4 % self.nodes } else { (node + drawn / 4 % 64) % self.nodes };
-            let marks = u64::from(draw(self.seed, drawn).is_multiple_of(97)) | u64::from(to == 7) << 1;
-            (to, marks)
-        };
-        (0..degree).map(edge).collect()
-    }
-}
-
-impl<const W: usize> TransitionSystem for Graph<W> {
-    type State = [u64; W];
-    type Scratch = ();
-
-    fn scratch(&self) {}
-
-    fn initial(&self) -> Vec<[u64; W]> {
-        [0, 1].map(Self::state).to_vec()
-    }
-
-    fn edges(
-        &self,
-        (): &mut (),
-        state: &[u64; W],
-        mut visit: impl FnMut(Edge<[u64; W]>),
-    ) -> Result<(), Unrepresentable> {
-        for (label, (to, marks)) in (0..).zip(self.successors(state[0])) {
-            visit(Edge { after: Self::state(to), marks, label });
-        }
-        Ok(())
-    }
-
-    fn may_stop(&self, state: &[u64; W]) -> bool {
-        state[0].is_multiple_of(2)
-    }
-}
+use support::{Graph, Small};
 
 /// What there is to know of a graph.
 #[derive(Debug, PartialEq)]
@@ -93,8 +34,8 @@ fn reference<const W: usize>(graph: &Graph<W>) -> (Known, HashMap<u64, u32>) {
     while let Some(node) = queue.pop_front() {
         let at = level[&node];
         known.depth = at;
-        let successors = graph.successors(node);
-        if successors.is_empty() && !node.is_multiple_of(2) {
+        let successors: Vec<_> = graph.successors(node).collect();
+        if successors.is_empty() && !graph.may_stop_at(node) {
             known.deadlocks += 1;
             known.deadlock = known.deadlock.into_iter().chain([(at, node)]).min();
         }
@@ -148,10 +89,9 @@ fn compare<const W: usize>(graph: Graph<W>, limits: &Limits<'_>) {
         let mut after = end[0];
         for (at, step) in path.steps.iter().enumerate().rev() {
             let node = step.state[0];
-            assert_eq!(graph.successors(node)[step.ordinal as usize].0, after);
-            let leads = |other: &&u64| {
-                level[*other] as usize == at && graph.successors(**other).iter().any(|(to, _)| *to == after)
-            };
+            assert_eq!(graph.successors(node).nth(step.ordinal as usize).unwrap().0, after);
+            let leads =
+                |other: &&u64| level[*other] as usize == at && graph.successors(**other).any(|(to, _)| to == after);
             assert_eq!(nodes.iter().find(leads), Some(&node), "the least predecessor");
             after = node;
         }
@@ -168,9 +108,9 @@ proptest! {
 
     #[test]
     fn as_a_search_that_keeps_everything(seed: u64, nodes in 2u64..4000, degree in 1u64..6, count in 1usize..4) {
-        compare(Graph::<1> { nodes, degree, seed }, &threads(count));
-        compare(Graph::<2> { nodes, degree, seed }, &threads(count));
-        compare(Graph::<5> { nodes, degree, seed }, &threads(count));
+        compare(Graph::<1>::wide(nodes, degree, seed), &threads(count));
+        compare(Graph::<2>::wide(nodes, degree, seed), &threads(count));
+        compare(Graph::<5>::wide(nodes, degree, seed), &threads(count));
     }
 }
 
@@ -185,22 +125,22 @@ fn the_table_grows_in_the_middle_of_a_level() {
         }
     };
     let limits = Limits { progress: Some(&progress), ..threads(2) };
-    compare(Graph::<1> { nodes: 400_000, degree: 5, seed: 1 }, &limits);
-    compare(Graph::<3> { nodes: 400_000, degree: 5, seed: 2 }, &limits);
+    compare(Graph::<1>::wide(400_000, 5, 1), &limits);
+    compare(Graph::<3>::wide(400_000, 5, 2), &limits);
     assert!(*announced.lock().unwrap() >= 4);
 }
 
 #[test]
 fn memory_is_kept_to_and_what_was_covered_is_said() {
     fn within<const W: usize>(megabytes: u64) {
-        let graph = Graph::<W> { nodes: 3_000_000, degree: 4, seed: 3 };
+        let graph = Graph::<W>::wide(3_000_000, 4, 3);
         let limits = Limits { max_memory: megabytes << 20, ..threads(2) };
         let found = explore(&graph, &limits);
         let summary = &found.summary;
         assert_eq!(summary.end, End::MaxMemory, "{W} words in {megabytes} MiB");
         assert!(summary.bytes <= megabytes << 20, "{} bytes in {megabytes} MiB", summary.bytes);
-        // A table may not grow for want of room for two; but half of the memory is used, or more.
-        let least = (megabytes << 20) / 2;
+        // The table grows where it is, and leaves the log what its states will need.
+        let least = (megabytes << 20) / 4 * 3;
         assert!(summary.bytes >= least, "{} bytes of {megabytes} MiB used", summary.bytes);
         assert_eq!(found.iter().count() as u64, summary.states);
         assert!(summary.depth > 0);
@@ -213,7 +153,7 @@ fn memory_is_kept_to_and_what_was_covered_is_said() {
 
 #[test]
 fn it_stops_when_asked() {
-    let graph = Graph::<1> { nodes: 100_000, degree: 4, seed: 3 };
+    let graph = Graph::<1>::wide(100_000, 4, 3);
     let stop = AtomicBool::new(true);
     let found = explore(&graph, &Limits { interrupt: Some(&stop), ..threads(2) }).summary;
     assert_eq!((found.end, found.depth), (End::Interrupted, 0));
@@ -222,32 +162,52 @@ fn it_stops_when_asked() {
     assert!((1000..1100).contains(&found.states));
 }
 
-/// A state that does not fit.
-struct Overflowing;
-
-impl TransitionSystem for Overflowing {
-    type State = [u64; 1];
-    type Scratch = ();
-
-    fn scratch(&self) {}
-
-    fn initial(&self) -> Vec<[u64; 1]> {
-        vec![[0]]
-    }
-
-    fn edges(
-        &self,
-        (): &mut (),
-        [state]: &[u64; 1],
-        mut visit: impl FnMut(Edge<[u64; 1]>),
-    ) -> Result<(), Unrepresentable> {
-        visit(Edge::new([state.checked_add(1 << 60).ok_or(Unrepresentable("a counter"))?], 0));
-        Ok(())
-    }
+#[test]
+fn what_does_not_fit_ends_it() {
+    let found = explore(&Small::overflowing(), &Limits::default()).summary;
+    assert_eq!((found.end, found.states), (End::Unrepresentable(Unrepresentable("a counter of steps")), 16));
 }
 
 #[test]
-fn what_does_not_fit_ends_it() {
-    let found = explore(&Overflowing, &Limits::default()).summary;
-    assert_eq!((found.end, found.states), (End::Unrepresentable(Unrepresentable("a counter")), 16));
+fn a_limit_on_states_ends_only_what_has_more() {
+    let ends = |system: &Small, max_states| {
+        let limits = |count| Limits { max_states, ..threads(count) };
+        let workers = ClusterConfig::workers(NonZeroUsize::new(2).unwrap());
+        [
+            explore(system, &limits(1)).summary.end,
+            explore(system, &limits(2)).summary.end,
+            cluster::explore(system, &limits(1), &workers).unwrap().summary.end,
+            explore_lossy(system, &limits(1), Lossy::HashCompact).summary.end,
+        ]
+    };
+    let thousand = Small::thousand(vec![0]);
+    for (max_states, end) in [(1000, End::Complete), (999, End::MaxStates), (1, End::MaxStates), (0, End::MaxStates)] {
+        assert_eq!(ends(&thousand, max_states), [end; 4], "{max_states}");
+    }
+    // In a level that is expanded by several threads.
+    let graph = Graph::<1>::wide(100_000, 4, 3);
+    let states = explore(&graph, &threads(2)).summary.states;
+    let within = |max_states| explore(&graph, &Limits { max_states, ..threads(2) }).summary;
+    assert_eq!((within(states).end, within(states).states), (End::Complete, states));
+    let cut = within(states - 1);
+    assert_eq!((cut.end, cut.states), (End::MaxStates, states));
+}
+
+#[test]
+fn what_threads_and_workers_need_is_counted() {
+    let graph = Graph::<1>::wide(3_000_000, 4, 3);
+    // The smallest table is a megabyte, and a thread needs more than an eighth of one.
+    let of_threads = |count| explore(&graph, &Limits { max_memory: 2 << 20, ..threads(count) }).summary;
+    let (one, eight) = (of_threads(1), of_threads(8));
+    assert_eq!((one.end, eight.end), (End::MaxMemory, End::MaxMemory));
+    assert!(one.states > 1000 && one.bytes + (1 << 17) <= 2 << 20, "{one:?}");
+    assert_eq!((eight.states, eight.bytes), (0, 0));
+    // Two workers need four megabytes for what is on its way between them, and the two tables two more.
+    let of_workers = |megabytes: u64| {
+        let limits = Limits { max_memory: megabytes << 20, ..threads(1) };
+        cluster::explore(&graph, &limits, &ClusterConfig::workers(NonZeroUsize::new(2).unwrap())).unwrap().summary
+    };
+    let (few, enough) = (of_workers(6), of_workers(9));
+    assert_eq!((few.end, few.states, enough.end), (End::MaxMemory, 0, End::MaxMemory));
+    assert!(enough.states > 1000 && enough.bytes + (4 << 20) <= 9 << 20, "{enough:?}");
 }

@@ -2,8 +2,12 @@
 //! against the definition.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use lacuna_check::engine::{
-    Edge, End, Fairness, Lasso, LeadsTo, Limits, Live, Liveness, TransitionSystem, Unrepresentable, explore, leads_to,
+    Edge, End, Fairness, Lasso, LeadsTo, Limits, Live, Liveness, Progress, TransitionSystem, Unrepresentable, explore,
+    leads_to,
 };
 use proptest::prelude::*;
 
@@ -211,4 +215,41 @@ fn memory_is_a_limit_here_too() {
     let found = explore(&graph, &Limits::default());
     let limits = Limits { max_memory: found.summary.bytes + 10, ..Limits::default() };
     assert_eq!(leads_to(&graph, &found, EVENTUALLY, &limits), Liveness::Unknown(End::MaxMemory));
+}
+
+#[test]
+fn it_tells_how_it_goes_and_stops_when_asked() {
+    // A ring of 5,000 nodes, without an answer.
+    let ring = 5_000_u64;
+    let graph = Graph {
+        edges: (0..ring).map(|node| vec![((node + 1) % ring, 0)]).collect(),
+        holds: vec![0; ring as usize],
+        fairness: vec![Fairness::Weak],
+    };
+    let found = explore(&graph, &Limits::default());
+    let decide = |stop_when: &(dyn Fn(u64) -> bool + Sync)| {
+        let (stop, told) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+        let progress = |progress: &Progress| {
+            let Progress::Deciding { waiting, expanded, components, .. } = progress else { panic!("{progress:?}") };
+            assert!(expanded <= waiting && *waiting <= ring);
+            told.lock().unwrap().push((*expanded, *components));
+            stop.store(stop_when(*expanded), Ordering::Relaxed);
+        };
+        let limits = Limits { progress: Some(&progress), interrupt: Some(&stop), ..Limits::default() };
+        let verdict = leads_to(&graph, &found, EVENTUALLY, &limits);
+        (verdict, told.into_inner().unwrap())
+    };
+    let (verdict, told) = decide(&|_| false);
+    assert!(matches!(verdict, Liveness::Refuted(_)));
+    assert!(told.len() >= 2 && told.contains(&(ring, 0)), "{told:?}");
+    // While the graph is built, and when it is there.
+    let (verdict, told) = decide(&|expanded| expanded < ring);
+    assert_eq!((verdict, told.len()), (Liveness::Unknown(End::Interrupted), 1));
+    let (verdict, told) = decide(&|expanded| expanded == ring);
+    assert_eq!((verdict, told.last()), (Liveness::Unknown(End::Interrupted), Some(&(ring, 0))));
+    // What asks takes memory too, before there is any graph.
+    let asks = LeadsTo { from: Some(ASK), to: ANSWER };
+    let graph = Graph { holds: vec![ASK; ring as usize], ..graph };
+    let limits = Limits { max_memory: found.summary.bytes + 8 * ring, ..Limits::default() };
+    assert_eq!(leads_to(&graph, &found, asks, &limits), Liveness::Unknown(End::MaxMemory));
 }

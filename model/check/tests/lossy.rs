@@ -3,11 +3,13 @@
 
 #[path = "../examples/two_phase_commit.rs"]
 mod example;
+mod support;
 
 use example::TwoPhaseCommit;
 use lacuna_check::engine::{
     Edge, End, Limits, Lossy, LossyOutcome, TransitionSystem, Unrepresentable, explore, explore_lossy,
 };
+use support::{Small, edges_of};
 
 /// Two-phase commit with states of three words, and a mark on each edge to where all have aborted.
 struct Wide(TwoPhaseCommit);
@@ -46,9 +48,7 @@ fn search(lossy: Lossy) -> LossyOutcome<[u64; 3]> {
     let mut at = [0; 3];
     for (index, step) in path.steps.iter().enumerate() {
         assert_eq!(step.state, at);
-        let mut edges = Vec::new();
-        system.edges(&mut (), &at, |edge| edges.push(edge)).unwrap();
-        let edge = edges[step.ordinal as usize];
+        let edge = edges_of(&system, &at)[step.ordinal as usize];
         assert_eq!(edge.marks == 1, index + 1 == path.steps.len());
         at = edge.after;
     }
@@ -101,4 +101,17 @@ fn memory_is_kept_to() {
     }
     let found = explore_lossy(&system, &limits, Lossy::Bitstate { bytes: 64 << 20 }).summary;
     assert_eq!((found.end, found.states), (End::MaxMemory, 0));
+}
+
+#[test]
+fn an_edge_that_has_no_number_ends_it() {
+    // The first million edges have one: 2^20 states beside 0, and then one more.
+    let most = Small { starts: vec![0], after: |at| Ok(if at == 0 { (1..=1 << 20).collect() } else { Vec::new() }) };
+    let found = explore_lossy(&most, &Limits::default(), Lossy::HashCompact).summary;
+    assert_eq!((found.end, found.states), (End::Complete, (1 << 20) + 1));
+    let more =
+        Small { starts: vec![0], after: |at| Ok(if at == 0 { (1..=(1 << 20) + 1).collect() } else { Vec::new() }) };
+    let found = explore_lossy(&more, &Limits::default(), Lossy::HashCompact).summary;
+    assert!(matches!(found.end, End::Unrepresentable(_)), "{:?}", found.end);
+    assert_eq!(found.states, (1 << 20) + 1);
 }

@@ -1,10 +1,13 @@
 //! The product of two runs, and symmetry: what they find, what they refuse.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod support;
+
 use lacuna_check::engine::{
-    Edge, End, Limits, Noninterference, Symmetric, TransitionSystem, TwoRun, Unrepresentable, explore, noninterference,
-    verify,
+    Edge, End, Limits, Noninterference, Pair, Product, Symmetric, TransitionSystem, TwoRun, Unrepresentable, explore,
+    noninterference, verify,
 };
+use support::edges_of;
 
 /// A machine with a secret bit and what the observer sees, whose program is a table: from a counter, a secret and what is
 /// seen, to what is seen next.
@@ -172,10 +175,62 @@ fn a_path_of_orbits_unfolds_to_a_path() {
     let mut at = [0];
     for (index, step) in path.steps.iter().enumerate() {
         assert_eq!(step.state, at);
-        let mut edges = Vec::new();
-        system.edges(&mut (), &at, |edge| edges.push(edge)).unwrap();
-        let edge = edges[step.ordinal as usize];
+        let edge = edges_of(&system, &at)[step.ordinal as usize];
         assert_eq!(edge.marks, u64::from(index == 4), "the mark is at the end");
         at = edge.after;
+    }
+}
+
+/// A machine that may take either of two steps on the same input.
+struct Undecided;
+
+impl TransitionSystem for Undecided {
+    type State = [u64; 1];
+    type Scratch = ();
+
+    fn scratch(&self) {}
+
+    fn initial(&self) -> Vec<[u64; 1]> {
+        vec![[0]]
+    }
+
+    fn edges(
+        &self,
+        (): &mut (),
+        &[at]: &[u64; 1],
+        mut visit: impl FnMut(Edge<[u64; 1]>),
+    ) -> Result<(), Unrepresentable> {
+        // The input is the label without its lowest bit; at 2 one is accepted that is nowhere else.
+        visit(Edge::new([1], 0));
+        visit(Edge::new([2], 1));
+        if at == 2 {
+            visit(Edge::new([3], 2));
+        }
+        Ok(())
+    }
+}
+
+impl TwoRun for Undecided {
+    type Low = ();
+
+    fn low(&self, _: &[u64; 1]) {}
+
+    fn input(&self, label: u32) -> u32 {
+        label / 2
+    }
+
+    fn pairs(&self) -> Vec<[[u64; 1]; 2]> {
+        vec![[[0], [0]]]
+    }
+}
+
+#[test]
+fn the_edges_of_a_pair_have_different_labels() {
+    let product = Product::new(&Undecided);
+    for (pair, edges) in [([[0], [0]], 4), ([[0], [2]], 5), ([[2], [2]], 5)] {
+        let mut labels: Vec<u32> = edges_of(&product, &Pair(pair)).iter().map(|edge| edge.label).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        assert_eq!(labels.len(), edges, "{pair:?}");
     }
 }

@@ -265,7 +265,7 @@ fn exists_at_most_once(system: &System, process: &Process) -> bool {
 }
 
 /// Is there an adversary in a list of instructions?
-fn attacks(program: &[Instruction]) -> bool {
+pub fn attacks(program: &[Instruction]) -> bool {
     program.iter().any(|instruction| match instruction {
         Instruction::Adversary { .. } => true,
         Instruction::Loop { body, .. } => attacks(body),
@@ -398,13 +398,20 @@ mod tests {
             objects: vec![],
             job_groups: vec![],
             buffers: vec![],
+            locks: vec![],
             handles: vec![],
             processes: vec![
                 process("supervisor", program, None, None),
                 process("worker", compute, Some(SchedulingContextId(0)), Some(task)),
             ],
-            scheduling_contexts: vec![SchedulingContext { name: "s".into(), priority: 0, budget: None }],
+            scheduling_contexts: vec![SchedulingContext {
+                name: "s".into(),
+                priority: 0,
+                budget: None,
+                inversion: None,
+            }],
             kernel_bounds: KernelBounds::default(),
+            tick: None,
             process_table: 4,
             expect: vec![],
         }

@@ -3,7 +3,14 @@
 //! A guarantee has a *trigger*: what must happen for it to say anything at all. Where nothing triggers it, a search
 //! finds it `vacuous`, never `proved`.
 
+pub mod g13_buffer_authority;
+pub mod g14_bounded_buffers;
+pub mod g15_conservation;
+pub mod g16_delivery;
+pub mod g17_reattachment;
 pub mod g18_deadlines;
+pub mod g19_temporal_isolation;
+pub mod g20_bounded_inversion;
 pub mod g2_explicit_transfer;
 pub mod g3_complete_tracking;
 pub mod g4_complete_kill;
@@ -55,7 +62,14 @@ guarantees! {
     G4 "complete kill" "after a kill of a job group has returned, no descendant runs again",
     G6 "quotas" "the processes and the memory of a job group never pass its limits",
     G7 "confinement" "every access that succeeds is allowed by the policy",
+    G13 "buffer authority" "whoever uses a buffer has the right on that buffer",
+    G14 "bounded buffers" "no buffer holds more than its capacity, and overflow is as declared",
+    G15 "conservation" "every message accepted is queued, delivered, or dropped by the declared rule, in order",
+    G16 "delivery" "a message is processed when, and by whom, its buffer declares",
+    G17 "safe reattachment" "a buffer comes to another receiver that may have it, after the last has ended, with all messages in time",
     G18 "deadlines" "every job ends by its deadline",
+    G19 "temporal isolation" "a scheduling context has its budget in every period, whatever the others do",
+    G20 "bounded inversion" "less urgent contexts delay a job for at most as long as is declared",
 }
 
 impl std::fmt::Display for GuaranteeId {
@@ -73,9 +87,12 @@ impl std::str::FromStr for GuaranteeId {
     }
 }
 
+/// Those that are statements about time, and that timed checking decides.
+pub const TIMED: &[GuaranteeId] = &[GuaranteeId::G18, GuaranteeId::G19, GuaranteeId::G20];
+
 /// There is no guarantee of that name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no guarantee is called `{0}`; there are G2, G3, G4, G6, G7 and G18")]
+#[error("no guarantee is called `{0}`; there are {all}", all = GuaranteeId::ALL.iter().map(|id| id.name()).collect::<Vec<_>>().join(", "))]
 pub struct UnknownGuarantee(pub String);
 
 /// One step of the untimed relation.
@@ -150,4 +167,9 @@ safety! {
     g4_complete_kill::CompleteKill,
     g6_quotas::Quotas,
     g7_confinement::Confinement,
+    g13_buffer_authority::BufferAuthority,
+    g14_bounded_buffers::BoundedBuffers,
+    g15_conservation::Conservation,
+    g16_delivery::Delivery,
+    g17_reattachment::Reattachment,
 }

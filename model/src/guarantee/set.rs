@@ -4,13 +4,13 @@ use super::GuaranteeId;
 
 /// A set of guarantees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct GuaranteeSet(u8);
+pub struct GuaranteeSet(u32);
 
 impl GuaranteeSet {
     /// None of them.
     pub const NONE: Self = Self(0);
     /// Each of them.
-    pub const ALL: Self = Self(((1u16 << GuaranteeId::ALL.len()) - 1) as u8);
+    pub const ALL: Self = Self((1 << GuaranteeId::ALL.len()) - 1);
 
     /// Is it in the set?
     pub fn contains(self, id: GuaranteeId) -> bool {
@@ -26,7 +26,7 @@ impl GuaranteeSet {
     /// The set with it, if `holds`.
     #[must_use]
     pub(crate) fn with_if(self, holds: bool, id: GuaranteeId) -> Self {
-        Self(self.0 | (u8::from(holds) << id as u8))
+        Self(self.0 | (u32::from(holds) << id as u8))
     }
 
     /// What is in one of the two.
@@ -48,7 +48,7 @@ impl GuaranteeSet {
     }
 
     /// A bit each, in order.
-    pub fn bits(self) -> u8 {
+    pub fn bits(self) -> u32 {
         self.0
     }
 

@@ -1,10 +1,11 @@
 //! Which steps are possible. A context that waits (for a child, for a message, for room) simply has none.
 
+use super::precondition::Precondition;
 use super::program::Operation;
-use super::state::{Phase, State, Status};
+use super::state::{LockState, Phase, State, Status};
 use super::step::{Action, Step};
-use super::{ContextSlot, Objects};
-use crate::system::{GroupId, ObjectId, Overflow};
+use super::{ContextSlot, Objects, each};
+use crate::system::{BufferId, GroupId, ObjectId};
 
 impl Objects {
     /// Appends every step that is possible in `state`, in a fixed order.
@@ -27,6 +28,12 @@ impl Objects {
         let mut push = |action| visit(Step { context: context as ContextSlot, action });
         let slot = usize::from(self.process_of[context]);
         let process = &state.processes[slot];
+        if state.contexts[context].phase != Phase::Gone {
+            let interrupts = self.interrupts(state, slot);
+            if interrupts != 0 {
+                return each(interrupts.into()).for_each(|buffer| push(Action::Deliver(BufferId(buffer as u8))));
+            }
+        }
         match state.contexts[context].phase {
             Phase::Gone => return,
             Phase::Sleeping => return push(Action::Wake),
@@ -66,30 +73,39 @@ impl Objects {
                     zombies += u32::from(awaited && child.status == Status::Zombie);
                 }
                 // Without such a child the wait ends at once, refused.
-                if children == 0 || zombies > 0 {
+                if self.requires(Precondition::ChildEnded, children == 0 || zombies > 0) {
                     push(Action::Reap(*process));
                 }
                 if until.is_some() {
                     push(Action::Timeout);
                 }
             }
-            Operation::Send(buffer) => {
-                let declared = &self.system.buffers[buffer.index()];
-                let blocks = declared.overflow == Overflow::Block
-                    && state.buffers[buffer.index()] >= declared.capacity
-                    && self.may_use(state, slot, *buffer, &declared.send);
-                if !blocks {
-                    push(Action::Send(*buffer));
-                }
-            }
+            Operation::Send(buffer) => self.sends(state, slot, *buffer, &mut push),
             Operation::Receive(buffer) => {
-                let declared = &self.system.buffers[buffer.index()];
-                let blocks =
-                    state.buffers[buffer.index()] == 0 && self.may_use(state, slot, *buffer, &declared.receive);
-                if !blocks {
+                // Where sender and receiver meet, it is the sender's step.
+                let waits = self.is_meeting(*buffer) || !self.has_message(state, *buffer);
+                if self.has_taken(state, slot, *buffer) {
+                    push(Action::Ack(*buffer));
+                } else if !(waits && self.may_receive(state, slot, *buffer)) {
                     push(Action::Receive(*buffer));
                 }
             }
+            Operation::Lock(lock) => {
+                let free = state.locks[lock.index()] == LockState::Free;
+                if self.requires(Precondition::LockFree, free) {
+                    push(Action::Lock(*lock));
+                }
+            }
+            Operation::Unlock(lock) => push(Action::Unlock(*lock)),
+            Operation::Poll(buffer) if self.has_taken(state, slot, *buffer) => push(Action::Ack(*buffer)),
+            Operation::Poll(buffer) => push(Action::Poll(*buffer)),
+            Operation::Ack(buffer) => push(Action::Ack(*buffer)),
+            Operation::Attach(buffer) => {
+                if !self.waits_to_attach(state, slot, *buffer) {
+                    push(Action::Attach(*buffer));
+                }
+            }
+            Operation::SetLimit { buffer, capacity } => push(Action::SetLimit(*buffer, *capacity)),
             Operation::End => {
                 let task = self.declaration(state, context as ContextSlot).task;
                 push(if task.is_some() { Action::JobDone } else { Action::End });
@@ -98,8 +114,27 @@ impl Objects {
         }
     }
 
+    /// A message sent: to each context that waits for it, where sender and receiver meet. Whoever has to wait for room
+    /// or for a receiver has no step.
+    fn sends(&self, state: &State, slot: usize, buffer: BufferId, push: &mut impl FnMut(Action)) {
+        let mut met = false;
+        if self.is_meeting(buffer) {
+            self.waiting_to_receive(state, buffer, |receiver| {
+                met = true;
+                push(Action::HandOver(buffer, receiver));
+            });
+        }
+        let waits = self.makes_wait(buffer) && !self.has_room(state, buffer) && self.may_send(state, slot, buffer);
+        if !met && !waits {
+            push(Action::Send(buffer));
+            if self.would_follow(state, slot, buffer) {
+                push(Action::SendFollowed(buffer));
+            }
+        }
+    }
+
     /// What an adversary may try: make a copy of itself, leave its group, use any object in any way, take more than
-    /// half of its group's memory; or stop.
+    /// half of its group's memory, use any buffer that it can name; or stop.
     fn attacks(&self, state: &State, slot: usize, push: &mut impl FnMut(Action)) {
         push(Action::GiveUp);
         if state.attack_steps == Some(0) {
@@ -115,6 +150,16 @@ impl Objects {
         }
         if let Some(bytes) = self.attacked_memory(process.group) {
             push(Action::Allocate(bytes));
+        }
+        let domain = self.domain_of(state, slot);
+        for (buffer, declared) in (0u8..).map(BufferId).zip(&self.system.buffers) {
+            if declared.named_by.contains(&domain) {
+                self.sends(state, slot, buffer, push);
+                push(Action::Poll(buffer));
+                if self.given[buffer.index()].acknowledged && !self.waits_to_attach(state, slot, buffer) {
+                    push(Action::Attach(buffer));
+                }
+            }
         }
     }
 

@@ -3,25 +3,31 @@
 //! deterministic, every choice is in the step, and a refusal is an outcome.
 
 mod apply;
+mod buffers;
 mod enabled;
 mod packed;
+mod precondition;
 mod program;
 mod state;
 mod step;
+mod symmetry;
 mod touched;
 mod usage;
 
-pub use packed::{Codec, DoesNotFit};
+pub use packed::{Codec, DoesNotFit, Forest};
+pub use precondition::Precondition;
 pub use program::{HandleSet, Node, Operation, Position, Program, ProgramError, bit};
-pub use state::{Context, ContextSlot, Fate, Membership, Phase, Process, ProcessSlot, Rank, State, Status};
+pub use state::{
+    Context, ContextSlot, Fate, Followed, LockState, Membership, Phase, Process, ProcessSlot, Queue, Rank, State,
+    Status,
+};
 pub use step::{Action, Outcome, Refusal, Step};
+pub use symmetry::Asymmetry;
 pub use touched::Touched;
 
 use crate::guarantee::{GuaranteeId, GuaranteeSet};
 use crate::profile::Profile;
-use crate::system::{
-    GroupId, Instruction, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ObjectId, ProcessId, Right, System,
-};
+use crate::system::{GroupId, Instruction, LockId, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ProcessId, System};
 use crate::units::Nanos;
 
 /// The object part of the relation, for one system under one profile.
@@ -39,8 +45,16 @@ pub struct Objects {
     process_of: Vec<ProcessSlot>,
     /// The rights that the policy allows, a bit each: of every domain on every object, an object's together.
     allowed: Vec<u8>,
+    /// What each buffer is, of what the kernel offers.
+    given: Vec<buffers::Given>,
+    /// The buffers whose messages wait to be processed automatically, a bit each.
+    deferred: HandleSet,
+    /// Those with successors, a bit each.
+    acknowledged: HandleSet,
     /// The guarantees whose ghosts are kept.
     watched: GuaranteeSet,
+    /// The checks that are left out.
+    omitted: precondition::Omitted,
 }
 
 /// The indices of the bits that are set, lowest first.
@@ -109,6 +123,7 @@ impl Objects {
             system.objects.len(),
             system.job_groups.len(),
             system.buffers.len(),
+            system.locks.len(),
             system.domains.len(),
             system.scheduling_contexts.len(),
             contexts,
@@ -139,10 +154,15 @@ impl Objects {
                 nodes.extend(of_process.get(index).into_iter().flat_map(|program| program.nodes.iter().cloned()));
             }
         }
+        let given = buffers::given(system, profile);
         let objects = Self {
             process_of: (0..system.process_table).flat_map(|slot| vec![slot; contexts_per_process]).collect(),
             allowed: allowed(system),
+            deferred: buffers::deferred(&given),
+            acknowledged: buffers::acknowledged(&given),
+            given,
             watched: GuaranteeSet::ALL,
+            omitted: precondition::Omitted::default(),
             nodes,
             begins,
             contexts_per_process,
@@ -200,7 +220,9 @@ impl Objects {
         let mut state = State {
             processes: vec![Process::FREE; table],
             contexts: vec![Context::FREE; table * self.contexts_per_process],
-            buffers: vec![0; self.system.buffers.len()],
+            locks: vec![LockState::Free; self.system.locks.len()],
+            buffers: self.given.iter().map(|given| given.empty).collect(),
+            followed: Followed::Nowhere,
             supervisors: vec![None; self.system.job_groups.len()],
             attack_steps: self.attack_depth(),
         };
@@ -243,6 +265,7 @@ impl Objects {
             && (0..state.contexts.len()).any(|context| {
                 state.contexts[context].phase == Phase::Begin
                     && matches!(self.operation(state, context), Operation::Adversary)
+                    && self.interrupts(state, usize::from(self.process_of[context])) == 0
             })
     }
 
@@ -302,6 +325,7 @@ impl Objects {
             Operation::Compute { bcet, wcet } => (*bcet, *wcet),
             Operation::Spawn { .. } | Operation::Fork(_) => (Nanos(0), self.system.kernel_bounds.spawn),
             Operation::Kill(_) => (Nanos(0), self.system.kernel_bounds.kill_group),
+            Operation::Attach(_) => (Nanos(0), self.system.kernel_bounds.reattach),
             _ => (Nanos(0), Nanos(0)),
         }
     }
@@ -316,6 +340,32 @@ impl Objects {
             Operation::Wait { until, .. } => *until,
             _ => None,
         }
+    }
+
+    /// The lock that the context waits to take, or is about to.
+    pub fn wants_lock(&self, state: &State, context: ContextSlot) -> Option<LockId> {
+        let at = usize::from(context);
+        match state.contexts[at].phase {
+            Phase::Begin => match self.operation(state, at) {
+                Operation::Lock(lock) => Some(*lock),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Who holds the lock that the context waits for, if another context does.
+    pub fn awaited_owner(&self, state: &State, context: ContextSlot) -> Option<ContextSlot> {
+        match state.locks[self.wants_lock(state, context)?.index()] {
+            LockState::Held(owner) if owner != context => Some(owner),
+            _ => None,
+        }
+    }
+
+    /// How urgent a context is by declaration: who has no scheduling context is below all others.
+    pub fn urgency(&self, state: &State, context: ContextSlot) -> Option<u32> {
+        let by = self.declaration(state, context).schedule?;
+        Some(self.system.scheduling_contexts[by.index()].priority)
     }
 
     /// The handles that a creation lists, if the step is a creation with a list.

@@ -1,7 +1,9 @@
 //! Programs, lowered: a list of instructions becomes a graph of nodes, each knowing its successor, so that a context
 //! needs one number to say where it is. Counted loops are written out; an endless loop is a cycle.
 
-use crate::system::{BufferId, GroupId, HandleId, Instruction, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId, Right};
+use crate::system::{
+    BufferId, GroupId, HandleId, Instruction, LockId, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId, Right,
+};
 use crate::units::Nanos;
 
 /// Position in a [`Program`].
@@ -55,6 +57,23 @@ pub enum Operation {
     Send(BufferId),
     /// See [`Instruction::Receive`].
     Receive(BufferId),
+    /// See [`Instruction::Lock`].
+    Lock(LockId),
+    /// See [`Instruction::Unlock`].
+    Unlock(LockId),
+    /// See [`Instruction::Poll`].
+    Poll(BufferId),
+    /// See [`Instruction::Ack`].
+    Ack(BufferId),
+    /// See [`Instruction::Attach`].
+    Attach(BufferId),
+    /// See [`Instruction::SetLimit`].
+    SetLimit {
+        /// Into which buffer.
+        buffer: BufferId,
+        /// How many.
+        capacity: u8,
+    },
     /// See [`Instruction::Access`].
     Access {
         /// Which.
@@ -183,6 +202,12 @@ impl Program {
             Instruction::Kill(group) => Operation::Kill(*group),
             Instruction::Send(buffer) => Operation::Send(*buffer),
             Instruction::Receive(buffer) => Operation::Receive(*buffer),
+            Instruction::Lock(lock) => Operation::Lock(*lock),
+            Instruction::Unlock(lock) => Operation::Unlock(*lock),
+            Instruction::Poll(buffer) => Operation::Poll(*buffer),
+            Instruction::Ack(buffer) => Operation::Ack(*buffer),
+            Instruction::Attach(buffer) => Operation::Attach(*buffer),
+            Instruction::SetLimit { buffer, capacity } => Operation::SetLimit { buffer: *buffer, capacity: *capacity },
             Instruction::Access { object, right } => Operation::Access { object: *object, right: *right },
             Instruction::Allocate(bytes) => Operation::Allocate(bytes.0),
             Instruction::Adversary { .. } => Operation::Adversary,

@@ -7,7 +7,7 @@
 //! - A parent is a living process; a process without one is init's.
 
 use super::program::{HandleSet, Position};
-use crate::system::{GroupId, HandleId, ProcessId};
+use crate::system::{BufferId, GroupId, HandleId, ProcessId};
 
 /// An entry of the process table.
 pub type ProcessSlot = u8;
@@ -134,6 +134,44 @@ impl Context {
     pub const FREE: Self = Self { position: 0, phase: Phase::Gone };
 }
 
+/// A lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LockState {
+    /// Nobody holds it.
+    Free,
+    /// This context does.
+    Held(ContextSlot),
+    /// Whoever held it has ended; it is never free again.
+    Orphaned,
+}
+
+/// A buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Queue {
+    /// Messages in it, one that a receiver has taken and not acknowledged aside.
+    pub queued: u8,
+    /// How many fit.
+    pub limit: u8,
+    /// Is there one such?
+    pub taken: bool,
+    /// The process that it is attached to.
+    pub attached: Option<ProcessId>,
+}
+
+/// Ghost of G15: where the one message is that is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Followed {
+    /// None is followed, or none any more.
+    #[default]
+    Nowhere,
+    /// In a buffer, with so many messages before it.
+    Queued(BufferId, u8),
+    /// With a receiver that has not acknowledged it.
+    Taken(BufferId),
+    /// It is gone, and nobody has processed or dropped it.
+    Lost,
+}
+
 /// The whole state.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct State {
@@ -141,8 +179,12 @@ pub struct State {
     pub processes: Vec<Process>,
     /// The context table: a fixed number of entries for each process, in the order of the processes.
     pub contexts: Vec<Context>,
-    /// Messages in each buffer.
-    pub buffers: Vec<u8>,
+    /// The locks.
+    pub locks: Vec<LockState>,
+    /// The buffers.
+    pub buffers: Vec<Queue>,
+    /// Ghost of G15.
+    pub followed: Followed,
     /// For each job group, the process that created its first member, while it lives.
     pub supervisors: Vec<Option<ProcessSlot>>,
     /// How many more steps the adversaries may take; none is any number.
@@ -155,6 +197,8 @@ impl Clone for State {
             processes: self.processes.clone(),
             contexts: self.contexts.clone(),
             buffers: self.buffers.clone(),
+            locks: self.locks.clone(),
+            followed: self.followed,
             supervisors: self.supervisors.clone(),
             attack_steps: self.attack_steps,
         }
@@ -165,6 +209,8 @@ impl Clone for State {
         self.processes.clone_from(&from.processes);
         self.contexts.clone_from(&from.contexts);
         self.buffers.clone_from(&from.buffers);
+        self.locks.clone_from(&from.locks);
+        self.followed = from.followed;
         self.supervisors.clone_from(&from.supervisors);
         self.attack_steps = from.attack_steps;
     }

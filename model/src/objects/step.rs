@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::state::{ContextSlot, ProcessSlot};
-use crate::system::{BufferId, GroupId, HandleId, ObjectId, ProcessId, Right};
+use crate::system::{BufferId, GroupId, HandleId, LockId, ObjectId, Overflow, ProcessId, Right};
 
 /// One step of one context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,8 +49,26 @@ pub enum Action {
     KillReturns(GroupId),
     /// Sends a message.
     Send(BufferId),
+    /// Sends a message to a context that waits for it, and both go on.
+    HandOver(BufferId, ContextSlot),
     /// Receives a message.
     Receive(BufferId),
+    /// Takes a lock.
+    Lock(LockId),
+    /// Gives a lock back.
+    Unlock(LockId),
+    /// Receives a message if there is one.
+    Poll(BufferId),
+    /// Processes a message on behalf of the process, before it does anything else.
+    Deliver(BufferId),
+    /// Has done with a message.
+    Ack(BufferId),
+    /// Attaches the buffer to the process.
+    Attach(BufferId),
+    /// Sends the message that the ghost of G15 follows from now on.
+    SendFollowed(BufferId),
+    /// Says how many messages fit.
+    SetLimit(BufferId, u8),
     /// Tries to use an object.
     Access(ObjectId, Right),
     /// Takes memory, in bytes.
@@ -70,6 +88,16 @@ impl Action {
     #[inline]
     pub(super) fn may_attack(self) -> bool {
         matches!(self, Self::GiveUp | Self::Fork(_) | Self::Detach | Self::Access(..) | Self::Allocate(_))
+            || matches!(self, Self::Send(_) | Self::SendFollowed(_) | Self::HandOver(..))
+            || matches!(self, Self::Poll(_) | Self::Attach(_))
+    }
+
+    /// Does it ask something of a buffer?
+    #[inline]
+    pub fn uses_a_buffer(self) -> bool {
+        matches!(self, Self::Send(_) | Self::HandOver(..) | Self::Receive(_) | Self::Poll(_))
+            || matches!(self, Self::Deliver(_) | Self::SetLimit(..) | Self::Ack(_) | Self::Attach(_))
+            || matches!(self, Self::SendFollowed(_))
     }
 
     /// Does the kernel take this step by itself, at a time, whoever is dispatched?
@@ -86,6 +114,8 @@ pub enum Outcome {
     Done,
     /// It is done, and made this process.
     Created(ProcessSlot),
+    /// It is done, in a full buffer: by this rule.
+    Overflowed(Overflow),
     /// The kernel refused; nothing has changed but that the caller goes on.
     Refused(Refusal),
 }
@@ -104,6 +134,14 @@ pub enum Refusal {
     NoRight,
     /// The buffer is full.
     Full,
+    /// The buffer is empty.
+    Empty,
+    /// Nobody lives whom the message could be processed by.
+    NoReceiver,
+    /// Not everything that is queued would be done by its deadline.
+    NotAdmitted,
+    /// The limit of the buffer cannot be that.
+    NoSuchLimit,
     /// There is no such child.
     NoChild,
 }
@@ -117,6 +155,10 @@ impl Refusal {
             Self::MemoryLimit => "memory limit",
             Self::NoRight => "not allowed",
             Self::Full => "the buffer is full",
+            Self::Empty => "the buffer is empty",
+            Self::NoReceiver => "there is no receiver",
+            Self::NotAdmitted => "not admitted: a message would be late",
+            Self::NoSuchLimit => "the limit cannot be that",
             Self::NoChild => "no such child",
         }
     }

@@ -35,6 +35,15 @@ impl Authority {
     /// All choices.
     pub const ALL: [Self; 3] = [Self::AmbientByUser, Self::Subtractive, Self::CapabilityOnly];
 
+    /// In a word or three.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AmbientByUser => "ambient by user",
+            Self::Subtractive => "subtractive",
+            Self::CapabilityOnly => "capability only",
+        }
+    }
+
     /// Does an access succeed?
     pub fn permits(self, allowed: Allowed) -> bool {
         match self {

@@ -22,6 +22,14 @@ impl Creation {
     /// All choices, weakest first.
     pub const ALL: [Self; 2] = [Self::ForkThenExec, Self::Spawn];
 
+    /// In a word or three.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ForkThenExec => "fork then exec",
+            Self::Spawn => "spawn",
+        }
+    }
+
     /// Is there a state in which the child exists and its program does not run yet?
     pub fn has_embryo(self) -> bool {
         self == Self::ForkThenExec

@@ -45,6 +45,16 @@ impl Inheritance {
     /// All choices, weakest first.
     pub const ALL: [Self; 4] = [Self::Ambient, Self::FlagLater, Self::AtomicFlag, Self::ExplicitList];
 
+    /// In a word or three.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ambient => "ambient",
+            Self::FlagLater => "flag later",
+            Self::AtomicFlag => "atomic flag",
+            Self::ExplicitList => "explicit list",
+        }
+    }
+
     /// The flag of a handle at the moment it comes into being.
     pub fn flag_at_creation(self) -> Flag {
         match self {

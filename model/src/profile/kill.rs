@@ -25,8 +25,22 @@ impl Kill {
     /// All choices; the last is stronger than each other one.
     pub const ALL: [Self; 3] = [Self::OneProcess, Self::Walk, Self::Atomic];
 
+    /// In a word or three.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OneProcess => "one process",
+            Self::Walk => "walk",
+            Self::Atomic => "atomic",
+        }
+    }
+
     /// Is there a state in which a kill has begun and not yet returned?
     pub fn walks(self) -> bool {
         self == Self::Walk
+    }
+
+    /// Does it depend on the members' places in the process table who is killed, or who first?
+    pub fn follows_the_table(self) -> bool {
+        self != Self::Atomic
     }
 }

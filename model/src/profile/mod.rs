@@ -4,18 +4,30 @@
 //! `linux` and `linux-hardened` are one kernel used in two ways. The relation asks an axis narrow questions ("does
 //! this handle reach the child?"); nothing outside this module matches on a choice.
 
+pub mod attachment;
 pub mod authority;
+pub mod buffer_rights;
+pub mod buffers;
 pub mod creation;
 pub mod inheritance;
+pub mod inversion;
 pub mod kill;
+mod named;
 pub mod quota;
+pub mod time_isolation;
 pub mod tracking;
 
+pub use attachment::Attachment;
 pub use authority::Authority;
+pub use buffer_rights::BufferRights;
+pub use buffers::{BufferKind, Buffers, CapacityRule};
 pub use creation::Creation;
 pub use inheritance::Inheritance;
+pub use inversion::Inversion;
 pub use kill::Kill;
+pub use named::Named;
 pub use quota::Quota;
+pub use time_isolation::TimeIsolation;
 pub use tracking::Tracking;
 
 use serde::Serialize;
@@ -41,6 +53,16 @@ pub struct Profile {
     pub files: Authority,
     /// What decides an access to the network.
     pub network: Authority,
+    /// What keeps a context from the time of others.
+    pub time_isolation: TimeIsolation,
+    /// By what right the owner of a lock runs.
+    pub inversion: Inversion,
+    /// Which kinds of buffer there are.
+    pub buffers: Buffers,
+    /// What decides who may use one.
+    pub buffer_rights: BufferRights,
+    /// How a buffer comes to another receiver.
+    pub attachment: Attachment,
 }
 
 /// What a kernel offers: the choices on every axis, each with the source that says so.
@@ -60,31 +82,17 @@ pub struct Kernel {
     pub quota: &'static [Quota],
     /// Choices of both authorities.
     pub authority: &'static [Authority],
+    /// Choices of [`Profile::time_isolation`].
+    pub time_isolation: &'static [TimeIsolation],
+    /// Choices of [`Profile::inversion`].
+    pub inversion: &'static [Inversion],
+    /// All kinds of buffer that there are.
+    pub buffers: Buffers,
+    /// Choices of [`Profile::buffer_rights`].
+    pub buffer_rights: &'static [BufferRights],
+    /// Choices of [`Profile::attachment`].
+    pub attachment: &'static [Attachment],
 }
-
-/// Linux 5.14 and later: `pipe`, `pipe2`, `close_range(2)`; `fork`, `execve` (a `posix_spawn` of the C library is
-/// both); parents, process groups, subreapers, cgroups and pid namespaces; `kill(2)`, `cgroup.kill`; `getrlimit(2)`,
-/// the `pids` and `memory` controllers; user accounts, `landlock(7)`, `seccomp(2)`, namespaces.
-pub const LINUX: Kernel = Kernel {
-    name: "linux",
-    inheritance: &Inheritance::ALL,
-    creation: &[Creation::ForkThenExec],
-    tracking: &Tracking::ALL,
-    kill: &Kill::ALL,
-    quota: &[Quota::None, Quota::PerUser, Quota::PerJobGroup],
-    authority: &[Authority::AmbientByUser, Authority::Subtractive],
-};
-
-/// The kernel that could be: on every axis nothing but the strongest choice (MODEL.md, "The ideal kernel").
-pub const IDEAL: Kernel = Kernel {
-    name: "ideal",
-    inheritance: &[Inheritance::ExplicitList],
-    creation: &[Creation::Spawn],
-    tracking: &[Tracking::JobGroup],
-    kill: &[Kill::Atomic],
-    quota: &[Quota::Reserved],
-    authority: &[Authority::CapabilityOnly],
-};
 
 impl Kernel {
     /// Is every choice of the profile offered by this kernel? If not, the axis of the first that is not.
@@ -101,92 +109,46 @@ impl Kernel {
             ("memory quota", self.quota.contains(&profile.memory_quota)),
             ("files", self.authority.contains(&profile.files)),
             ("network", self.authority.contains(&profile.network)),
+            ("time isolation", self.time_isolation.contains(&profile.time_isolation)),
+            ("inversion", self.inversion.contains(&profile.inversion)),
+            ("buffers offered", profile.buffers.within(self.buffers)),
+            ("buffer rights", self.buffer_rights.contains(&profile.buffer_rights)),
+            ("attachment", self.attachment.contains(&profile.attachment)),
         ];
         axes.into_iter().find(|(_, offered)| !offered).map_or(Ok(()), |(axis, _)| Err(axis))
     }
 }
 
 impl Profile {
-    /// The names that [`Profile::named`] knows, with a line on each.
-    pub const NAMED: [(&'static str, &'static str); 3] = [
-        ("ideal", "the kernel that could be: the strongest choice on every axis"),
-        ("linux", "Linux as it is used every day: pipe and fcntl, fork and exec, killpg, no limits"),
-        ("linux-hardened", "the same kernel, used well: close_range, cgroup.kill, limits, Landlock, namespaces"),
-    ];
+    /// The profiles that have names.
+    pub const NAMED: &'static [&'static Named] = named::ALL;
 
     /// The profile of that name.
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "ideal" => Some(Self::ideal()),
-            "linux" => Some(Self::linux()),
-            "linux-hardened" => Some(Self::linux_hardened()),
-            _ => None,
-        }
+        Self::NAMED.iter().find(|named| named.name == name).map(|named| named.profile())
     }
 
-    /// The strongest choice on every axis.
-    pub fn ideal() -> Self {
-        Self {
-            name: "ideal".into(),
-            inheritance: Inheritance::ExplicitList,
-            creation: Creation::Spawn,
-            tracking: Tracking::JobGroup,
-            kill: Kill::Atomic,
-            process_quota: Quota::Reserved,
-            memory_quota: Quota::Reserved,
-            files: Authority::CapabilityOnly,
-            network: Authority::CapabilityOnly,
-        }
+    /// All that have names.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::NAMED.iter().map(|named| named.profile())
     }
 
-    /// Linux with nothing applied: what a program gets that calls `pipe`, `fcntl`, `fork`, `execve`, `killpg`.
-    pub fn linux() -> Self {
-        Self {
-            name: "linux".into(),
-            inheritance: Inheritance::FlagLater,
-            creation: Creation::ForkThenExec,
-            tracking: Tracking::ProcessGroup,
-            kill: Kill::Atomic,
-            process_quota: Quota::None,
-            memory_quota: Quota::None,
-            files: Authority::AmbientByUser,
-            network: Authority::AmbientByUser,
-        }
-    }
-
-    /// Linux with what it has applied.
-    pub fn linux_hardened() -> Self {
-        Self {
-            name: "linux-hardened".into(),
-            inheritance: Inheritance::ExplicitList,
-            creation: Creation::ForkThenExec,
-            tracking: Tracking::JobGroup,
-            kill: Kill::Atomic,
-            process_quota: Quota::PerJobGroup,
-            memory_quota: Quota::PerJobGroup,
-            files: Authority::Subtractive,
-            network: Authority::Subtractive,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_profile_uses_only_what_its_kernel_offers() {
-        assert_eq!(LINUX.offers(&Profile::linux()), Ok(()));
-        assert_eq!(LINUX.offers(&Profile::linux_hardened()), Ok(()));
-        assert_eq!(IDEAL.offers(&Profile::ideal()), Ok(()));
-        assert_eq!(LINUX.offers(&Profile::ideal()), Err("creation"));
-        assert_eq!(IDEAL.offers(&Profile::linux()), Err("inheritance"));
-    }
-
-    #[test]
-    fn every_listed_name_is_known() {
-        for (name, _) in Profile::NAMED {
-            assert_eq!(Profile::named(name).map(|profile| profile.name).as_deref(), Some(name));
-        }
+    /// The axes, each with this profile's choice, by their names.
+    pub fn choices(&self) -> Vec<(&'static str, &'static str)> {
+        vec![
+            ("inheritance", self.inheritance.name()),
+            ("creation", self.creation.name()),
+            ("tracking", self.tracking.name()),
+            ("kill", self.kill.name()),
+            ("process quota", self.process_quota.name()),
+            ("memory quota", self.memory_quota.name()),
+            ("files", self.files.name()),
+            ("network", self.network.name()),
+            ("time isolation", self.time_isolation.name()),
+            ("inversion", self.inversion.name()),
+            ("buffers offered", self.buffers.name()),
+            ("buffer rights", self.buffer_rights.name()),
+            ("attachment", self.attachment.name()),
+        ]
     }
 }

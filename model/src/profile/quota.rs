@@ -38,6 +38,16 @@ impl Quota {
     /// All choices; the last is stronger than each other one.
     pub const ALL: [Self; 4] = [Self::None, Self::PerUser, Self::PerJobGroup, Self::Reserved];
 
+    /// In a word or three.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::PerUser => "per user",
+            Self::PerJobGroup => "per job group",
+            Self::Reserved => "reserved",
+        }
+    }
+
     /// Does the limit of a group hold for each member's own use too?
     pub fn binds_each_member(self) -> bool {
         self != Self::None

@@ -27,6 +27,16 @@ impl Tracking {
     /// All choices; the last is stronger than each other one.
     pub const ALL: [Self; 4] = [Self::ParentLink, Self::ProcessGroup, Self::Subreaper, Self::JobGroup];
 
+    /// In a word or three.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ParentLink => "parent link",
+            Self::ProcessGroup => "process group",
+            Self::Subreaper => "subreaper",
+            Self::JobGroup => "job group",
+        }
+    }
+
     /// Is a process that detaches itself (`setsid`, `setpgid`) lost?
     pub fn loses_detached(self) -> bool {
         self == Self::ProcessGroup

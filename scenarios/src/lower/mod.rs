@@ -3,6 +3,7 @@
 //! It never stops early: what is wrong is reported, left out, and the rest goes on. The system is of use only if
 //! nothing was reported.
 
+mod buffers;
 mod handles;
 mod names;
 mod objects;
@@ -12,6 +13,7 @@ mod tasks;
 
 pub use names::MAX_OF_A_KIND;
 
+use lacuna_model::guarantee::TIMED;
 use lacuna_model::system::{Budget, BufferId, Expectation, KernelBounds, SchedulingContext, System};
 use lacuna_model::units::Nanos;
 
@@ -27,7 +29,8 @@ pub(crate) fn system(root: &Fields, report: &mut Report<'_>) -> System {
     if root.key("tasks").is_some() {
         let tasks = tasks::system(root, report);
         let mut lower = Lower::new(root, report);
-        return System { expect: lower.expect(), kernel_bounds: lower.kernel_bounds(), ..tasks };
+        let (expect, kernel_bounds, tick) = (lower.expect(), lower.kernel_bounds(), lower.tick());
+        return System { expect, kernel_bounds, tick, ..tasks };
     }
     Lower::new(root, report).system()
 }
@@ -39,6 +42,8 @@ struct Lower<'l, 's> {
     objects: Table,
     groups: Table,
     buffers: Table,
+    locks: Table,
+    pools: Table,
     handles: Table,
     processes: Table,
     scheduling: Table,
@@ -82,6 +87,8 @@ impl<'l, 's> Lower<'l, 's> {
         let objects = table(Space::Object, "objects");
         let groups = table(Space::JobGroup, "job_groups");
         let buffers = table(Space::Buffer, "buffers");
+        let locks = table(Space::Lock, "locks");
+        let pools = table(Space::Pool, "pools");
         let processes = table(Space::Process, "processes");
         let scheduling = table(Space::SchedulingContext, "scheduling_contexts");
         let named = root
@@ -96,7 +103,20 @@ impl<'l, 's> Lower<'l, 's> {
             domains.is_broken_at(report.written(&item.span));
         }
         let handles = handles::declare(root, &buffers, report);
-        Self { root, report, domains, objects, groups, buffers, handles, processes, scheduling, uses: Uses::default() }
+        Self {
+            root,
+            report,
+            domains,
+            objects,
+            groups,
+            buffers,
+            locks,
+            pools,
+            handles,
+            processes,
+            scheduling,
+            uses: Uses::default(),
+        }
     }
 
     fn error(&mut self, span: &Span, message: impl Into<String>, expected: impl Into<String>) {
@@ -111,6 +131,8 @@ impl<'l, 's> Lower<'l, 's> {
             Space::Object => &self.objects,
             Space::JobGroup => &self.groups,
             Space::Buffer => &self.buffers,
+            Space::Lock => &self.locks,
+            Space::Pool => &self.pools,
             Space::Handle => &self.handles,
             Space::Process => &self.processes,
             Space::SchedulingContext => &self.scheduling,
@@ -127,6 +149,7 @@ impl<'l, 's> Lower<'l, 's> {
         let job_groups: Vec<_> =
             root.map("job_groups").iter().map(|(word, item)| objects::job_group(word, item)).collect();
         let buffers = root.map("buffers").iter().map(|(word, item)| self.buffer(word, item)).collect();
+        let locks = root.map("locks").iter().map(|(word, item)| objects::lock(word, item)).collect();
         let scheduling_contexts =
             root.map("scheduling_contexts").iter().map(|(word, item)| self.scheduling_context(word, item)).collect();
         let processes = self.processes();
@@ -137,14 +160,17 @@ impl<'l, 's> Lower<'l, 's> {
             objects,
             job_groups,
             buffers,
+            locks,
             handles: self.handles.texts().map(str::to_owned).collect(),
             processes,
             scheduling_contexts,
             kernel_bounds: self.kernel_bounds(),
+            tick: self.tick(),
             process_table: 0,
             expect: self.expect(),
         };
         self.check_creation(&system);
+        self.check_ceilings(&system);
         let process_table = self.process_table(&system);
         System { process_table, ..system }
     }
@@ -171,12 +197,34 @@ impl<'l, 's> Lower<'l, 's> {
             (None, None) => None,
         });
         let priority = fields.and_then(|fields| fields.integer("priority")).and_then(|p| u32::try_from(p).ok());
-        SchedulingContext { name: word.text.clone(), priority: priority.unwrap_or(0), budget }
+        let inversion = fields.and_then(|fields| fields.duration("inversion"));
+        SchedulingContext { name: word.text.clone(), priority: priority.unwrap_or(0), budget, inversion }
     }
 
     fn kernel_bounds(&mut self) -> KernelBounds {
         let bound = |name| self.root.record("kernel_bounds").and_then(|fields| fields.duration(name));
-        KernelBounds { spawn: bound("spawn").unwrap_or(Nanos(0)), kill_group: bound("kill_group").unwrap_or(Nanos(0)) }
+        KernelBounds {
+            spawn: bound("spawn").unwrap_or(Nanos(0)),
+            kill_group: bound("kill_group").unwrap_or(Nanos(0)),
+            reattach: bound("reattach").unwrap_or(Nanos(0)),
+        }
+    }
+
+    /// The tick, once every duration of the file has been found to be a multiple of it.
+    fn tick(&mut self) -> Option<Nanos> {
+        let tick = self.root.duration("tick")?;
+        let mut off = Vec::new();
+        self.root.for_each_duration(&mut |span, duration| {
+            if !duration.0.is_multiple_of(tick.0.max(1)) {
+                off.push((span.clone(), duration));
+            }
+        });
+        for (span, duration) in off {
+            let message = format!("{duration} is no multiple of the tick, {tick}");
+            let mistake = Mistake::new(&span, message).expected(format!("a multiple of {tick}"));
+            self.report.push(mistake.help("or a finer `tick`"));
+        }
+        Some(tick)
     }
 
     fn expect(&mut self) -> Vec<(String, Expectation)> {
@@ -193,7 +241,10 @@ impl<'l, 's> Lower<'l, 's> {
                     let mut ids = Vec::new();
                     for item in list.list() {
                         let Shape::Guarantee(id) = item.shape else { continue };
-                        if ids.contains(&id) {
+                        if TIMED.contains(&id) && self.root.key("tick").is_none() {
+                            let message = format!("{id} is decided in time, and the scenario has no `tick`");
+                            self.error(&item.span, message, "a `tick` beside `expect`, or another guarantee");
+                        } else if ids.contains(&id) {
                             self.error(&item.span, "this guarantee is here twice", "every guarantee once");
                         } else {
                             ids.push(id);

@@ -1,10 +1,11 @@
-//! Objects and the policy on them, buffers, job groups.
+//! Objects and the policy on them, job groups.
 
-use lacuna_model::system::{Buffer, DomainId, JobGroup, Object, ObjectClass, Overflow, Right};
+use lacuna_model::system::{DomainId, Instruction, JobGroup, Lock, LockId, Object, ObjectClass, Right, System};
 
 use super::Lower;
+use crate::diagnostic::quote;
 use crate::schema::{self, Space};
-use crate::shape::Item;
+use crate::shape::{Item, Shape};
 use crate::tree::{Span, Word};
 
 impl Lower<'_, '_> {
@@ -45,7 +46,7 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn domain_list(&mut self, items: &[Item]) -> Vec<DomainId> {
+    pub(super) fn domain_list(&mut self, items: &[Item]) -> Vec<DomainId> {
         let mut ids = Vec::new();
         for item in items {
             let Some(id) = self.id(Space::Domain, Some(item)) else { continue };
@@ -58,24 +59,32 @@ impl Lower<'_, '_> {
         ids
     }
 
-    pub(super) fn buffer(&mut self, word: &Word, item: &Item) -> Buffer {
-        let fields = item.record();
-        let overflow = match fields.and_then(|fields| fields.get("overflow")?.chosen()) {
-            Some(("Refuse", _)) => Overflow::Refuse,
-            Some(("Coalesce", _)) => Overflow::Coalesce,
-            _ => Overflow::Block,
-        };
-        Buffer {
-            name: word.text.clone(),
-            capacity: fields
-                .and_then(|fields| fields.integer("capacity"))
-                .and_then(|capacity| u8::try_from(capacity).ok())
-                .unwrap_or(1),
-            overflow,
-            send: self.domain_list(fields.map(|fields| fields.list("send")).unwrap_or_default()),
-            receive: self.domain_list(fields.map(|fields| fields.list("receive")).unwrap_or_default()),
+    /// A ceiling is no lower than anybody who takes the lock.
+    pub(super) fn check_ceilings(&mut self, system: &System) {
+        for (id, (_, item)) in (0..=u8::MAX).zip(self.root.map("locks")) {
+            let Some(ceiling) = item.record().and_then(|fields| fields.get("ceiling")) else { continue };
+            let Shape::Integer(value) = ceiling.shape else { continue };
+            let contexts = system.processes.iter().flat_map(|process| &process.contexts);
+            let takers = contexts.filter(|context| takes(&context.program, LockId(id)));
+            let most = takers.filter_map(|context| Some((context.schedule?.index(), &context.name)));
+            let most = most.filter_map(|(by, name)| Some((system.scheduling_contexts.get(by)?.priority, name))).max();
+            if let Some((priority, name)) = most.filter(|(priority, _)| u64::from(*priority) > value) {
+                let message =
+                    format!("the ceiling is lower than the priority of {}, which takes the lock", quote(name));
+                self.error(&ceiling.span, message, format!("at least {priority}"));
+            }
         }
     }
+}
+
+/// Does a program take the lock?
+fn takes(program: &[Instruction], lock: LockId) -> bool {
+    program.iter().any(|instruction| match instruction {
+        Instruction::Lock(taken) => *taken == lock,
+        Instruction::Loop { body, .. } => takes(body, lock),
+        Instruction::Choose(arms) => arms.iter().any(|arm| takes(arm, lock)),
+        _ => false,
+    })
 }
 
 pub(super) fn right(item: &Item) -> Option<Right> {
@@ -85,6 +94,11 @@ pub(super) fn right(item: &Item) -> Option<Right> {
         "Create" => Right::Create,
         _ => Right::Execute,
     })
+}
+
+pub(super) fn lock(word: &Word, item: &Item) -> Lock {
+    let ceiling = item.record().and_then(|fields| fields.integer("ceiling"));
+    Lock { name: word.text.clone(), ceiling: ceiling.and_then(|ceiling| u32::try_from(ceiling).ok()) }
 }
 
 pub(super) fn job_group(word: &Word, item: &Item) -> JobGroup {

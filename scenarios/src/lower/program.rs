@@ -1,6 +1,8 @@
 //! Programs: lists of instructions, their limits, and what they must not say.
 
-use lacuna_model::system::{GroupId, HandleId, Instruction, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId};
+use lacuna_model::system::{
+    BufferId, GroupId, HandleId, Instruction, LockId, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId,
+};
 
 use super::objects::right;
 use super::{Lower, tasks};
@@ -114,6 +116,8 @@ impl Lower<'_, '_> {
                 self.uses.opens(place, handle);
                 Instruction::Open(handle)
             }
+            "Lock" => Instruction::Lock(LockId(self.id(Space::Lock, Some(argument))?)),
+            "Unlock" => Instruction::Unlock(LockId(self.id(Space::Lock, Some(argument))?)),
             "Close" => Instruction::Close(self.used_handle(argument, place)?),
             "Fork" => {
                 let child = ProcessId(self.id(Space::Process, Some(argument))?);
@@ -123,6 +127,9 @@ impl Lower<'_, '_> {
             }
             "Send" => Instruction::Send(self.buffer_id(argument)?),
             "Receive" => Instruction::Receive(self.buffer_id(argument)?),
+            "Poll" => Instruction::Poll(self.buffer_id(argument)?),
+            "Ack" => Instruction::Ack(self.buffer_with_successors(argument)?),
+            "Attach" => Instruction::Attach(self.buffer_with_successors(argument)?),
             "Allocate" => Instruction::Allocate(argument.size()?),
             "Forever" => {
                 if place.runs == Runs::OncePerJob {
@@ -173,6 +180,11 @@ impl Lower<'_, '_> {
                 let group = GroupId(self.id(Space::JobGroup, Some(item))?);
                 self.uses.kills(group, &item.span);
                 Instruction::Kill(group)
+            }
+            "SetLimit" => {
+                let buffer = self.id(Space::Buffer, fields.get("buffer")).map(BufferId);
+                let capacity = fields.integer("capacity").and_then(|capacity| u8::try_from(capacity).ok());
+                Instruction::SetLimit { buffer: buffer?, capacity: capacity? }
             }
             "Access" => {
                 let object = self.id(Space::Object, fields.get("object")).map(ObjectId);

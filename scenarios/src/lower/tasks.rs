@@ -13,8 +13,17 @@ use crate::shape::Fields;
 use crate::tree::Word;
 
 /// The fields of a scenario that describe the system which a task set stands for.
-const REPLACED: [&str; 7] =
-    ["domains", "objects", "job_groups", "buffers", "processes", "scheduling_contexts", "process_table"];
+const REPLACED: [&str; 9] = [
+    "domains",
+    "objects",
+    "job_groups",
+    "buffers",
+    "pools",
+    "locks",
+    "processes",
+    "scheduling_contexts",
+    "process_table",
+];
 
 /// When the jobs of a task are released.
 pub(super) fn release(fields: &Fields, report: &mut Report<'_>) -> Option<Task> {
@@ -90,7 +99,7 @@ pub(super) fn system(root: &Fields, report: &mut Report<'_>) -> System {
     let mut contexts = Vec::new();
     let mut scheduling_contexts = Vec::new();
     for (index, ((name, (bcet, wcet), release), priority)) in (0..=u8::MAX).zip(tasks.into_iter().zip(priorities)) {
-        scheduling_contexts.push(SchedulingContext { name: name.clone(), priority, budget: None });
+        scheduling_contexts.push(SchedulingContext { name: name.clone(), priority, budget: None, inversion: None });
         contexts.push(Context {
             name,
             schedule: Some(SchedulingContextId(index)),
@@ -105,10 +114,12 @@ pub(super) fn system(root: &Fields, report: &mut Report<'_>) -> System {
         objects: Vec::new(),
         job_groups: Vec::new(),
         buffers: Vec::new(),
+        locks: Vec::new(),
         handles: Vec::new(),
         processes: vec![Process { name: "tasks".into(), domain: DomainId(0), group: None, contexts }],
         scheduling_contexts,
         kernel_bounds: KernelBounds::default(),
+        tick: None,
         process_table: 3,
         expect: Vec::new(),
     }

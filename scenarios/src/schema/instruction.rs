@@ -9,6 +9,7 @@ static HANDLE: Kind = Kind::Refers(Space::Handle);
 static NEW_HANDLE: Kind = Kind::Declares(Space::Handle);
 static PROCESS: Kind = Kind::Refers(Space::Process);
 static BUFFER: Kind = Kind::Refers(Space::Buffer);
+static LOCK: Kind = Kind::Refers(Space::Lock);
 static DURATION: Kind = Kind::Duration;
 static SIZE: Kind = Kind::Size;
 static INSTRUCTIONS: Kind = Kind::OneOf(&INSTRUCTION);
@@ -69,6 +70,27 @@ pub(crate) static INSTRUCTION: Choice = Choice {
         variant("Kill", &[Form::Fields(&KILL)], "Kill(group: \"job\")", "kills a job group"),
         variant("Send", &[Form::One(&BUFFER)], "Send(\"log\")", "sends a message"),
         variant("Receive", &[Form::One(&BUFFER)], "Receive(\"log\")", "receives a message, waiting for one"),
+        variant("Lock", &[Form::One(&LOCK)], "Lock(\"bus\")", "takes a lock, waiting until nobody holds it"),
+        variant("Unlock", &[Form::One(&LOCK)], "Unlock(\"bus\")", "gives a lock back"),
+        variant("Poll", &[Form::One(&BUFFER)], "Poll(\"log\")", "receives a message if there is one"),
+        variant(
+            "Ack",
+            &[Form::One(&BUFFER)],
+            "Ack(\"requests\")",
+            "has done with the message received last, as the next `Receive` says too",
+        ),
+        variant(
+            "Attach",
+            &[Form::One(&BUFFER)],
+            "Attach(\"requests\")",
+            "takes over a buffer, once nobody lives whom it is attached to, if all its messages will be in time",
+        ),
+        variant(
+            "SetLimit",
+            &[Form::Fields(&SET_LIMIT)],
+            "SetLimit(buffer: \"log\", capacity: 8)",
+            "says how many messages fit from now on; refused if there are more, or if the kernel cannot",
+        ),
         variant("Access", &[Form::Fields(&ACCESS)], "Access(object: \"home\", right: Read)", "tries to use an object"),
         variant(
             "Allocate",
@@ -113,6 +135,14 @@ static WAIT: Record = arguments!(
 );
 
 static KILL: Record = arguments!("Kill", &[field("group", Kind::Refers(Space::JobGroup), Need::Required, "which")]);
+
+static SET_LIMIT: Record = arguments!(
+    "SetLimit",
+    &[
+        field("buffer", Kind::Refers(Space::Buffer), Need::Required, "of which"),
+        field("capacity", Kind::Integer { min: 1, max: u8::MAX as u64 }, Need::Required, "how many messages"),
+    ]
+);
 
 static ACCESS: Record = arguments!(
     "Access",

@@ -8,7 +8,7 @@ mod scenario;
 pub(crate) use process::TASK_SET;
 pub(crate) use scenario::SCENARIO;
 
-use lacuna_model::guarantee::{GuaranteeId, safety};
+use lacuna_model::guarantee::{GuaranteeId, TIMED, safety};
 use lacuna_model::profile::Profile;
 
 use crate::diagnostic::quote;
@@ -21,6 +21,8 @@ pub(crate) enum Space {
     Object,
     JobGroup,
     Buffer,
+    Lock,
+    Pool,
     Process,
     Context,
     SchedulingContext,
@@ -38,6 +40,8 @@ impl Space {
             Self::Object => "object",
             Self::JobGroup => "job group",
             Self::Buffer => "buffer",
+            Self::Lock => "lock",
+            Self::Pool => "pool",
             Self::Process => "process",
             Self::Context => "execution context",
             Self::SchedulingContext => "scheduling context",
@@ -174,7 +178,7 @@ pub(crate) fn list_of<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 
 /// The profiles' names.
 pub(crate) fn profiles() -> impl Iterator<Item = &'static str> {
-    Profile::NAMED.into_iter().map(|(name, _)| name)
+    Profile::NAMED.iter().map(|named| named.name)
 }
 
 /// Named fields.
@@ -262,8 +266,8 @@ const fn bare(name: &'static str, about: &'static str) -> Variant {
     Variant { name, forms: &[Form::Bare], example: name, about }
 }
 
-/// The guarantees that a profile can be expected to fail: those that mechanisms decide. Whether deadlines hold (G18) is
-/// the same under every profile; `analyse` and `simulate` say it.
+/// The guarantees that a profile can be expected to fail: those that `check` decides. Those about time it decides where the scenario
+/// has a tick.
 pub(crate) fn expectable() -> impl Iterator<Item = GuaranteeId> + Clone {
-    safety().iter().map(|guarantee| guarantee.id())
+    safety().iter().map(|guarantee| guarantee.id()).chain(TIMED.iter().copied())
 }

@@ -42,6 +42,18 @@ pub(crate) static SCENARIO: Record = Record {
             "kernel objects for messages; each is also a handle of its own name",
         ),
         field(
+            "locks",
+            Kind::Map(&Kind::Declares(Space::Lock), &Kind::Record(&LOCK)),
+            NONE,
+            "locks that one execution context holds at a time",
+        ),
+        field(
+            "pools",
+            Kind::Map(&Kind::Declares(Space::Pool), &Kind::Record(&POOL)),
+            NONE,
+            "what buffers draw on together, as signals do on their user's limit",
+        ),
+        field(
             "processes",
             Kind::Map(&Kind::Declares(Space::Process), &Kind::Record(&PROCESSES)),
             Need::Unless("tasks"),
@@ -64,6 +76,12 @@ pub(crate) static SCENARIO: Record = Record {
             Kind::Record(&KERNEL_BOUNDS),
             Need::Absent("kernel operations take no time"),
             "declared upper bounds of kernel operations",
+        ),
+        field(
+            "tick",
+            Kind::PositiveDuration,
+            Need::Absent("no timed checking"),
+            "the lattice of timed checking: every duration is a multiple of it, and everything that is chosen too",
         ),
         field(
             "process_table",
@@ -134,16 +152,84 @@ static BUFFERS: Record = Record {
     tag: None,
     about: "A kernel object for messages.",
     fields: &[
-        field("capacity", Kind::Integer { min: 1, max: u8::MAX as u64 }, Need::Required, "how many messages fit"),
+        field(
+            "capacity",
+            Kind::Integer { min: 0, max: u8::MAX as u64 },
+            Need::Unless("pool"),
+            "how many messages fit; with 0 sender and receiver meet; with a pool, 255 if it is not said",
+        ),
+        field(
+            "pool",
+            Kind::Refers(Space::Pool),
+            Need::Absent("the capacity alone counts"),
+            "what its messages are charged to",
+        ),
         field(
             "overflow",
             Kind::OneOf(&OVERFLOW),
             Need::Required,
             "what happens to a message for which there is no room",
         ),
+        field("when", Kind::OneOf(&WHEN), Need::Absent("`Deferred`"), "when a message is processed"),
+        field("by", Kind::OneOf(&BY), Need::Absent("`Polled`"), "by whom a message is processed"),
+        field("effect", Kind::OneOf(&EFFECT), Need::Absent("`Handle`"), "what processing a message automatically does"),
         field("send", Kind::List(&DOMAIN), Need::Absent("nobody"), "whose processes may send"),
-        field("receive", Kind::List(&DOMAIN), Need::Absent("nobody"), "whose processes may receive"),
+        field(
+            "receive",
+            Kind::List(&DOMAIN),
+            Need::Absent("nobody"),
+            "whose processes may receive, and set how many messages fit",
+        ),
+        field(
+            "named_by",
+            Kind::List(&DOMAIN),
+            Need::Absent("nobody"),
+            "whose adversaries know its name, and try to use it",
+        ),
+        field(
+            "attachments",
+            Kind::List(&Kind::Record(&ATTACHMENT)),
+            NONE,
+            "the processes that it may be attached to; at first to the first of them; with several, messages are acknowledged",
+        ),
+        field("demand", Kind::Duration, ZERO, "what a receiver has to compute for one message, at most"),
+        field(
+            "deadline",
+            Kind::PositiveDuration,
+            Need::Absent("any time will do"),
+            "until when, from the moment a reattachment begins, every message that is there must be done",
+        ),
+        field(
+            "fallback",
+            Kind::OneOf(&FALLBACK),
+            Need::Absent("`Keep`"),
+            "what becomes of the messages when a reattachment is not admitted",
+        ),
     ],
+};
+
+static ATTACHMENT: Record = Record {
+    title: "Attachment",
+    noun: "an attachment",
+    tag: None,
+    about: "A process that a buffer may be attached to: any instance of it.",
+    fields: &[
+        field("process", Kind::Refers(Space::Process), Need::Required, "which"),
+        field("backlog", Kind::Duration, ZERO, "what it may have to compute before it comes to the messages"),
+    ],
+};
+
+static POOL: Record = Record {
+    title: "Pool",
+    noun: "a pool",
+    tag: None,
+    about: "What several buffers of one user draw on.",
+    fields: &[field(
+        "limit",
+        Kind::Integer { min: 1, max: u8::MAX as u64 },
+        Need::Required,
+        "so many messages are in all of its buffers together",
+    )],
 };
 
 static OVERFLOW: Choice = Choice {
@@ -153,7 +239,55 @@ static OVERFLOW: Choice = Choice {
         bare("Block", "the sender waits"),
         bare("Refuse", "the send is refused"),
         bare("Coalesce", "the message is merged with one that is there"),
+        bare("DropNewest", "the message is dropped, and the sender is not told"),
+        bare("DropOldest", "the oldest message that is there is dropped for it"),
     ],
+};
+
+static WHEN: Choice = Choice {
+    title: "When",
+    noun: "time of processing",
+    variants: &[
+        bare("Immediate", "in the step that sends it"),
+        bare("Deferred", "not before the receiver is dispatched"),
+    ],
+};
+
+static BY: Choice = Choice {
+    title: "By",
+    noun: "way of processing",
+    variants: &[
+        bare("Automatic", "by the kernel, for the process that the buffer is attached to, which need not ask"),
+        bare("Polled", "by a process that asks, with `Receive` or `Poll`"),
+    ],
+};
+
+static FALLBACK: Choice = Choice {
+    title: "Fallback",
+    noun: "fallback",
+    variants: &[bare("Keep", "they stay"), bare("Drop", "they are dropped")],
+};
+
+static EFFECT: Choice = Choice {
+    title: "Effect",
+    noun: "effect",
+    variants: &[
+        bare("Handle", "a handler of the process's own runs; it goes on where it was"),
+        bare("Terminate", "the process ends"),
+    ],
+};
+
+static LOCK: Record = Record {
+    title: "Lock",
+    noun: "a lock",
+    tag: None,
+    about: "A lock. Whose owner ends is never free again.",
+    fields: &[field(
+        "ceiling",
+        Kind::Integer { min: 0, max: u32::MAX as u64 },
+        Need::Absent("none, and nobody is raised"),
+        "the priority of its owner, where the kernel goes by ceilings; at least that of everybody who takes it",
+    )],
 };
 
 static SCHEDULING_CONTEXT: Record = Record {
@@ -180,6 +314,12 @@ static SCHEDULING_CONTEXT: Record = Record {
             Need::Absent("there is no budget"),
             "the budget is refilled at every multiple of it",
         ),
+        field(
+            "inversion",
+            Kind::Duration,
+            Need::Absent("no bound is claimed"),
+            "a job waits at most so long while the core belongs to somebody less urgent",
+        ),
     ],
 };
 
@@ -191,6 +331,7 @@ static KERNEL_BOUNDS: Record = Record {
     fields: &[
         field("spawn", Kind::Duration, ZERO, "creating a process, until its program runs"),
         field("kill_group", Kind::Duration, ZERO, "killing a job group, until its last member has ended"),
+        field("reattach", Kind::Duration, ZERO, "attaching a buffer to another process"),
     ],
 };
 

@@ -94,9 +94,25 @@ impl Fields {
     pub(crate) fn duration(&self, name: &str) -> Option<Nanos> {
         self.get(name)?.duration()
     }
+
+    /// Calls `visit` with every duration that is written anywhere in it, and its place.
+    pub(crate) fn for_each_duration(&self, visit: &mut impl FnMut(&Span, Nanos)) {
+        self.values.iter().flatten().for_each(|(_, item)| item.for_each_duration(visit));
+    }
 }
 
 impl Item {
+    fn for_each_duration(&self, visit: &mut impl FnMut(&Span, Nanos)) {
+        match &self.shape {
+            Shape::Duration(duration) => visit(&self.span, *duration),
+            Shape::List(items) => items.iter().for_each(|item| item.for_each_duration(visit)),
+            Shape::Map(pairs) => pairs.iter().for_each(|(_, item)| item.for_each_duration(visit)),
+            Shape::Record(fields) | Shape::Chosen(_, Payload::Fields(fields)) => fields.for_each_duration(visit),
+            Shape::Chosen(_, Payload::One(item)) => item.for_each_duration(visit),
+            _ => {}
+        }
+    }
+
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.shape {
             Shape::Text(text) => Some(text),

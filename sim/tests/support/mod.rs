@@ -42,10 +42,12 @@ pub(crate) fn empty() -> System {
         objects: vec![],
         job_groups: vec![],
         buffers: vec![],
+        locks: vec![],
         handles: vec![],
         processes: vec![],
         scheduling_contexts: vec![],
         kernel_bounds: KernelBounds::default(),
+        tick: None,
         process_table: 1,
         expect: vec![],
     }
@@ -58,6 +60,7 @@ pub(crate) fn task_set(tasks: &[T], unit: u64) -> System {
         system.scheduling_contexts.push(SchedulingContext {
             name: format!("s{index}"),
             priority: task.priority,
+            inversion: None,
             budget: task
                 .budget
                 .map(|(amount, period)| Budget { amount: Nanos(amount * unit), period: Nanos(period * unit) }),

@@ -4,8 +4,9 @@
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{
-    Budget, Buffer, BufferId, Context, DomainId, GroupId, HandleId, Instruction, JobGroup, KernelBounds, Object,
-    ObjectClass, ObjectId, Overflow, Process, ProcessId, Right, SchedulingContext, SchedulingContextId, System, Task,
+    Attachment, Budget, Buffer, BufferId, By, Context, DomainId, Effect, Fallback, GroupId, HandleId, Instruction,
+    JobGroup, KernelBounds, Lock, LockId, Object, ObjectClass, ObjectId, Overflow, Pool, Process, ProcessId, Right,
+    SchedulingContext, SchedulingContextId, System, Task, When,
 };
 use lacuna_model::units::{Bytes, Nanos};
 use proptest::prelude::*;
@@ -23,8 +24,16 @@ fn leaf(process: u8) -> BoxedStrategy<Instruction> {
         Just(Instruction::Detach).boxed(),
         Just(Instruction::Exit).boxed(),
         Just(Instruction::Kill(GroupId(0))).boxed(),
+        Just(Instruction::Lock(LockId(0))).boxed(),
+        Just(Instruction::Unlock(LockId(0))).boxed(),
         (0u8..2).prop_map(|buffer| Instruction::Send(BufferId(buffer))).boxed(),
         (0u8..2).prop_map(|buffer| Instruction::Receive(BufferId(buffer))).boxed(),
+        (0u8..2).prop_map(|buffer| Instruction::Poll(BufferId(buffer))).boxed(),
+        (0u8..2).prop_map(|buffer| Instruction::Ack(BufferId(buffer))).boxed(),
+        (0u8..2).prop_map(|buffer| Instruction::Attach(BufferId(buffer))).boxed(),
+        (0u8..2, 1u8..4)
+            .prop_map(|(buffer, capacity)| Instruction::SetLimit { buffer: BufferId(buffer), capacity })
+            .boxed(),
         (0u8..2).prop_map(|object| Instruction::Access { object: ObjectId(object), right: Right::Write }).boxed(),
         Just(Instruction::Allocate(Bytes(3))).boxed(),
         (0u8..3).prop_map(|depth| Instruction::Adversary { depth: Some(depth) }).boxed(),
@@ -83,14 +92,44 @@ fn process(index: u8) -> impl Strategy<Value = Process> {
 }
 
 fn buffer(name: &'static str) -> impl Strategy<Value = Buffer> {
-    let overflow = prop_oneof![Just(Overflow::Block), Just(Overflow::Refuse), Just(Overflow::Coalesce)];
-    (1u8..3, overflow).prop_map(move |(capacity, overflow)| Buffer {
-        name: name.into(),
-        capacity,
-        overflow,
-        send: vec![DomainId(0)],
-        receive: vec![DomainId(0)],
-    })
+    let overflow = prop_oneof![
+        Just(Overflow::Block),
+        Just(Overflow::Refuse),
+        Just(Overflow::Coalesce),
+        Just(Overflow::DropNewest),
+        Just(Overflow::DropOldest),
+    ];
+    let kind = (prop_oneof![2 => Just(When::Deferred), 1 => Just(When::Immediate)], overflow);
+    let by = prop_oneof![2 => Just(By::Polled), 1 => Just(By::Automatic)];
+    let effect = prop_oneof![Just(Effect::Handle), Just(Effect::Terminate)];
+    let domains = || prop_oneof![4 => Just(vec![DomainId(0)]), 1 => Just(vec![DomainId(1)])];
+    let pool = proptest::option::of((0u8..2, 1u8..4).prop_map(|(id, limit)| Pool { id, limit }));
+    let attachments = proptest::sample::subsequence(vec![0u8, 1, 2], 0..3);
+    let attachments = attachments.prop_map(|of| of.into_iter().map(ProcessId).map(attachment).collect::<Vec<_>>());
+    let named_by = prop_oneof![2 => Just(vec![]), 1 => Just(vec![DomainId(0)])];
+    let rights = (domains(), domains(), named_by);
+    (0u8..3, kind, by, effect, pool, attachments, rights).prop_map(
+        move |(capacity, (when, overflow), by, effect, pool, attachments, (send, receive, named_by))| Buffer {
+            name: name.into(),
+            capacity,
+            pool,
+            overflow,
+            when,
+            by,
+            effect,
+            send,
+            receive,
+            named_by,
+            attachments,
+            demand: Nanos(1),
+            deadline: (capacity > 1).then_some(Nanos(2)),
+            fallback: if capacity > 0 { Fallback::Drop } else { Fallback::Keep },
+        },
+    )
+}
+
+fn attachment(process: ProcessId) -> Attachment {
+    Attachment { process, backlog: Nanos(0) }
 }
 
 fn scheduling_contexts() -> impl Strategy<Value = Vec<SchedulingContext>> {
@@ -104,6 +143,7 @@ fn scheduling_contexts() -> impl Strategy<Value = Vec<SchedulingContext>> {
                 name: format!("s{index}"),
                 priority,
                 budget,
+                inversion: None,
             })
             .collect()
     })
@@ -126,10 +166,15 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
             ],
             job_groups: vec![JobGroup { name: "job".into(), processes: count, memory: memory.map(Bytes) }],
             buffers: vec![buffers.0, buffers.1],
+            locks: vec![Lock { name: "l".into(), ceiling: Some(2) }],
             handles: ["b0", "b1", "h"].map(String::from).to_vec(),
             processes: vec![processes.0, processes.1, processes.2],
             scheduling_contexts,
-            kernel_bounds: KernelBounds { spawn: Nanos(spawn), kill_group: Nanos(kill_group) },
+            kernel_bounds: KernelBounds {
+                spawn: Nanos(spawn),
+                kill_group: Nanos(kill_group),
+                reattach: Nanos(kill_group),
+            },
             process_table,
             ..super::empty()
         },

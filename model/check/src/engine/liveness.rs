@@ -17,11 +17,13 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
-use super::search::{End, Exploration, Limits};
-use super::system::{Packed, TransitionSystem};
+use super::search::{End, Exploration, Limits, Progress, REPORT_EVERY};
+use super::system::{Packed, TransitionSystem, Unrepresentable};
 use super::worker::Sighting;
 
 /// How fair a run is to an actor.
@@ -74,8 +76,63 @@ pub enum Liveness<S> {
     Vacuous,
     /// This one does not.
     Refuted(Lasso<S>),
-    /// The search was not finished, so nothing is said.
+    /// The search or the decision was not finished, so nothing is said.
     Unknown(End),
+}
+
+/// More states than this are not numbered; two numbers more have a meaning of their own.
+const MOST: u32 = u32::MAX - 2;
+
+/// The number of the next state, when there are so many.
+fn number(states: usize) -> Result<u32, End> {
+    let number = u32::try_from(states).ok().filter(|number| *number < MOST);
+    number
+        .ok_or(End::Unrepresentable(Unrepresentable("its number, where some four thousand million wait for an answer")))
+}
+
+/// Tells how the decision goes, and whether somebody asks to stop.
+struct Watch<'a> {
+    limits: &'a Limits<'a>,
+    started: Instant,
+    reported: Option<Instant>,
+    /// Since somebody looked at the clock.
+    ticks: u32,
+    waiting: u64,
+    expanded: u64,
+    components: u64,
+}
+
+/// So many ticks between two looks at the clock.
+const TICKS: u32 = 1 << 10;
+
+impl<'a> Watch<'a> {
+    fn new(limits: &'a Limits<'a>) -> Self {
+        let started = Instant::now();
+        Self { limits, started, reported: None, ticks: 0, waiting: 0, expanded: 0, components: 0 }
+    }
+
+    fn tick(&mut self) -> Result<(), End> {
+        if self.limits.interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
+            return Err(End::Interrupted);
+        }
+        self.ticks += 1;
+        if self.ticks >= TICKS {
+            self.ticks = 0;
+            if self.reported.is_none_or(|reported| reported.elapsed() >= REPORT_EVERY) {
+                self.tell();
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        self.reported = Some(Instant::now());
+        let Self { waiting, expanded, components, .. } = *self;
+        let elapsed: Duration = self.started.elapsed();
+        if let Some(progress) = self.limits.progress {
+            progress(&Progress::Deciding { waiting, expanded, components, elapsed });
+        }
+    }
 }
 
 /// An edge between states that have not been answered.
@@ -106,30 +163,39 @@ pub fn leads_to<T: Live>(
     if found.summary.end != End::Complete {
         return Liveness::Unknown(found.summary.end);
     }
+    decide(system, found, property, limits).unwrap_or_else(Liveness::Unknown)
+}
+
+fn decide<T: Live>(
+    system: &T,
+    found: &Exploration<T::State>,
+    property: LeadsTo,
+    limits: &Limits<'_>,
+) -> Result<Liveness<T::State>, End> {
+    let mut watch = Watch::new(limits);
     let mut scratch = system.scratch();
-    let asks = begin(system, found, property, &mut scratch);
-    let (asked, asks) = asks;
-    if !asked {
-        return Liveness::Vacuous;
-    }
     let free = limits.max_memory.saturating_sub(found.summary.bytes);
-    let waiting = match Waiting::new(system, property, &asks, &mut scratch, free, limits) {
-        Ok(waiting) => waiting,
-        Err(end) => return Liveness::Unknown(end),
-    };
+    let (asked, asks) = begin(system, found, property, &mut scratch, free, &mut watch)?;
+    if !asked {
+        return Ok(Liveness::Vacuous);
+    }
+    let free = free.saturating_sub((asks.capacity() * size_of::<T::State>()) as u64);
+    let waiting = Waiting::new(system, property, &asks, &mut scratch, free, &mut watch)?;
+    drop(asks);
+    watch.tell();
     let stopped = (0..waiting.states.len()).find(|node| waiting.enabled[*node].is_empty());
     let (end, cycle) = match stopped {
         Some(node) => (node, Vec::new()),
-        None => match waiting.fair_component(system) {
-            None => return Liveness::Holds,
-            Some(component) => (component[0] as usize, waiting.round(system, &component)),
+        None => match waiting.fair_component(system, &mut watch)? {
+            None => return Ok(Liveness::Holds),
+            Some(component) => (component[0] as usize, waiting.round(system, &component, &mut watch)?),
         },
     };
     let (first, mut way) = waiting.way_to(end);
     let level = level_of(found, &waiting.states[first]);
     let mut stem = found.paths(system, &[(level, waiting.states[first])]).pop().map_or(Vec::new(), |path| path.steps);
     stem.append(&mut way);
-    Liveness::Refuted(Lasso { stem, cycle, end: waiting.states[end] })
+    Ok(Liveness::Refuted(Lasso { stem, cycle, end: waiting.states[end] }))
 }
 
 /// Does anything ask; and the states that ask and are not answered at once, in the order of depth, then of words.
@@ -138,7 +204,9 @@ fn begin<T: Live>(
     found: &Exploration<T::State>,
     property: LeadsTo,
     scratch: &mut T::Scratch,
-) -> (bool, Vec<T::State>) {
+    free: u64,
+    watch: &mut Watch<'_>,
+) -> Result<(bool, Vec<T::State>), End> {
     let (mut asked, mut asks) = (false, Vec::new());
     match property.from {
         None => {
@@ -152,6 +220,7 @@ fn begin<T: Live>(
             for level in found.iter_levels() {
                 let mut of_level: Vec<T::State> = Vec::new();
                 for state in level {
+                    watch.tick()?;
                     let holds = system.propositions(scratch, &state);
                     asked |= holds & from != 0;
                     if holds & from != 0 && holds & property.to == 0 {
@@ -159,12 +228,16 @@ fn begin<T: Live>(
                     }
                 }
                 of_level.sort_unstable();
+                // Whatever is full doubles.
+                if 2 * ((asks.len() + of_level.len()) * size_of::<T::State>()) as u64 > free {
+                    return Err(End::MaxMemory);
+                }
                 asks.append(&mut of_level);
             }
         }
     }
     asks.dedup();
-    (asked, asks)
+    Ok((asked, asks))
 }
 
 fn level_of<S: Packed>(found: &Exploration<S>, state: &S) -> u32 {
@@ -178,7 +251,7 @@ impl<S: Packed> Waiting<S> {
         asks: &[S],
         scratch: &mut T::Scratch,
         free: u64,
-        limits: &Limits<'_>,
+        watch: &mut Watch<'_>,
     ) -> Result<Self, End> {
         // A state is there twice, once in a map that may be half empty; each has two lists; components need some words more.
         let each = (4 * size_of::<S>() + 128) as u64;
@@ -187,7 +260,7 @@ impl<S: Packed> Waiting<S> {
         let mut all = Self { states: Vec::new(), parents: Vec::new(), edges: Vec::new(), enabled: Vec::new() };
         for ask in asks {
             if !numbers.contains_key(ask) {
-                numbers.insert(*ask, all.states.len() as u32);
+                numbers.insert(*ask, number(all.states.len())?);
                 all.states.push(*ask);
                 all.parents.push(None);
             }
@@ -198,9 +271,8 @@ impl<S: Packed> Waiting<S> {
             if all.states.len() as u64 * each + of_edges > free {
                 return Err(End::MaxMemory);
             }
-            if limits.interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
-                return Err(End::Interrupted);
-            }
+            (watch.waiting, watch.expanded) = (all.states.len() as u64, node as u64);
+            watch.tick()?;
             leaving.clear();
             // A finished search represented every edge.
             let _ = system.edges(scratch, &all.states[node], |edge| leaving.push(edge));
@@ -210,11 +282,15 @@ impl<S: Packed> Waiting<S> {
                 if system.propositions(scratch, &edge.after) & property.to != 0 {
                     continue;
                 }
-                let to = *numbers.entry(edge.after).or_insert_with(|| {
-                    all.states.push(edge.after);
-                    all.parents.push(Some((node as u32, ordinal)));
-                    all.states.len() as u32 - 1
-                });
+                let to = match numbers.entry(edge.after) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(new) => {
+                        let to = *new.insert(number(all.states.len())?);
+                        all.states.push(edge.after);
+                        all.parents.push(Some((node as u32, ordinal)));
+                        to
+                    }
+                };
                 edges.push(Inner { to, actor: enabled[ordinal as usize], ordinal });
             }
             enabled.sort_unstable();
@@ -226,6 +302,7 @@ impl<S: Packed> Waiting<S> {
             all.enabled.push(enabled);
             node += 1;
         }
+        watch.expanded = node as u64;
         Ok(all)
     }
 
@@ -242,18 +319,18 @@ impl<S: Packed> Waiting<S> {
     }
 
     /// A component in which a fair run can stay for ever; of those the one whose least node is least.
-    fn fair_component<T: Live<State = S>>(&self, system: &T) -> Option<Vec<u32>> {
+    fn fair_component<T: Live<State = S>>(&self, system: &T, watch: &mut Watch<'_>) -> Result<Option<Vec<u32>>, End> {
         let all: Vec<u32> = (0..self.states.len() as u32).collect();
         let mut parts = vec![all];
         let mut best: Option<Vec<u32>> = None;
         let mut member = vec![u32::MAX; self.states.len()];
         while let Some(part) = parts.pop() {
-            for mut component in self.components(&part, &mut member) {
+            for mut component in self.components(&part, &mut member, watch)? {
                 component.sort_unstable();
                 if best.as_ref().is_some_and(|best| best[0] <= component[0]) {
                     continue;
                 }
-                match self.fair(system, &component) {
+                match self.fair(system, &component, watch)? {
                     Fair::Yes => best = Some(component),
                     Fair::No => {}
                     Fair::Without(actor) => {
@@ -263,11 +340,11 @@ impl<S: Packed> Waiting<S> {
                 }
             }
         }
-        best
+        Ok(best)
     }
 
     /// The strongly connected components of a part that have an edge inside. Tarjan's, with its stack on the heap.
-    fn components(&self, part: &[u32], member: &mut [u32]) -> Vec<Vec<u32>> {
+    fn components(&self, part: &[u32], member: &mut [u32], watch: &mut Watch<'_>) -> Result<Vec<Vec<u32>>, End> {
         const NEW: u32 = u32::MAX - 1;
         const DONE: u32 = u32::MAX;
         part.iter().for_each(|node| member[*node as usize] = NEW);
@@ -280,6 +357,7 @@ impl<S: Packed> Waiting<S> {
             }
             calls.push((*root, 0));
             while let Some((node, next)) = calls.pop() {
+                watch.tick()?;
                 let at = node as usize;
                 if next == 0 {
                     member[at] = number;
@@ -303,6 +381,7 @@ impl<S: Packed> Waiting<S> {
                             lower(&mut low, *caller, least);
                         }
                         if least == member[at] {
+                            watch.components += 1;
                             let mut component = Vec::new();
                             while let Some(top) = stack.pop() {
                                 member[top as usize] = DONE;
@@ -320,7 +399,7 @@ impl<S: Packed> Waiting<S> {
                 }
             }
         }
-        components
+        Ok(components)
     }
 
     fn inner<'a>(&'a self, component: &'a [u32]) -> impl Iterator<Item = (u32, &'a Inner)> + 'a {
@@ -330,33 +409,40 @@ impl<S: Packed> Waiting<S> {
             .filter(|(_, edge)| component.binary_search(&edge.to).is_ok())
     }
 
-    fn fair<T: Live<State = S>>(&self, system: &T, component: &[u32]) -> Fair {
+    fn fair<T: Live<State = S>>(&self, system: &T, component: &[u32], watch: &mut Watch<'_>) -> Result<Fair, End> {
         let mut able: Vec<u32> = component.iter().flat_map(|node| &self.enabled[*node as usize]).copied().collect();
         able.sort_unstable();
         able.dedup();
         for actor in able {
+            watch.tick()?;
             let fairness = system.fairness(actor);
             if fairness == Fairness::None || self.inner(component).any(|(_, edge)| edge.actor == actor) {
                 continue;
             }
             if fairness == Fairness::Strong {
-                return Fair::Without(actor);
+                return Ok(Fair::Without(actor));
             }
             if component.iter().all(|node| self.enabled[*node as usize].binary_search(&actor).is_ok()) {
-                return Fair::No;
+                return Ok(Fair::No);
             }
         }
-        Fair::Yes
+        Ok(Fair::Yes)
     }
 
     /// A round through a fair component from its first node, by way of what makes it fair.
-    fn round<T: Live<State = S>>(&self, system: &T, component: &[u32]) -> Vec<Sighting<S>> {
+    fn round<T: Live<State = S>>(
+        &self,
+        system: &T,
+        component: &[u32],
+        watch: &mut Watch<'_>,
+    ) -> Result<Vec<Sighting<S>>, End> {
         let mut able: Vec<u32> = component.iter().flat_map(|node| &self.enabled[*node as usize]).copied().collect();
         able.sort_unstable();
         able.dedup();
         let mut round = Vec::new();
         let mut at = component[0];
         for actor in able {
+            watch.tick()?;
             let disabled = |node: u32| self.enabled[node as usize].binary_search(&actor).is_err();
             let step = self.inner(component).find(|(_, edge)| edge.actor == actor);
             match (system.fairness(actor), step) {
@@ -381,7 +467,7 @@ impl<S: Packed> Waiting<S> {
             at = edge.to;
         }
         self.walk(component, &mut at, component[0], &mut round);
-        round
+        Ok(round)
     }
 
     /// The shortest way within a component.
@@ -421,4 +507,17 @@ enum Fair {
     No,
     /// Only where this actor cannot act.
     Without(u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_never_one_that_has_a_meaning() {
+        assert_eq!(number(MOST as usize - 1), Ok(MOST - 1));
+        for states in [MOST as usize, u32::MAX as usize - 1, u32::MAX as usize, 1 << 32, (1 << 32) + 5] {
+            assert!(matches!(number(states), Err(End::Unrepresentable(_))), "{states}");
+        }
+    }
 }

@@ -80,10 +80,11 @@ impl Log {
 
     #[cold]
     fn next_chunk(&self, place: &mut Place, most_bytes: u64) -> Result<(), OutOfMemory> {
-        if self.bytes() + self.chunk_bytes() > most_bytes {
-            return Err(OutOfMemory);
-        }
-        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        // In one step, so that of several threads no two take what only one may.
+        let most = (most_bytes / self.chunk_bytes()).min(self.chunks.len() as u64);
+        let next = |taken: usize| ((taken as u64) < most).then_some(taken + 1);
+        let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let number = taken.map_err(|_| OutOfMemory)?;
         let chunk = self.chunks.get(number).ok_or(OutOfMemory)?;
         chunk.set(zeroes(CHUNK as usize * self.words)?).map_err(|_| OutOfMemory)?;
         place.set_aside();
@@ -136,5 +137,37 @@ impl Log {
     pub(super) fn state<S: Packed>(&self, index: u64) -> S {
         let words = self.words_at(index);
         S::from_words(|word| words.get(word).map_or(0, |word| word.load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+
+    #[test]
+    fn threads_that_take_at_once_do_not_take_more_than_there_is() {
+        const THREADS: usize = 8;
+        for round in 0..200 {
+            let log = Log::new(1, 1 << 30);
+            let most = 1 + round % 7;
+            let begin = Barrier::new(THREADS);
+            let took = std::thread::scope(|scope| {
+                let take = || {
+                    let mut place = Place::default();
+                    begin.wait();
+                    let took = log.reserve(&mut place, most * log.chunk_bytes() + 5).is_ok();
+                    // A chunk begins where no other does.
+                    took.then_some(place.at)
+                };
+                let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(take)).collect();
+                let mut took: Vec<u64> =
+                    threads.into_iter().filter_map(|thread| thread.join().ok().flatten()).collect();
+                took.sort_unstable();
+                took
+            });
+            assert_eq!(log.bytes(), most * log.chunk_bytes());
+            assert_eq!(took, (0..most).map(|chunk| chunk * CHUNK).collect::<Vec<_>>());
+        }
     }
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use super::search::{End, Limits, Path, Progress, REPORT_EVERY, Summary};
 use super::seen::{OutOfMemory, Seen, hash, zeroes};
-use super::system::{Edge, Packed, TransitionSystem};
+use super::system::{Edge, Packed, TransitionSystem, Unrepresentable};
 use super::worker::{Sighting, Tally};
 
 /// How states are known.
@@ -87,11 +87,9 @@ impl Known {
         match self {
             Self::Hashes { seen, count } => {
                 if *count >= seen.limit() {
-                    let from = seen.bytes();
-                    let to = (2 * from).min(free);
-                    if to >= from / 4 * 5 {
-                        *seen = seen.grown_hashes((to / 8) as usize)?;
-                    } else if !seen.use_the_rest() {
+                    // Beside each hash its record.
+                    let grown = seen.larger(free, 1).is_some_and(|to| seen.grow_hashes(to).is_ok());
+                    if !grown && !seen.use_the_rest() {
                         return Err(OutOfMemory);
                     }
                 }
@@ -243,12 +241,17 @@ impl<T: TransitionSystem> Search<'_, T> {
                         self.places.extend((0..64).filter(|mark| new >> mark & 1 != 0).map(|mark| (mark, number)));
                     }
                     tally.marks |= edge.marks;
+                    if ordinal >> ORDINAL != 0 {
+                        result =
+                            Err(End::Unrepresentable(Unrepresentable("an edge beyond the first million of a state")));
+                        break;
+                    }
                     result = result.and_then(|()| self.insert(edge.after, number, ordinal));
                 }
                 if self.limits.interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
                     result = Err(End::Interrupted);
                 }
-                if self.summary.states >= self.limits.max_states {
+                if self.summary.states > self.limits.max_states {
                     result = Err(End::MaxStates);
                 }
                 if result.is_err() {
@@ -260,6 +263,7 @@ impl<T: TransitionSystem> Search<'_, T> {
                     reported = Instant::now();
                     progress(&Progress::At {
                         states: self.summary.states,
+                        read: 0,
                         depth: self.summary.depth,
                         frontier: self.level.len() as u64,
                         expanded: at as u64,

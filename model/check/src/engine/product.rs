@@ -98,16 +98,21 @@ impl<T: TwoRun> TransitionSystem for Product<'_, T> {
         }
         let input = |edge: &Edge<T::State>| self.0.input(edge.label);
         let [left, right] = &room.edges;
+        // Both runs choose, so no label of one of them tells the edges apart: their places do.
+        let mut label = 0;
+        let mut take = |after, marks| {
+            visit(Edge { after, marks, label });
+            label += 1;
+        };
         for (one, other) in [(left, right), (right, left)] {
-            let refused = one.iter().find(|edge| other.iter().all(|with| input(with) != input(edge)));
-            if let Some(edge) = refused {
-                visit(Edge { after: Pair(*states), marks: STUCK, label: edge.label });
+            if one.iter().any(|edge| other.iter().all(|with| input(with) != input(edge))) {
+                take(Pair(*states), STUCK);
             }
         }
         for a in left {
             for b in right.iter().filter(|b| input(b) == input(a)) {
                 let leaks = self.0.low(&a.after) != self.0.low(&b.after);
-                visit(Edge { after: Pair([a.after, b.after]), marks: u64::from(leaks) * LEAK, label: a.label });
+                take(Pair([a.after, b.after]), u64::from(leaks) * LEAK);
             }
         }
         Ok(())

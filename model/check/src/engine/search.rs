@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::log::{Log, Place};
 use super::seen::{BATCH, Candidate, OutOfMemory, Seen, hash};
 use super::system::{Edge, Marks, Packed, TransitionSystem, Unrepresentable};
-use super::worker::{Pause, Shared, Sighting, Tally, Worker};
+use super::worker::{Pause, Shared, Sighting, Tally, Worker, own_bytes};
 
 /// States that a thread takes at once.
 const BLOCK: u64 = 256;
@@ -31,9 +31,9 @@ pub const MOST_THREADS: usize = 256;
 pub struct Limits<'a> {
     /// Threads.
     pub threads: NonZeroUsize,
-    /// Bytes that states and the table of them may take. Beside them a thread needs less than a megabyte.
+    /// Bytes that states and the table of them may take, and each thread's or worker's own beside them.
     pub max_memory: u64,
-    /// About so many states are kept at most.
+    /// If there are more states the search ends, having found hardly more.
     pub max_states: u64,
     /// Stops soon after this becomes true.
     pub interrupt: Option<&'a AtomicBool>,
@@ -63,6 +63,8 @@ pub enum Progress {
     At {
         /// Different states found.
         states: u64,
+        /// Of which were read from a checkpoint.
+        read: u64,
         /// The level being expanded; the first is 0.
         depth: u32,
         /// States in it.
@@ -74,11 +76,22 @@ pub enum Progress {
         /// Bytes in use.
         bytes: u64,
     },
+    /// The search has ended, and a liveness property is decided on what it found.
+    Deciding {
+        /// States that wait for an answer, so far.
+        waiting: u64,
+        /// Of which the edges are known.
+        expanded: u64,
+        /// Strongly connected components found among them.
+        components: u64,
+        /// Since the search ended.
+        elapsed: Duration,
+    },
     /// The table of known states grows.
     Growing {
         /// From so many bytes.
         from: u64,
-        /// To so many; both are in use meanwhile.
+        /// To so many.
         to: u64,
     },
 }
@@ -190,6 +203,15 @@ pub struct Exploration<S> {
     pub(super) log: Log,
     pub(super) levels: Vec<Vec<Range<u64>>>,
     threads: NonZeroUsize,
+    inserting: Duration,
+    growing: Duration,
+}
+
+/// When it began, when that was last reported, and how many states were there at the beginning.
+struct Clock {
+    started: Instant,
+    reported: Instant,
+    read: u64,
 }
 
 /// Looks on between two levels.
@@ -197,10 +219,12 @@ pub(super) trait Watch<S> {
     /// Why it ends the search.
     type Error;
 
-    /// Fills in what was found before: all levels but the last, which is in `place`. Returns whether there was any.
+    /// Fills in what was found before, if it begins at `starts`: all levels but the last, which is in `place`. Returns
+    /// whether there was any.
     fn resume(
         &mut self,
         found: &mut Exploration<S>,
+        starts: &[S],
         limits: &Limits<'_>,
         place: &mut Place,
     ) -> Result<bool, Self::Error>;
@@ -216,7 +240,7 @@ struct Unwatched;
 impl<S> Watch<S> for Unwatched {
     type Error = Infallible;
 
-    fn resume(&mut self, _: &mut Exploration<S>, _: &Limits<'_>, _: &mut Place) -> Result<bool, Infallible> {
+    fn resume(&mut self, _: &mut Exploration<S>, _: &[S], _: &Limits<'_>, _: &mut Place) -> Result<bool, Infallible> {
         Ok(false)
     }
 
@@ -243,6 +267,9 @@ pub(super) fn explore_watched<T: TransitionSystem, W: Watch<T::State>>(
     limits: &Limits<'_>,
     watch: &mut W,
 ) -> Result<Exploration<T::State>, W::Error> {
+    let threads = limits.threads.get().min(MOST_THREADS);
+    let own = threads as u64 * own_bytes::<T::State>();
+    let limits = &Limits { max_memory: limits.max_memory.saturating_sub(own), ..*limits };
     let mut found = Exploration::new(limits);
     let started = Instant::now();
     found.run(system, limits, started, watch)?;
@@ -258,8 +285,16 @@ impl<S: Packed> Exploration<S> {
     pub(super) fn new(limits: &Limits<'_>) -> Self {
         let log = Log::new(S::WORDS, limits.max_memory);
         // The smallest table is a few hundred kilobytes; without even that nothing at all can be said.
-        let seen = Seen::new().unwrap_or_default();
-        Self { summary: Summary::new(), seen, log, levels: Vec::new(), threads: limits.threads }
+        let seen = Seen::new().ok().filter(|seen| seen.bytes() <= limits.max_memory).unwrap_or_default();
+        Self {
+            summary: Summary::new(),
+            seen,
+            log,
+            levels: Vec::new(),
+            threads: limits.threads,
+            inserting: Duration::ZERO,
+            growing: Duration::ZERO,
+        }
     }
 
     /// Bytes that states and table take.
@@ -279,9 +314,27 @@ impl<S: Packed> Exploration<S> {
         self.levels.iter().map(states)
     }
 
+    /// Are the states that were found so far exactly these?
+    pub(super) fn is_exactly(&self, states: &[S]) -> bool {
+        let mut different = states.to_vec();
+        different.sort_unstable();
+        different.dedup();
+        different.len() as u64 == self.summary.states && different.iter().all(|state| self.contains(state))
+    }
+
     /// Was it found?
     pub fn contains(&self, state: &S) -> bool {
         self.seen.contains(state, &self.log)
+    }
+
+    /// How long the threads inserted states, all together.
+    pub fn inserting(&self) -> Duration {
+        self.inserting
+    }
+
+    /// How long the table of known states grew.
+    pub fn growing(&self) -> Duration {
+        self.growing
     }
 
     /// States found at each level.
@@ -298,18 +351,16 @@ impl<S: Packed> Exploration<S> {
     ) -> Result<(), W::Error> {
         let starts = system.initial();
         let Some(known) = starts.first() else { return Ok(()) };
-        if self.seen.entries() == 0 {
-            self.summary.end = End::MaxMemory;
-            return Ok(());
-        }
         let mut workers: Vec<Worker<T>> =
             (0..limits.threads.get().min(MOST_THREADS)).map(|_| Worker::new(system, *known)).collect();
         let place = &mut workers[0].place;
-        if !watch.resume(self, limits, place)? && self.insert_all(&starts, limits, place).is_err() {
+        let resumed = watch.resume(self, &starts, limits, place)?;
+        let read = self.summary.states;
+        if !resumed && self.insert_all(&starts, limits, place).is_err() {
             self.summary.end = End::MaxMemory;
             return Ok(());
         }
-        let mut reported = started;
+        let mut clock = Clock { started, reported: started, read };
         while self.summary.end == End::Complete {
             let level: Vec<Range<u64>> = workers.iter_mut().flat_map(|worker| worker.place.close()).collect();
             if level.is_empty() {
@@ -318,7 +369,11 @@ impl<S: Packed> Exploration<S> {
             self.summary.depth = self.levels.len() as u32;
             self.levels.push(level);
             watch.level(self)?;
-            self.expand_level(system, limits, &mut workers, started, &mut reported);
+            if self.summary.states > limits.max_states {
+                self.summary.end = End::MaxStates;
+                break;
+            }
+            self.expand_level(system, limits, &mut workers, &mut clock);
         }
         // What was found of a level that was not begun, or not ended.
         let rest: Vec<Range<u64>> = workers.iter_mut().flat_map(|worker| worker.place.close()).collect();
@@ -349,6 +404,9 @@ impl<S: Packed> Exploration<S> {
         limits: &Limits<'_>,
         place: &mut Place,
     ) -> Result<(), OutOfMemory> {
+        if self.seen.entries() == 0 {
+            return Err(OutOfMemory);
+        }
         while self.summary.states >= self.seen.limit() {
             self.grow(limits, place.written().collect())?;
         }
@@ -362,8 +420,7 @@ impl<S: Packed> Exploration<S> {
         system: &T,
         limits: &Limits<'_>,
         workers: &mut [Worker<T>],
-        started: Instant,
-        reported: &mut Instant,
+        clock: &mut Clock,
     ) {
         let level = self.levels.last().map_or(&[][..], |ranges| ranges);
         let blocks = cut(level);
@@ -386,14 +443,17 @@ impl<S: Packed> Exploration<S> {
                 pause: &pause,
             };
             let mut report = || {
-                let Some(progress) = limits.progress.filter(|_| reported.elapsed() >= REPORT_EVERY) else { return };
-                *reported = Instant::now();
+                let Some(progress) = limits.progress.filter(|_| clock.reported.elapsed() >= REPORT_EVERY) else {
+                    return;
+                };
+                clock.reported = Instant::now();
                 progress(&Progress::At {
                     states: states.load(Ordering::Relaxed),
+                    read: clock.read,
                     depth: self.summary.depth,
                     frontier,
                     expanded: (cursor.load(Ordering::Relaxed) as u64 * BLOCK).min(frontier),
-                    elapsed: started.elapsed(),
+                    elapsed: clock.started.elapsed(),
                     bytes: shared.seen.bytes() + shared.log.bytes(),
                 });
             };
@@ -434,37 +494,25 @@ impl<S: Packed> Exploration<S> {
         let mut tally = Tally::new();
         for worker in workers {
             tally.add(&std::mem::replace(&mut worker.tally, Tally::new()));
+            self.inserting += std::mem::take(&mut worker.inserting);
         }
         self.summary.add(&tally);
     }
 
-    /// Makes the table twice as large, or as large as memory allows; both tables are in use meanwhile. `open` is what was
-    /// written of the next level.
+    /// Makes the table larger, as far as memory allows. `open` is what was written of the next level.
     fn grow(&mut self, limits: &Limits<'_>, open: Vec<Range<u64>>) -> Result<(), OutOfMemory> {
+        let started = Instant::now();
         let from = self.seen.bytes();
-        let free = limits.max_memory.saturating_sub(from + self.log.bytes());
-        // A table that is not at least a quarter larger is not worth the copy.
-        let to = (2 * from).min(free);
-        if to / 4 * 3 < from / 4 * 3 + from / 8 {
-            return if self.seen.use_the_rest() { Ok(()) } else { Err(OutOfMemory) };
-        }
-        if let Some(progress) = limits.progress {
-            progress(&Progress::Growing { from, to });
-        }
-        let all: Vec<Range<u64>> = cut(&self.levels.iter().flatten().cloned().chain(open).collect::<Vec<_>>());
-        match self.seen.grown::<S>((to / 8) as usize, &self.log, &all, limits.threads.get()) {
-            Ok(larger) => {
-                self.seen = larger;
-                Ok(())
+        let grown = self.seen.larger(limits.max_memory.saturating_sub(self.bytes()), S::WORDS).is_some_and(|to| {
+            if let Some(progress) = limits.progress {
+                progress(&Progress::Growing { from, to });
             }
-            Err(OutOfMemory) => {
-                if self.seen.use_the_rest() {
-                    Ok(())
-                } else {
-                    Err(OutOfMemory)
-                }
-            }
-        }
+            let all: Vec<Range<u64>> = cut(&self.levels.iter().flatten().cloned().chain(open).collect::<Vec<_>>());
+            let threads = limits.threads.get().min(MOST_THREADS);
+            self.seen.grow::<S>(to, &self.log, &all, threads).is_ok()
+        });
+        self.growing += started.elapsed();
+        if grown || self.seen.use_the_rest() { Ok(()) } else { Err(OutOfMemory) }
     }
 
     /// Shortest paths from a start to each of these states, the least of them; `at` gives the level of each.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use super::log::{Log, Place};
 use super::seen::{BATCH, Candidate, Seen, hash};
@@ -12,6 +13,11 @@ pub(super) const GATHER: usize = 8 * BATCH;
 /// Bytes of the filter of states met a moment ago.
 const FILTER_BYTES: usize = 1 << 17;
 
+/// Bytes that a worker needs beside the states and the table of them.
+pub(super) fn own_bytes<S: Packed>() -> u64 {
+    (FILTER_BYTES + 2 * GATHER * size_of::<Candidate<S>>()) as u64
+}
+
 /// Why a thread stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pause {
@@ -21,7 +27,7 @@ pub(super) enum Pause {
     Full,
     /// The log may not grow.
     OutOfMemory,
-    /// Enough states.
+    /// Too many states.
     MaxStates,
     /// Somebody asked to stop.
     Interrupted,
@@ -108,7 +114,8 @@ pub(super) struct Shared<'a> {
     pub(super) pause: &'a AtomicBool,
 }
 
-/// A thread's own.
+/// A thread's own. Two that share a line of the cache would slow each other down, and processors fetch two lines at once.
+#[repr(align(128))]
 pub(super) struct Worker<T: TransitionSystem> {
     scratch: T::Scratch,
     /// Where it writes.
@@ -120,6 +127,8 @@ pub(super) struct Worker<T: TransitionSystem> {
     filter: Filter<T::State>,
     /// What it saw.
     pub(super) tally: Tally<T::State>,
+    /// How long it inserted.
+    pub(super) inserting: Duration,
 }
 
 impl<T: TransitionSystem> Worker<T> {
@@ -132,6 +141,7 @@ impl<T: TransitionSystem> Worker<T> {
             gathered: Vec::with_capacity(2 * GATHER),
             filter: Filter::new(known),
             tally: Tally::new(),
+            inserting: Duration::ZERO,
         }
     }
 
@@ -203,11 +213,13 @@ impl<T: TransitionSystem> Worker<T> {
 
     /// Inserts what was gathered.
     fn insert(&mut self, shared: &Shared<'_>) -> Result<(), Pause> {
+        let started = Instant::now();
         let mut done = 0;
+        let mut uncounted = 0;
         let mut result = Ok(());
         while done < self.gathered.len() {
-            let states = shared.states.load(Ordering::Relaxed);
-            if states >= shared.max_states {
+            let states = shared.states.load(Ordering::Relaxed) + uncounted;
+            if states > shared.max_states {
                 result = Err(Pause::MaxStates);
                 break;
             }
@@ -220,13 +232,17 @@ impl<T: TransitionSystem> Worker<T> {
                 break;
             }
             let batch = &self.gathered[done..(done + BATCH).min(self.gathered.len())];
-            let new = shared.seen.insert(batch, shared.log, &mut self.place);
+            uncounted += shared.seen.insert(batch, shared.log, &mut self.place);
             done += batch.len();
-            if new > 0 {
-                shared.states.fetch_add(new, Ordering::Relaxed);
+            if uncounted > shared.seen.uncounted() {
+                shared.states.fetch_add(std::mem::take(&mut uncounted), Ordering::Relaxed);
             }
         }
+        if uncounted > 0 && shared.states.fetch_add(uncounted, Ordering::Relaxed) + uncounted > shared.max_states {
+            result = Err(Pause::MaxStates);
+        }
         self.gathered.drain(..done);
+        self.inserting += started.elapsed();
         result
     }
 }

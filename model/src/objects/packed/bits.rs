@@ -94,7 +94,7 @@ impl Source for Short {
 
 /// Writes a field of at most [`MAX_WIDTH`] bits over what is there.
 #[inline]
-fn write(words: &mut [u64], at: usize, value: u64, width: u32) {
+pub(super) fn write(words: &mut [u64], at: usize, value: u64, width: u32) {
     let (index, shift) = (at / 64, (at % 64) as u32);
     let mask = (1 << width) - 1;
     let value = value & mask;

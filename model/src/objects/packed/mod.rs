@@ -10,15 +10,19 @@
 //! - Packing again where a step has [touched](super::Touched) the state gives what packing the whole gives.
 
 mod bits;
+mod canonical;
 mod codes;
 mod memory;
+mod shared;
+
+pub use canonical::Forest;
 
 use bits::{Fields, MAX_WIDTH, Reader, Short, Source, Writer, differ, width};
 use codes::{Codes, Phases};
 use memory::Memory;
 
 use super::program::Operation;
-use super::state::{Context, Fate, Membership, Phase, Process, ProcessSlot, Rank, State, Status};
+use super::state::{Context, Fate, Membership, Phase, Process, ProcessSlot, Queue, Rank, State, Status};
 use super::{Objects, Touched, each};
 use crate::guarantee::GuaranteeId;
 use crate::system::{GroupId, ProcessId};
@@ -47,8 +51,12 @@ pub struct Codec {
     /// After how many bits of an entry each of them begins.
     context_at: Vec<usize>,
     memory_unit: u64,
-    buffers: Vec<u32>,
+    /// Bits of a lock, and how many there are.
+    lock: u32,
+    locks: usize,
+    buffers: Vec<shared::QueueFields>,
     groups: usize,
+    followed: shared::FollowedFields,
     attack_depth: Option<u8>,
 }
 
@@ -134,8 +142,16 @@ impl Codec {
         let Widths { instance, entry, group, membership, rank, fate, handles, listed_or_memory, .. } = widths;
         let of_process = STATUS + instance + entry + group + membership + rank + fate + 2 * handles + listed_or_memory;
         let of_contexts: u32 = contexts.iter().map(|(code, walk)| code + walk).sum();
-        let buffers: Vec<u32> = system.buffers.iter().map(|buffer| width(u64::from(buffer.capacity))).collect();
-        let shared = buffers.iter().sum::<u32>() + entry * groups as u32 + widths.attack_steps;
+        // Free, orphaned, or held by one of so many contexts.
+        let lock = width((usize::from(system.process_table) * per_process) as u64 + 1);
+        let locks = system.locks.len();
+        let buffers = shared::queue_fields(objects);
+        let followed = shared::followed_fields(objects);
+        let shared = followed.width()
+            + buffers.iter().map(|fields| fields.width()).sum::<u32>()
+            + lock * locks as u32
+            + entry * groups as u32
+            + widths.attack_steps;
         Self {
             slots: usize::from(system.process_table),
             contexts_per_process: per_process,
@@ -158,7 +174,10 @@ impl Codec {
             contexts,
             memory_unit: memory.unit,
             buffers,
+            lock,
+            locks,
             groups,
+            followed,
             attack_depth: objects.attack_depth(),
         }
     }
@@ -179,10 +198,10 @@ impl Codec {
     /// If the format has no place for the state, or `words` none for the format. What `words` holds then is nothing.
     pub fn pack(&self, state: &State, words: &mut [u64]) -> Result<(), DoesNotFit> {
         let entries = (state.processes.len(), state.contexts.len());
-        let shared = (state.buffers.len(), state.supervisors.len());
+        let shared = (state.buffers.len(), state.locks.len(), state.supervisors.len());
         if words.len() < self.words()
             || entries != (self.slots, self.slots * self.contexts_per_process)
-            || shared != (self.buffers.len(), self.groups)
+            || shared != (self.buffers.len(), self.locks, self.groups)
         {
             return Err(DoesNotFit);
         }
@@ -262,7 +281,8 @@ impl Codec {
     pub fn unpack(&self, words: &[u64], state: &mut State) {
         state.processes.resize(self.slots, Process::FREE);
         state.contexts.resize(self.slots * self.contexts_per_process, Context::FREE);
-        state.buffers.resize(self.buffers.len(), 0);
+        state.locks.resize(self.locks, super::state::LockState::Free);
+        state.buffers.resize(self.buffers.len(), Queue::default());
         state.supervisors.resize(self.groups, None);
         for slot in 0..self.slots {
             self.unpack_slot(words, slot, state);
@@ -412,26 +432,6 @@ impl Codec {
                 }
             }
         }
-    }
-
-    fn put_shared(&self, state: &State, writer: &mut impl Fields) {
-        for (queued, width) in state.buffers.iter().zip(&self.buffers) {
-            writer.put(u64::from(*queued), *width);
-        }
-        for supervisor in &state.supervisors {
-            writer.put(from_entry(*supervisor), self.widths.entry);
-        }
-    }
-
-    fn unpack_shared(&self, words: &[u64], state: &mut State) {
-        let mut reader = Reader::new(words, self.slots * self.slot_bits);
-        for (queued, width) in state.buffers.iter_mut().zip(&self.buffers) {
-            *queued = reader.take(*width) as u8;
-        }
-        for supervisor in &mut state.supervisors {
-            *supervisor = to_entry(reader.take(self.widths.entry));
-        }
-        state.attack_steps = self.attack_depth.map(|_| reader.take(self.widths.attack_steps) as u8);
     }
 }
 

@@ -45,6 +45,9 @@ pub enum CheckpointError {
         /// What was explored then.
         found: u64,
     },
+    /// The search that it is of began elsewhere.
+    #[error("{}: the checkpoint is of a system that starts in other states; begin anew in another directory", .0.display())]
+    OtherStart(PathBuf),
     /// It was written by a later version.
     #[error("{} has format {found}; formats up to {known} are known", file.display())]
     Newer {

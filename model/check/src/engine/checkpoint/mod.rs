@@ -87,6 +87,7 @@ impl<S: Packed> Watch<S> for Keeper<'_, S> {
     fn resume(
         &mut self,
         found: &mut Exploration<S>,
+        starts: &[S],
         limits: &Limits<'_>,
         place: &mut Place,
     ) -> Result<bool, CheckpointError> {
@@ -105,6 +106,9 @@ impl<S: Packed> Watch<S> for Keeper<'_, S> {
             let new = found.summary.states - before;
             if saved.summary.levels.get(level) != Some(&new) {
                 return Err(saved.not_all_different(level, new));
+            }
+            if level == 0 && !found.is_exactly(starts) {
+                return Err(CheckpointError::OtherStart(self.checkpoints.directory.to_owned()));
             }
             if level + 1 < saved.levels() {
                 found.levels.push(place.close());

@@ -15,6 +15,11 @@ use crate::engine::system::{Packed, TransitionSystem};
 use crate::engine::words::{Words, put_tally};
 use crate::engine::worker::{GATHER, Tally, Worker};
 
+/// Bytes that it needs beside the states, the table of them and its post.
+pub(super) fn own_bytes<S: Packed>() -> u64 {
+    (2 * GATHER * size_of::<Candidate<S>>()) as u64
+}
+
 /// Such a worker.
 pub(super) struct Node<'a, T: TransitionSystem> {
     pub(super) system: &'a T,
@@ -37,7 +42,7 @@ pub(super) struct Node<'a, T: TransitionSystem> {
 impl<'a, T: TransitionSystem> Node<'a, T> {
     /// With nothing yet; `known` is any state that somebody has from the beginning.
     pub(super) fn new(system: &'a T, known: T::State, process: &'a Process<'a>, post: Post) -> Self {
-        let limits = process.share();
+        let limits = process.share::<T::State>();
         Self {
             system,
             process,
@@ -93,7 +98,7 @@ impl<'a, T: TransitionSystem> Node<'a, T> {
             }
             self.receive()?;
             let new = self.found.summary.states - before;
-            if self.process.count(new, block.end - block.start) >= self.process.limits.max_states {
+            if self.process.count(new, block.end - block.start) > self.process.limits.max_states {
                 self.halt(End::MaxStates);
             }
             if self.post.me().is_multiple_of(self.post.workers()) {
@@ -250,7 +255,7 @@ impl<'a, T: TransitionSystem> Node<'a, T> {
         if let Some(writer) = &mut self.writer {
             writer.begin(&self.summary);
         }
-        if self.summary.states >= self.process.limits.max_states {
+        if self.summary.states > self.process.limits.max_states {
             self.summary.end = End::MaxStates;
             return Ok(true);
         }

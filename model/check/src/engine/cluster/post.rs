@@ -19,8 +19,23 @@ use super::message::{Kind, Message, read_text};
 const FULL: usize = 1 << 12;
 /// So many messages may wait at a worker, two from each of the others at least.
 const WAITING: usize = 128;
+/// Bytes that timely takes at once for what goes to a process, or comes from one.
+const SLAB: u64 = 1 << 20;
 /// Between two looks at whether something has gone wrong.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// At most so many messages may be unconfirmed between two workers.
+fn most_unconfirmed(peers: usize) -> usize {
+    (WAITING / peers).max(2)
+}
+
+/// Bytes that the post of one worker needs at most, of so many in each process: what is not yet sent, what waits to be
+/// taken, and what is on its way to and from each other process.
+pub(super) fn own_bytes(workers: usize, processes: usize) -> u64 {
+    let others = (workers * processes - 1) as u64;
+    let message = 8 * FULL as u64;
+    others * message * (1 + most_unconfirmed(workers * processes) as u64) + 2 * SLAB * (processes as u64 - 1)
+}
 
 /// The search is over for this process; [`Net`] knows why.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +80,7 @@ impl Post {
             net: Arc::clone(net),
             outgoing,
             unconfirmed: vec![0; peers],
-            most_unconfirmed: (WAITING / peers).max(2),
+            most_unconfirmed: most_unconfirmed(peers),
             round: 0,
             told: [vec![None; peers], vec![None; peers]],
             workers,

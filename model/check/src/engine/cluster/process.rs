@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::settings::ClusterConfig;
+use super::{node, post};
 use crate::engine::search::{Limits, Progress, REPORT_EVERY};
+use crate::engine::system::Packed;
+use crate::engine::worker::own_bytes;
 
 /// All that.
 pub(super) struct Process<'a> {
@@ -15,6 +18,8 @@ pub(super) struct Process<'a> {
     before: AtomicU64,
     /// How many are being expanded, by all.
     frontier: AtomicU64,
+    /// How many were read from a checkpoint, by all.
+    read: AtomicU64,
     /// Found here since.
     new: AtomicU64,
     /// Expanded here since.
@@ -26,14 +31,21 @@ pub(super) struct Process<'a> {
 
 impl<'a> Process<'a> {
     pub(super) fn new(config: &'a ClusterConfig<'a>, limits: &'a Limits<'a>) -> Self {
-        let [before, frontier, new, expanded, reported] = [0; 5].map(AtomicU64::new);
-        Self { config, limits, before, frontier, new, expanded, started: Instant::now(), reported }
+        let [before, frontier, read, new, expanded, reported] = [0; 6].map(AtomicU64::new);
+        Self { config, limits, before, frontier, read, new, expanded, started: Instant::now(), reported }
     }
 
     /// What each worker may use.
-    pub(super) fn share(&self) -> Limits<'a> {
-        let max_memory = self.limits.max_memory / self.config.workers.get() as u64;
+    pub(super) fn share<S: Packed>(&self) -> Limits<'a> {
+        let (workers, processes) = (self.config.workers.get(), self.config.place().1);
+        let own = own_bytes::<S>() + node::own_bytes::<S>() + post::own_bytes(workers, processes);
+        let max_memory = (self.limits.max_memory / workers as u64).saturating_sub(own);
         Limits { threads: NonZeroUsize::MIN, max_memory, progress: None, ..*self.limits }
+    }
+
+    /// A checkpoint had so many states; all workers say the same.
+    pub(super) fn has_read(&self, states: u64) {
+        self.read.store(states, Ordering::Relaxed);
     }
 
     /// A level begins; all workers say the same.
@@ -65,6 +77,7 @@ impl<'a> Process<'a> {
         let frontier = self.frontier.load(Ordering::Relaxed);
         progress(&Progress::At {
             states: self.before.load(Ordering::Relaxed) + processes * self.new.load(Ordering::Relaxed),
+            read: self.read.load(Ordering::Relaxed),
             depth,
             frontier,
             expanded: (processes * self.expanded.load(Ordering::Relaxed)).min(frontier),

@@ -15,21 +15,25 @@ impl<T: TransitionSystem> Node<'_, T> {
     pub(super) fn begin(&mut self, starts: &[T::State]) -> Result<(), Failed> {
         let checkpoints = self.process.config.checkpoints;
         match &checkpoints {
-            Some(checkpoints) if checkpoints.start == Start::Resume => return self.resume(checkpoints),
+            Some(checkpoints) if checkpoints.start == Start::Resume => return self.resume(checkpoints, starts),
             Some(checkpoints) => {
                 let writer = begin(checkpoints, self.part());
                 self.writer = Some(writer.map_err(|error| self.post.fail(error.into()))?);
             }
             None => {}
         }
-        let (peers, me) = (self.post.peers(), self.post.me());
-        let mine = starts.iter().map(|state| Candidate { hash: hash(state), state: *state });
-        let mine: Vec<_> = mine.filter(|candidate| owner(candidate.hash, peers) == me).collect();
+        let mine: Vec<_> = self.mine(starts).into_iter().map(|state| Candidate { hash: hash(&state), state }).collect();
         self.insert(&mine);
         self.found.levels.push(self.worker.place.close());
         let counts = self.counts(vec![self.found.summary.states])?;
         (self.summary.states, self.summary.levels) = (counts[0], counts);
         Ok(())
+    }
+
+    /// Those that belong here.
+    fn mine(&self, states: &[T::State]) -> Vec<T::State> {
+        let (peers, me) = (self.post.peers(), self.post.me());
+        states.iter().copied().filter(|state| owner(hash(state), peers) == me).collect()
     }
 
     fn part(&self) -> Part {
@@ -48,7 +52,7 @@ impl<T: TransitionSystem> Node<'_, T> {
         Ok(sums)
     }
 
-    fn resume(&mut self, from: &Checkpoints<'_>) -> Result<(), Failed> {
+    fn resume(&mut self, from: &Checkpoints<'_>, starts: &[T::State]) -> Result<(), Failed> {
         let (offer, next) = self.agree(from)?;
         let mut saved =
             Saved::<T::State>::open(from, offer, self.part()).map_err(|error| self.post.fail(error.into()))?;
@@ -60,6 +64,9 @@ impl<T: TransitionSystem> Node<'_, T> {
             let read = saved.read(level, |states| take(found, worker, limits, states, peers, me));
             read.map_err(|error| self.post.fail(error.into()))?;
             own.push(self.found.summary.states - before);
+            if level == 0 && !self.found.is_exactly(&self.mine(starts)) {
+                return Err(self.post.fail(CheckpointError::OtherStart(from.directory.to_owned()).into()));
+            }
             self.found.levels.push(self.worker.place.close());
             // Others may wait for an answer, or have given up.
             self.receive()?;
@@ -70,6 +77,7 @@ impl<T: TransitionSystem> Node<'_, T> {
         }
         // Only now is it certain that all go on from there.
         self.summary = saved.summary.clone();
+        self.process.has_read(self.summary.states);
         let writer = saved.writer(from, self.part(), next);
         self.writer = Some(writer.map_err(|error| self.post.fail(error.into()))?);
         Ok(())

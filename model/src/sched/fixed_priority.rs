@@ -18,20 +18,36 @@
 //! which a step is complete does not delay that step, for it is spent; what follows without taking time belongs to the
 //! same instant and costs nothing.
 //!
+//! **Locks.** Whoever holds a lock may run by something else than its own scheduling context, as the axis *inversion* says: as urgently as
+//! the most urgent one who waits for it, directly or by way of others; on that one's budget; or as urgently as the lock's ceiling.
+//! Of the two it runs by the more urgent one that has budget left.
+//!
 //! # Invariants
 //! - The state is relative: places in an order, what is left of budgets and periods. No time since the start.
 //! - A budget that is full and not in use needs no replenishment, and has none: its period goes on by itself.
 //! - In each period of a scheduling context, it is charged at most its amount.
 
-use lacuna_model::objects::ContextSlot;
-use lacuna_model::sched::{Sched, SchedStep};
-use lacuna_model::system::{SchedulingContext, SchedulingContextId};
-use lacuna_model::units::Nanos;
+use super::{Sched, SchedStep, Wait};
+use crate::coding::Coder;
+use crate::objects::{ContextSlot, Objects};
+use crate::profile::Inversion;
+use crate::system::{SchedulingContext, SchedulingContextId};
+use crate::units::Nanos;
 
 /// The policy, for the scheduling contexts of one system.
 #[derive(Debug, Clone)]
 pub struct FixedPriority {
     scheduling_contexts: Vec<SchedulingContext>,
+    inversion: Inversion,
+}
+
+/// By what else a context may run than by its own scheduling context: it holds a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Raise {
+    context: ContextSlot,
+    to: u32,
+    /// What is charged, if it is not its own.
+    on: Option<SchedulingContextId>,
 }
 
 /// A ready context.
@@ -61,6 +77,8 @@ pub struct FixedPriorityState {
     running: Option<ContextSlot>,
     /// Of each scheduling context that has a budget.
     supplies: Vec<Option<Supply>>,
+    /// Of each context that is raised, by its number. It follows from who holds which lock, and so is not written.
+    raised: Vec<Raise>,
 }
 
 impl FixedPriorityState {
@@ -68,32 +86,54 @@ impl FixedPriorityState {
     pub fn budget_left(&self, id: SchedulingContextId) -> Option<Nanos> {
         self.supplies.get(id.index()).copied().flatten().map(|supply| supply.left)
     }
-
-    /// The index of what the running context is scheduled by.
-    fn running_by(&self) -> Option<usize> {
-        let running = self.running?;
-        self.ready.iter().find(|entry| entry.context == running)?.by.map(SchedulingContextId::index)
-    }
 }
 
 impl FixedPriority {
     /// The policy for these scheduling contexts, indexed by [`SchedulingContextId`].
     pub fn new(scheduling_contexts: &[SchedulingContext]) -> Self {
-        Self { scheduling_contexts: scheduling_contexts.to_vec() }
+        Self { scheduling_contexts: scheduling_contexts.to_vec(), inversion: Inversion::None }
+    }
+
+    /// The policy for the scheduling contexts of a system, as its profile has it.
+    pub fn of(objects: &Objects) -> Self {
+        let mut policy = Self::new(&objects.system().scheduling_contexts);
+        policy.inversion = objects.profile().inversion;
+        if !objects.profile().time_isolation.enforces_budgets() {
+            policy.scheduling_contexts.iter_mut().for_each(|scheduling| scheduling.budget = None);
+        }
+        policy
     }
 
     fn priority(&self, by: Option<SchedulingContextId>) -> Option<u32> {
         by.and_then(|id| self.scheduling_contexts.get(id.index())).map(|scheduling| scheduling.priority)
     }
 
+    /// By what a ready context would run now: how urgently, and what is charged. Nothing, if it has no budget left.
+    fn runs_by(&self, state: &FixedPriorityState, entry: &Ready) -> Option<(Option<u32>, Option<SchedulingContextId>)> {
+        let funded =
+            |by: Option<SchedulingContextId>| by.is_none_or(|id| state.budget_left(id).is_none_or(|left| left.0 > 0));
+        let own = (self.priority(entry.by), entry.by);
+        let raised = state.raised.iter().find(|raise| raise.context == entry.context);
+        let raised = raised.map(|raise| (Some(raise.to), raise.on.or(entry.by)));
+        // Where both are as urgent it is its own that is charged.
+        [raised, Some(own)].into_iter().flatten().filter(|(_, by)| funded(*by)).max_by_key(|(urgency, _)| *urgency)
+    }
+
+    /// The index of what the running context is charged to.
+    fn running_by(&self, state: &FixedPriorityState) -> Option<usize> {
+        let running = state.running?;
+        let entry = state.ready.iter().find(|entry| entry.context == running)?;
+        self.runs_by(state, entry)?.1.map(SchedulingContextId::index)
+    }
+
     /// What the core should do: nothing new, or one of these steps.
     fn dispatch(&self, state: &FixedPriorityState, steps: &mut Vec<SchedStep>) {
-        let eligible = |entry: &&Ready| entry.by.is_none_or(|id| state.budget_left(id).is_none_or(|left| left.0 > 0));
-        let Some(highest) = state.ready.iter().filter(eligible).map(|entry| self.priority(entry.by)).max() else {
+        let urgency = |entry: &Ready| self.runs_by(state, entry).map(|(urgency, _)| urgency);
+        let Some(highest) = state.ready.iter().filter_map(urgency).max() else {
             steps.extend(state.running.map(|_| SchedStep::Idle));
             return;
         };
-        let candidate = |entry: &Ready| eligible(&entry) && self.priority(entry.by) == highest;
+        let candidate = |entry: &Ready| urgency(entry) == Some(highest);
         if state.ready.iter().any(|entry| state.running == Some(entry.context) && candidate(entry)) {
             return;
         }
@@ -117,6 +157,7 @@ impl Sched for FixedPriority {
             same_instant: false,
             running: None,
             supplies: self.scheduling_contexts.iter().map(full).collect(),
+            raised: Vec::new(),
         }
     }
 
@@ -149,6 +190,41 @@ impl Sched for FixedPriority {
         if state.running == Some(context) {
             state.running = None;
         }
+    }
+
+    fn locks(&self, state: &mut FixedPriorityState, waits: &[Wait], ceilings: &[(ContextSlot, u32)]) {
+        state.raised.clear();
+        let mut raise = |context: ContextSlot, to: u32, on: Option<SchedulingContextId>| match state
+            .raised
+            .iter_mut()
+            .find(|raise| raise.context == context)
+        {
+            Some(known) if known.to >= to => {}
+            Some(known) => *known = Raise { context, to, on },
+            None => state.raised.push(Raise { context, to, on }),
+        };
+        if self.inversion.raises_to_the_ceiling() {
+            ceilings.iter().for_each(|(owner, ceiling)| raise(*owner, *ceiling, None));
+        }
+        if self.inversion.follows_waiters() {
+            for wait in waits {
+                let Some(to) = self.priority(wait.by) else { continue };
+                let on = wait.by.filter(|_| self.inversion.lends_the_budget());
+                // Whom it waits for may wait for another. A ring of them ends after as many steps as there are.
+                let mut owner = Some(wait.owner);
+                for _ in waits {
+                    let Some(context) = owner else { break };
+                    raise(context, to, on);
+                    owner = waits.iter().find(|next| next.waiter == context).map(|next| next.owner);
+                }
+            }
+        }
+        state.raised.sort_by_key(|raise| raise.context);
+    }
+
+    fn may_be_dispatched(&self, state: &FixedPriorityState, context: ContextSlot) -> bool {
+        let entry = state.ready.iter().find(|entry| entry.context == context);
+        entry.is_none_or(|entry| self.runs_by(state, entry).is_some())
     }
 
     fn runs(&self, state: &FixedPriorityState, context: ContextSlot) -> bool {
@@ -184,7 +260,7 @@ impl Sched for FixedPriority {
     }
 
     fn next_event(&self, state: &FixedPriorityState) -> Option<Nanos> {
-        let running_by = state.running_by();
+        let running_by = self.running_by(state);
         let mut next: Option<Nanos> = None;
         for ((index, supply), scheduling) in state.supplies.iter().enumerate().zip(&self.scheduling_contexts) {
             let (Some(supply), Some(budget)) = (supply, scheduling.budget) else { continue };
@@ -197,8 +273,8 @@ impl Sched for FixedPriority {
     }
 
     fn elapse(&self, state: &mut FixedPriorityState, duration: Nanos) {
+        let running_by = self.running_by(state);
         state.same_instant = false;
-        let running_by = state.running_by();
         for ((index, supply), scheduling) in state.supplies.iter_mut().enumerate().zip(&self.scheduling_contexts) {
             let (Some(supply), Some(budget)) = (supply, scheduling.budget) else { continue };
             if running_by == Some(index) {
@@ -212,6 +288,31 @@ impl Sched for FixedPriority {
                 // Full: the period begins anew by itself, perhaps several times.
                 let into = (duration.0 - supply.until_refill.0) % budget.period.0.max(1);
                 supply.until_refill.0 = budget.period.0 - into;
+            }
+        }
+    }
+
+    fn code(&self, state: &mut FixedPriorityState, contexts: usize, coder: &mut impl Coder) {
+        let most = contexts.saturating_sub(1) as u64;
+        let by = self.scheduling_contexts.len().saturating_sub(1) as u64;
+        let known = std::mem::take(&mut state.ready);
+        for place in 0..contexts {
+            let entry = known.get(place);
+            let context = coder.maybe(entry.map(|entry| entry.context.into()), most);
+            let by = coder.maybe(entry.and_then(|entry| entry.by).map(|id| id.0.into()), by);
+            let with_previous = coder.flag(entry.is_some_and(|entry| entry.with_previous));
+            if let Some(context) = context {
+                let by = by.map(|id| SchedulingContextId(id as u8));
+                state.ready.push(Ready { context: context as ContextSlot, by, with_previous });
+            }
+        }
+        coder.lose_if(known.len() > contexts);
+        state.same_instant = coder.flag(state.same_instant);
+        state.running = coder.maybe(state.running.map(u64::from), most).map(|context| context as ContextSlot);
+        for (supply, scheduling) in state.supplies.iter_mut().zip(&self.scheduling_contexts) {
+            if let (Some(supply), Some(budget)) = (supply, scheduling.budget) {
+                supply.left = coder.time(supply.left, budget.amount);
+                supply.until_refill = coder.time(supply.until_refill, budget.period);
             }
         }
     }

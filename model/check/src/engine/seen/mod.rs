@@ -1,14 +1,15 @@
 //! The states that are known: an open-addressed table that any number of threads insert into at once.
 //!
 //! A state of one word is kept in the table itself, mixed by a bijection, so that the table is ordered by hash and grows
-//! as a stream. A wider one is kept in the [`Log`], and the table holds its place there and 24 bits of its hash. The
-//! entries of a batch are read before the first is needed, so that the memory answers all of them at once.
+//! as a stream, in place. A wider one is kept in the [`Log`], and the table holds its place there and 24 bits of its hash.
+//! The entries of a batch are read before the first is needed, so that the memory answers all of them at once.
 //!
 //! # Invariants
 //! - An entry is 0 until it is taken, and never changes again.
-//! - At most [`Seen::limit`] entries are taken, and 32 for each thread; some entry is always free.
+//! - At most [`Seen::limit`] entries are taken, and for each thread 32 and [`Seen::uncounted`]; some entry is always free.
 
-use std::ops::Range;
+mod growth;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::log::{Log, Place};
@@ -20,10 +21,10 @@ pub(super) const BATCH: usize = 32;
 const LOAD: usize = 12;
 /// And so many when there is no memory left to grow.
 const LAST_LOAD: usize = 15;
-/// The smallest table.
+/// Entries of the smallest table.
 const LEAST: usize = 1 << 17;
-/// Entries in a page of memory, of the smallest pages there are.
-const PAGE: usize = 512;
+/// A table of so many entries is large: what threads have not counted is little beside it.
+const LARGE: usize = 16 * LEAST;
 /// Bits of an entry that are a place in the log.
 const PLACE: u32 = 40;
 
@@ -61,7 +62,7 @@ pub(super) struct Candidate<S> {
 /// The table.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    entries: Box<[AtomicU64]>,
+    entries: Vec<AtomicU64>,
     /// The state of one word that is 0, which would look like a free entry.
     zero: AtomicBool,
     limit: u64,
@@ -79,12 +80,9 @@ pub(super) fn zeroes(length: usize) -> Result<Box<[AtomicU64]>, OutOfMemory> {
 impl Seen {
     /// The smallest table.
     pub(super) fn new() -> Result<Self, OutOfMemory> {
-        Self::with_entries(LEAST)
-    }
-
-    fn with_entries(count: usize) -> Result<Self, OutOfMemory> {
-        let entries = zeroes(count)?;
-        Ok(Self { limit: (count / 16 * LOAD) as u64, entries, zero: AtomicBool::new(false) })
+        let mut seen = Self::default();
+        seen.lengthen(LEAST, 1)?;
+        Ok(seen)
     }
 
     /// So many may be in it before it must grow.
@@ -92,19 +90,30 @@ impl Seen {
         self.limit
     }
 
+    /// So many that a thread has inserted it need not have told the others.
+    pub(super) fn uncounted(&self) -> u64 {
+        if self.entries() < LARGE { 0 } else { 8 * BATCH as u64 }
+    }
+
     /// Its size.
     pub(super) fn bytes(&self) -> u64 {
-        8 * self.entries.len() as u64
+        8 * self.entries() as u64
+    }
+
+    /// How many entries it has.
+    #[inline]
+    pub(super) fn entries(&self) -> usize {
+        self.entries.len()
     }
 
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        ((u128::from(hash) * self.entries.len() as u128) >> 64) as usize
+        ((u128::from(hash) * self.entries() as u128) >> 64) as usize
     }
 
     #[inline]
     fn after(&self, at: usize) -> usize {
-        if at + 1 == self.entries.len() { 0 } else { at + 1 }
+        if at + 1 == self.entries() { 0 } else { at + 1 }
     }
 
     /// Inserts at most [`BATCH`] states, and calls `new` with each that was not known, once among all threads; for
@@ -201,74 +210,12 @@ impl Seen {
         self.insert_word(hash, home, self.entries[home].load(Ordering::Relaxed))
     }
 
-    /// A table of more entries with the same hashes.
-    pub(super) fn grown_hashes(&self, entries: usize) -> Result<Self, OutOfMemory> {
-        self.grown::<[u64; 1]>(entries, &Log::new(1, 0), &[], 1)
-    }
-
-    /// A table of more entries with the same states; `all` are the ranges of the log that hold them.
-    pub(super) fn grown<S: Packed>(
-        &self,
-        entries: usize,
-        log: &Log,
-        all: &[Range<u64>],
-        threads: usize,
-    ) -> Result<Self, OutOfMemory> {
-        let larger = Self::with_entries(entries)?;
-        larger.zero.store(self.zero.load(Ordering::Relaxed), Ordering::Relaxed);
-        std::thread::scope(|scope| {
-            for thread in 0..threads {
-                let larger = &larger;
-                let part = |entries: usize| entries * thread / threads..entries * (thread + 1) / threads;
-                let (old, new) = (&self.entries[part(self.entries.len())], &larger.entries[part(entries)]);
-                scope.spawn(move || {
-                    // Memory that is read before it is written costs two page faults instead of one, and the second
-                    // interrupts the other threads. An exchange writes even when it changes nothing.
-                    for entry in new.iter().step_by(PAGE) {
-                        let _ = entry.compare_exchange(0, 0, Ordering::Relaxed, Ordering::Relaxed);
-                    }
-                    if S::WORDS == 1 {
-                        for entry in old {
-                            let hash = entry.load(Ordering::Relaxed);
-                            if hash != 0 {
-                                let home = larger.home(hash);
-                                larger.insert_word(hash, home, larger.entries[home].load(Ordering::Relaxed));
-                            }
-                        }
-                    } else {
-                        for range in all.iter().skip(thread).step_by(threads) {
-                            larger.insert_logged::<S>(log, range.clone());
-                        }
-                    }
-                });
-            }
-        });
-        Ok(larger)
-    }
-
-    /// Inserts wide states of the log that are not in the table, and all different.
-    fn insert_logged<S: Packed>(&self, log: &Log, range: Range<u64>) {
-        for index in range {
-            let hash = hash(&log.state::<S>(index));
-            let entry = entry_of(index, hash);
-            let mut at = self.home(hash);
-            while self.entries[at].compare_exchange(0, entry, Ordering::AcqRel, Ordering::Acquire).is_err() {
-                at = self.after(at);
-            }
-        }
-    }
-
     /// Takes what is left of the entries, for there is no memory for a larger table.
     pub(super) fn use_the_rest(&mut self) -> bool {
-        let last = (self.entries.len() / 16 * LAST_LOAD) as u64;
+        let last = (self.entries() / 16 * LAST_LOAD) as u64;
         let more = last > self.limit;
         self.limit = last;
         more
-    }
-
-    /// How many entries it has.
-    pub(super) fn entries(&self) -> usize {
-        self.entries.len()
     }
 
     /// Is the state known?

@@ -1,0 +1,53 @@
+//! Objects accessed, and memory taken.
+
+use super::super::Objects;
+use super::super::precondition::Precondition;
+use super::super::step::{Outcome, Refusal};
+use super::super::usage::Memory;
+use super::Taking;
+use crate::profile::Authority;
+use crate::profile::authority::Allowed;
+use crate::system::{DomainId, ObjectClass, ObjectId, Right};
+
+impl Objects {
+    /// What the policy says of an access by a process.
+    pub fn allowed(&self, domain: DomainId, object: ObjectId, right: Right) -> Allowed {
+        let rights = self.allowed[object.index() * self.system.domains.len() + domain.index()];
+        if rights & (1 << right as u8) != 0 { Allowed::ToThisDomain } else { Allowed::NotToThisDomain }
+    }
+
+    /// Which authority decides accesses to an object.
+    fn authority(&self, object: ObjectId) -> Authority {
+        match self.system.objects[object.index()].class {
+            ObjectClass::File | ObjectClass::Directory => self.profile.files,
+            ObjectClass::Network => self.profile.network,
+        }
+    }
+}
+
+impl Taking<'_> {
+    pub(super) fn access(&mut self, object: ObjectId, right: Right) -> Outcome {
+        let allowed = self.objects.allowed(self.objects.domain_of(self.state, self.slot), object, right);
+        let permitted = self.objects.authority(object).permits(allowed);
+        let permitted = self.objects.requires(Precondition::Authority, permitted);
+        self.go_on(if permitted { Outcome::Done } else { Outcome::Refused(Refusal::NoRight) })
+    }
+
+    pub(super) fn allocate(&mut self, bytes: u64) -> Outcome {
+        if !self.admits_memory(self.slot, bytes) {
+            return self.go_on(Outcome::Refused(Refusal::MemoryLimit));
+        }
+        let process = self.process(self.slot);
+        process.memory = process.memory.saturating_add(bytes);
+        self.go_on(Outcome::Done)
+    }
+
+    fn admits_memory(&self, slot: usize, bytes: u64) -> bool {
+        let Some(group) = self.state.processes[slot].group else { return true };
+        let domain = self.objects.domain_of(self.state, slot);
+        let limit = self.objects.system.job_groups[group.index()].memory.map(|limit| limit.0);
+        let usage = Memory { objects: self.objects, state: self.state, group, domain };
+        let admits = self.objects.profile.memory_quota.admits(&usage, limit, bytes);
+        self.objects.requires(Precondition::MemoryQuota, admits)
+    }
+}

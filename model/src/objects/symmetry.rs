@@ -1,0 +1,93 @@
+//! Symmetry: no process can tell which entry of the process table it has, so states that differ in nothing else behave alike.
+//! A child takes the lowest free entry: where entries are renamed it may take another, which again differs in nothing else.
+//!
+//! Parents, supervisors and snapshots refer to entries, and are renamed with them. No ghost does: *listed* and *fate* are of
+//! the process itself, and are gone with it before another takes its entry.
+
+use std::collections::BTreeSet;
+
+use super::program::Operation;
+use super::state::{Phase, ProcessSlot, State};
+use super::{Objects, each};
+use crate::system::{GroupId, Instruction};
+
+/// Why entries of the process table are not interchangeable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Asymmetry {
+    /// A kill of only one, or of one after the other.
+    #[error("a kill takes the members of a group in the order of the process table")]
+    KillFollowsTheTable,
+    /// Of two zombies that a wait may take it takes the one with the lower entry, and they may count in different groups.
+    #[error("a wait takes the first of the process table, and may find zombies of different groups")]
+    WaitFollowsTheTable,
+    /// A lock names the context that holds it.
+    #[error("there are locks, and a lock names the context that holds it")]
+    LocksNameContexts,
+}
+
+impl Objects {
+    /// Why entries of the process table are not interchangeable; none if they are.
+    pub fn asymmetry(&self) -> Option<Asymmetry> {
+        if !self.system.locks.is_empty() {
+            return Some(Asymmetry::LocksNameContexts);
+        }
+        let mut operations = self.nodes.iter().map(|node| &node.operation);
+        if self.profile.kill.follows_the_table() && operations.any(|one| matches!(one, Operation::Kill(_))) {
+            return Some(Asymmetry::KillFollowsTheTable);
+        }
+        // All children that a process itself has made of one declaration are in one group. Only whoever takes in orphans may
+        // have others.
+        let groups = self.groups_of_processes();
+        let mut awaited = self.nodes.iter().filter_map(|node| match node.operation {
+            Operation::Wait { process, .. } => Some(process),
+            _ => None,
+        });
+        let mixed = self.profile.tracking.orphans_go_to_the_supervisor()
+            && awaited.any(|process| groups[process.index()].len() > 1);
+        mixed.then_some(Asymmetry::WaitFollowsTheTable)
+    }
+
+    /// The groups that instances of each declared process can be in.
+    fn groups_of_processes(&self) -> Vec<BTreeSet<Option<GroupId>>> {
+        let declared = |process: usize| self.system.processes[process].group;
+        let mut groups = vec![BTreeSet::new(); self.system.processes.len()];
+        for starting in self.starting_processes() {
+            groups[starting.index()].insert(declared(starting.index()));
+        }
+        loop {
+            let mut more = Vec::new();
+            self.system.for_each_instruction(|creator, instruction| {
+                if let Instruction::Spawn { process: child, .. } | Instruction::Fork(child) = instruction {
+                    let child = child.index();
+                    more.extend(groups[creator.index()].iter().map(|group| (child, group.or(declared(child)))));
+                }
+            });
+            let new = more.into_iter().filter(|(child, group)| groups[*child].insert(*group)).count();
+            if new == 0 {
+                return groups;
+            }
+        }
+    }
+
+    /// The same situation, with other entries: what has entry `e` gets entry `to(e)`.
+    #[must_use]
+    pub fn renamed(&self, state: &State, to: impl Fn(ProcessSlot) -> ProcessSlot) -> State {
+        let mut renamed = state.clone();
+        for (slot, process) in (0..).zip(&state.processes) {
+            let new = &mut renamed.processes[usize::from(to(slot))];
+            *new = *process;
+            new.parent = process.parent.map(&to);
+            for (from, context) in self.contexts_of(slot).zip(self.contexts_of(to(slot))) {
+                let context = &mut renamed.contexts[context];
+                *context = state.contexts[from];
+                if let Phase::Walking(members) = &mut context.phase {
+                    *members = each(*members).fold(0, |set, member| set | 1 << to(member as ProcessSlot));
+                }
+            }
+        }
+        for supervisor in &mut renamed.supervisors {
+            *supervisor = supervisor.map(&to);
+        }
+        renamed
+    }
+}

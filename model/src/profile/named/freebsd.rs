@@ -1,0 +1,132 @@
+//! FreeBSD 14 and later: as it is used every day, and with a process descriptor, a reaper and capability mode. What is said of it was
+//! read in its manual pages and sources; nothing here was measured.
+
+use crate::profile::{
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
+    Kill, Profile, Quota, TimeIsolation, Tracking,
+};
+use crate::system::Overflow;
+
+use super::Named;
+
+/// Pipes and sockets, waiting or not; `mqueuefs(5)`; standard signals, handled or taken by `sigwaitinfo(2)`;
+/// realtime signals (`sigqueue(2)`), the same; SIGKILL.
+const BUFFERS: Buffers = Buffers::Only(
+    "pipes, queues, signals",
+    &[
+        BufferKind::polled(CapacityRule::RunTimeLimit, Overflow::Block),
+        BufferKind::polled(CapacityRule::RunTimeLimit, Overflow::Refuse),
+        BufferKind::polled(CapacityRule::SharedPool, Overflow::Refuse),
+        BufferKind::polled(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::signal(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::signal(CapacityRule::SharedPool, Overflow::Refuse),
+        BufferKind::immediate(CapacityRule::One, Overflow::Coalesce),
+    ],
+);
+
+/// `pipe2(2)`, `closefrom(2)`, `close_range(2)`; `fork(2)`, `pdfork(2)`; process groups, reapers (`procctl(2)`), jails; `rctl(8)`;
+/// `jail(8)`, `capsicum(4)`.
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "freebsd",
+    inheritance: &Inheritance::ALL,
+    creation: &[Creation::ForkThenExec],
+    tracking: &Tracking::ALL,
+    kill: &Kill::ALL,
+    quota: &[Quota::None, Quota::PerUser, Quota::PerJobGroup],
+    authority: &Authority::ALL,
+    time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
+    inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
+    buffers: BUFFERS,
+    buffer_rights: &[BufferRights::BySendersUser, BufferRights::OnEachBuffer],
+    attachment: &[Attachment::Free],
+};
+
+/// `freebsd`
+pub(super) static FREEBSD: Named = Named {
+    name: "freebsd",
+    about: "FreeBSD as it is used every day: pipe and fcntl, fork and exec, killpg, no limits",
+    kernel: &KERNEL,
+    profile: freebsd,
+    sources: &[
+        ("inheritance", "pipe(2), then fcntl(2) with F_SETFD"),
+        ("creation", "fork(2), execve(2); posix_spawn(3) is both, in the library"),
+        ("tracking", "setpgid(2), setsid(2)"),
+        (
+            "kill",
+            "kill(2) of a process group: fork1 and group signals exclude each other since 2023 (sys/kern/kern_fork.c, pg_killsx); not so before",
+        ),
+        ("process quota", "getrlimit(2): RLIMIT_NPROC counts a user, and is far away by default"),
+        ("memory quota", "getrlimit(2)"),
+        ("files", "the user's own files are the user's"),
+        ("network", "socket(2): every user may open one"),
+        ("time isolation", "none by default; rctl(8) has pcpu"),
+        ("inversion", "pthread_mutexattr(3): the default protocol is none"),
+        ("buffers offered", "pipe(2), unix(4), mqueuefs(5), sigqueue(2)"),
+        ("buffer rights", "kill(2): whoever is of the same user"),
+        ("attachment", "unix(4), SCM_RIGHTS"),
+    ],
+};
+
+fn freebsd() -> Profile {
+    Profile {
+        name: "freebsd".into(),
+        inheritance: Inheritance::FlagLater,
+        creation: Creation::ForkThenExec,
+        tracking: Tracking::ProcessGroup,
+        kill: Kill::Atomic,
+        process_quota: Quota::None,
+        memory_quota: Quota::None,
+        files: Authority::AmbientByUser,
+        network: Authority::AmbientByUser,
+        time_isolation: TimeIsolation::None,
+        inversion: Inversion::None,
+        buffers: BUFFERS,
+        buffer_rights: BufferRights::BySendersUser,
+        attachment: Attachment::Free,
+    }
+}
+
+/// `freebsd-capsicum`
+pub(super) static FREEBSD_CAPSICUM: Named = Named {
+    name: "freebsd-capsicum",
+    about: "the same kernel, used well without privilege: closefrom, a reaper, RLIMIT_NPROC, capability mode",
+    kernel: &KERNEL,
+    profile: freebsd_capsicum,
+    sources: &[
+        ("inheritance", "closefrom(2) in the child; cap_rights_limit(2) on what stays"),
+        ("creation", "pdfork(2), fexecve(2)"),
+        ("tracking", "procctl(2), PROC_REAP_ACQUIRE"),
+        (
+            "kill",
+            "procctl(2), PROC_REAP_KILL: walks with forkers stopped until it finds nobody new (sys/kern/kern_procctl.c), so that nobody survives it",
+        ),
+        ("process quota", "setrlimit(2), RLIMIT_NPROC: counts the user; a limit of a group wants rctl(8) and root"),
+        ("memory quota", "setrlimit(2): limits are a process's; a limit of a group wants rctl(8) and root"),
+        ("files", "cap_enter(2): no global name space; Watson et al. 2010"),
+        ("network", "cap_enter(2): no global name space; Watson et al. 2010"),
+        ("time isolation", "none by default; rctl(8) has pcpu"),
+        ("inversion", "pthread_mutexattr(3): the default protocol is none"),
+        ("buffers offered", "pipe(2), unix(4), sigqueue(2), as far as they need no name"),
+        ("buffer rights", "cap_rights_limit(2), rights(4); kill(2) by number is not permitted in capability mode"),
+        ("attachment", "unix(4), SCM_RIGHTS over a socket that is held"),
+    ],
+};
+
+fn freebsd_capsicum() -> Profile {
+    Profile {
+        name: "freebsd-capsicum".into(),
+        inheritance: Inheritance::ExplicitList,
+        creation: Creation::ForkThenExec,
+        tracking: Tracking::Subreaper,
+        kill: Kill::Atomic,
+        process_quota: Quota::PerUser,
+        memory_quota: Quota::None,
+        files: Authority::CapabilityOnly,
+        network: Authority::CapabilityOnly,
+        time_isolation: TimeIsolation::None,
+        inversion: Inversion::None,
+        buffers: BUFFERS,
+        buffer_rights: BufferRights::OnEachBuffer,
+        attachment: Attachment::Free,
+    }
+}

@@ -1,0 +1,69 @@
+//! The ideal kernel: on every axis the strongest choice. Its sources are kernels and papers that have the one choice.
+
+use crate::profile::{
+    Attachment, Authority, BufferRights, Buffers, Creation, Inheritance, Inversion, Kernel, Kill, Profile, Quota,
+    TimeIsolation, Tracking,
+};
+
+use super::Named;
+
+/// The kernel that could be: on every axis nothing but the strongest choice (MODEL.md, "The ideal kernel").
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "ideal",
+    inheritance: &[Inheritance::ExplicitList],
+    creation: &[Creation::Spawn],
+    tracking: &[Tracking::JobGroup],
+    kill: &[Kill::Atomic],
+    quota: &[Quota::Reserved],
+    authority: &[Authority::CapabilityOnly],
+    time_isolation: &[TimeIsolation::Budgets],
+    inversion: &[Inversion::Donation],
+    buffers: Buffers::Every,
+    buffer_rights: &[BufferRights::OnEachBuffer],
+    attachment: &[Attachment::Predefined],
+};
+
+/// `ideal`
+pub(super) static IDEAL: Named = Named {
+    name: "ideal",
+    about: "the kernel that could be: the strongest choice on every axis",
+    kernel: &KERNEL,
+    profile: Profile::ideal,
+    sources: &[
+        ("inheritance", "seL4: a new capability space holds what was put there"),
+        ("creation", "seL4: a thread is configured before it is resumed; Baumann et al. 2019"),
+        ("tracking", "Windows job objects, Linux cgroups: membership from birth that cannot be given up"),
+        ("kill", "Linux cgroup.kill; the end of a pid namespace's init"),
+        ("process quota", "seL4 untyped memory: a reservation"),
+        ("memory quota", "seL4 untyped memory: a reservation"),
+        ("files", "Capsicum 2010; seL4 capabilities"),
+        ("network", "Capsicum 2010; seL4 capabilities"),
+        ("time isolation", "Lyons et al. 2018: seL4 MCS scheduling contexts"),
+        ("inversion", "Steinberg et al. 2005: the owner runs on what the waiting one is scheduled by"),
+        ("buffers offered", "no one kernel has all: each kind is some kernel's, see the axis"),
+        ("buffer rights", "seL4: the rights of an endpoint capability; capsicum(4)"),
+        ("attachment", "no kernel yet: MODEL.md, Reattachment"),
+    ],
+};
+
+impl Profile {
+    /// The strongest choice on every axis.
+    pub fn ideal() -> Self {
+        Self {
+            name: "ideal".into(),
+            inheritance: Inheritance::ExplicitList,
+            creation: Creation::Spawn,
+            tracking: Tracking::JobGroup,
+            kill: Kill::Atomic,
+            process_quota: Quota::Reserved,
+            memory_quota: Quota::Reserved,
+            files: Authority::CapabilityOnly,
+            network: Authority::CapabilityOnly,
+            time_isolation: TimeIsolation::Budgets,
+            inversion: Inversion::Donation,
+            buffers: Buffers::Every,
+            buffer_rights: BufferRights::OnEachBuffer,
+            attachment: Attachment::Predefined,
+        }
+    }
+}

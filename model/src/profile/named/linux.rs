@@ -1,0 +1,137 @@
+//! Linux, as it is used every day, and used well: one kernel in two ways.
+
+use crate::profile::{
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
+    Kill, Profile, Quota, TimeIsolation, Tracking,
+};
+use crate::system::Overflow;
+
+use super::Named;
+
+/// Pipes and sockets, waiting or not (`pipe(7)`, `unix(7)`); message queues (`mq_overview(7)`); `eventfd(2)`; standard signals,
+/// handled or taken by `sigwaitinfo(2)`; realtime signals, the same; SIGKILL (`signal(7)`).
+const BUFFERS: Buffers = Buffers::Only(
+    "pipes, queues, signals",
+    &[
+        BufferKind::polled(CapacityRule::RunTimeLimit, Overflow::Block),
+        BufferKind::polled(CapacityRule::RunTimeLimit, Overflow::Refuse),
+        BufferKind::polled(CapacityRule::SharedPool, Overflow::Block),
+        BufferKind::polled(CapacityRule::SharedPool, Overflow::Refuse),
+        BufferKind::polled(CapacityRule::Fixed, Overflow::Coalesce),
+        BufferKind::signal(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::signal(CapacityRule::SharedPool, Overflow::Refuse),
+        BufferKind::immediate(CapacityRule::One, Overflow::Coalesce),
+    ],
+);
+
+/// Linux 5.14 and later: `pipe`, `pipe2`, `close_range(2)`; `fork`, `execve` (a `posix_spawn` of the C library is
+/// both); parents, process groups, subreapers, cgroups and pid namespaces; `kill(2)`, `cgroup.kill`; `getrlimit(2)`,
+/// the `pids` and `memory` controllers; user accounts, `landlock(7)`, `seccomp(2)`, namespaces.
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "linux",
+    inheritance: &Inheritance::ALL,
+    creation: &[Creation::ForkThenExec],
+    tracking: &Tracking::ALL,
+    kill: &Kill::ALL,
+    quota: &[Quota::None, Quota::PerUser, Quota::PerJobGroup],
+    authority: &[Authority::AmbientByUser, Authority::Subtractive],
+    time_isolation: &TimeIsolation::ALL,
+    inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
+    buffers: BUFFERS,
+    buffer_rights: &BufferRights::ALL,
+    attachment: &[Attachment::Free],
+};
+
+/// `linux`
+pub(super) static LINUX: Named = Named {
+    name: "linux",
+    about: "Linux as it is used every day: pipe and fcntl, fork and exec, killpg, no limits",
+    kernel: &KERNEL,
+    profile: Profile::linux,
+    sources: &[
+        ("inheritance", "pipe(2), then fcntl(2) with F_SETFD"),
+        ("creation", "fork(2), execve(2)"),
+        ("tracking", "setpgid(2), setsid(2): a process group can be left"),
+        ("kill", "kill(2) of a process group; copy_process in kernel/fork.c does not let a fork pass it"),
+        ("process quota", "getrlimit(2): RLIMIT_NPROC is unlimited or far away by default"),
+        ("memory quota", "getrlimit(2): RLIMIT_AS is unlimited by default"),
+        ("files", "path_resolution(7): the user's own files are the user's"),
+        ("network", "socket(2): every user may open one"),
+        (
+            "time isolation",
+            "sched(7): SCHED_FIFO has no budget; the throttling of all of them together is no promise to one",
+        ),
+        (
+            "inversion",
+            "futex(2): without FUTEX_LOCK_PI the kernel does not know the owner; PTHREAD_PRIO_NONE is the default",
+        ),
+        ("buffers offered", "pipe(7), unix(7), mq_overview(7), eventfd(2), signal(7)"),
+        ("buffer rights", "kill(2): a signal may be sent by whoever is of the same user"),
+        ("attachment", "unix(7), SCM_RIGHTS: whoever holds the descriptor receives"),
+    ],
+};
+
+/// `linux-hardened`
+pub(super) static LINUX_HARDENED: Named = Named {
+    name: "linux-hardened",
+    about: "the same kernel, used well: close_range, cgroup.kill, limits, Landlock, namespaces",
+    kernel: &KERNEL,
+    profile: Profile::linux_hardened,
+    sources: &[
+        ("inheritance", "close_range(2) in the child"),
+        ("creation", "fork(2), execve(2)"),
+        ("tracking", "cgroups(7): a child is in its parent's cgroup; pid_namespaces(7)"),
+        ("kill", "cgroup v2 documentation, cgroup.kill"),
+        ("process quota", "cgroup v2 documentation, pids.max"),
+        ("memory quota", "cgroup v2 documentation, memory.max"),
+        ("files", "landlock(7), mount_namespaces(7)"),
+        ("network", "network_namespaces(7), seccomp(2)"),
+        ("time isolation", "cgroup v2 documentation, cpu.max; sched(7), SCHED_DEADLINE"),
+        ("inversion", "futex(2): FUTEX_LOCK_PI is the program's own choice, which no confinement makes for it"),
+        ("buffers offered", "pipe(7), unix(7), mq_overview(7), eventfd(2), signal(7)"),
+        ("buffer rights", "landlock(7): LANDLOCK_SCOPE_SIGNAL; pid_namespaces(7): who is outside has no number"),
+        ("attachment", "unix(7), SCM_RIGHTS: whoever holds the descriptor receives"),
+    ],
+};
+
+impl Profile {
+    /// Linux with nothing applied: what a program gets that calls `pipe`, `fcntl`, `fork`, `execve`, `killpg`.
+    pub fn linux() -> Self {
+        Self {
+            name: "linux".into(),
+            inheritance: Inheritance::FlagLater,
+            creation: Creation::ForkThenExec,
+            tracking: Tracking::ProcessGroup,
+            kill: Kill::Atomic,
+            process_quota: Quota::None,
+            memory_quota: Quota::None,
+            files: Authority::AmbientByUser,
+            network: Authority::AmbientByUser,
+            time_isolation: TimeIsolation::None,
+            inversion: Inversion::None,
+            buffers: BUFFERS,
+            buffer_rights: BufferRights::BySendersUser,
+            attachment: Attachment::Free,
+        }
+    }
+
+    /// Linux with what it has applied.
+    pub fn linux_hardened() -> Self {
+        Self {
+            name: "linux-hardened".into(),
+            inheritance: Inheritance::ExplicitList,
+            creation: Creation::ForkThenExec,
+            tracking: Tracking::JobGroup,
+            kill: Kill::Atomic,
+            process_quota: Quota::PerJobGroup,
+            memory_quota: Quota::PerJobGroup,
+            files: Authority::Subtractive,
+            network: Authority::Subtractive,
+            time_isolation: TimeIsolation::Budgets,
+            inversion: Inversion::None,
+            buffers: BUFFERS,
+            buffer_rights: BufferRights::OnEachBuffer,
+            attachment: Attachment::Free,
+        }
+    }
+}

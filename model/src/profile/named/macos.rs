@@ -1,0 +1,81 @@
+//! macOS, as it is used every day. What is said of it was read in its manual pages and in xnu; nothing here was measured.
+
+use crate::profile::{
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
+    Kill, Profile, Quota, TimeIsolation, Tracking,
+};
+use crate::system::Overflow;
+
+use super::Named;
+
+/// Pipes and sockets, waiting or not; standard signals, handled or taken by `sigwait(2)`; SIGKILL. No realtime
+/// signals.
+const BUFFERS: Buffers = Buffers::Only(
+    "pipes, signals",
+    &[
+        BufferKind::polled(CapacityRule::RunTimeLimit, Overflow::Block),
+        BufferKind::polled(CapacityRule::RunTimeLimit, Overflow::Refuse),
+        BufferKind::polled(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::signal(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::immediate(CapacityRule::One, Overflow::Coalesce),
+    ],
+);
+
+/// `posix_spawn(2)` is a system call, with `POSIX_SPAWN_CLOEXEC_DEFAULT` for a list; process groups, no reaper; `sandbox_init(3)`,
+/// deprecated and enforced, takes rights away for good.
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "macos",
+    inheritance: &Inheritance::ALL,
+    creation: &Creation::ALL,
+    tracking: &[Tracking::ParentLink, Tracking::ProcessGroup],
+    kill: &[Kill::OneProcess, Kill::Walk],
+    quota: &[Quota::None, Quota::PerUser],
+    authority: &[Authority::AmbientByUser, Authority::Subtractive],
+    time_isolation: &[TimeIsolation::None],
+    inversion: &[Inversion::None, Inversion::PriorityInheritance],
+    buffers: BUFFERS,
+    buffer_rights: &[BufferRights::BySendersUser],
+    attachment: &[Attachment::Free],
+};
+
+/// `macos`
+pub(super) static MACOS: Named = Named {
+    name: "macos",
+    about: "macOS as it is used every day: pipe and fcntl, posix_spawn, killpg, no limits",
+    kernel: &KERNEL,
+    profile: macos,
+    sources: &[
+        ("inheritance", "pipe(2), then fcntl(2) with F_SETFD: there was no pipe2 until of late"),
+        ("creation", "posix_spawn(2): a system call"),
+        ("tracking", "setpgid(2), setsid(2); there is no subreaper"),
+        ("kill", "kill(2) of a process group; whether a fork can pass it was not found, and the weaker is assumed"),
+        ("process quota", "setrlimit(2): RLIMIT_NPROC counts a user, and is far away by default"),
+        ("memory quota", "setrlimit(2)"),
+        ("files", "the user's own files are the user's"),
+        ("network", "socket(2): every user may open one"),
+        ("time isolation", "xnu doc/sched_clutch_edge.md: a worst latency for each bucket, and no supply"),
+        ("inversion", "xnu osfmk/kern/turnstile.h: whoever waits pushes the owner"),
+        ("buffers offered", "pipe(2), socket(2), sigaction(2)"),
+        ("buffer rights", "kill(2): whoever is of the same user"),
+        ("attachment", "a socket passes descriptors on, and a message a receive right"),
+    ],
+};
+
+fn macos() -> Profile {
+    Profile {
+        name: "macos".into(),
+        inheritance: Inheritance::FlagLater,
+        creation: Creation::Spawn,
+        tracking: Tracking::ProcessGroup,
+        kill: Kill::Walk,
+        process_quota: Quota::None,
+        memory_quota: Quota::None,
+        files: Authority::AmbientByUser,
+        network: Authority::AmbientByUser,
+        time_isolation: TimeIsolation::None,
+        inversion: Inversion::PriorityInheritance,
+        buffers: BUFFERS,
+        buffer_rights: BufferRights::BySendersUser,
+        attachment: Attachment::Free,
+    }
+}

@@ -1,0 +1,83 @@
+//! NetBSD, as it is used every day. What is said of it was read in its manual pages and sources; nothing here was measured.
+
+use crate::profile::{
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
+    Kill, Profile, Quota, TimeIsolation, Tracking,
+};
+use crate::system::Overflow;
+
+use super::Named;
+
+/// Pipes and sockets, waiting or not; `mq_open(3)`; standard signals, handled or taken by `sigwaitinfo(2)`;
+/// realtime signals (`sigqueue(2)`), the same; SIGKILL.
+const BUFFERS: Buffers = Buffers::Only(
+    "pipes, queues, signals",
+    &[
+        BufferKind::polled(CapacityRule::RunTimeLimit, Overflow::Block),
+        BufferKind::polled(CapacityRule::RunTimeLimit, Overflow::Refuse),
+        BufferKind::polled(CapacityRule::SharedPool, Overflow::Refuse),
+        BufferKind::polled(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::signal(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::signal(CapacityRule::SharedPool, Overflow::Refuse),
+        BufferKind::immediate(CapacityRule::One, Overflow::Coalesce),
+    ],
+);
+
+/// `pipe2(2)`, `closefrom(3)`; `fork(2)`, and a `posix_spawn(3)` of the kernel's; process groups, no reaper. Policies are modules of the
+/// kernel for the whole system (`secmodel(9)`): no job can give up a right.
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "netbsd",
+    inheritance: &Inheritance::ALL,
+    creation: &Creation::ALL,
+    tracking: &[Tracking::ParentLink, Tracking::ProcessGroup],
+    kill: &[Kill::OneProcess, Kill::Walk],
+    quota: &[Quota::None, Quota::PerUser],
+    authority: &[Authority::AmbientByUser],
+    time_isolation: &[TimeIsolation::None],
+    inversion: &[Inversion::None, Inversion::Ceiling],
+    buffers: BUFFERS,
+    buffer_rights: &[BufferRights::BySendersUser],
+    attachment: &[Attachment::Free],
+};
+
+/// `netbsd`
+pub(super) static NETBSD: Named = Named {
+    name: "netbsd",
+    about: "NetBSD as it is used every day: pipe and fcntl, fork and exec, killpg, no limits",
+    kernel: &KERNEL,
+    profile: netbsd,
+    sources: &[
+        ("inheritance", "pipe(2), then fcntl(2) with F_SETFD"),
+        ("creation", "fork(2), execve(2); posix_spawn(3) is offered by the kernel since 6.0"),
+        ("tracking", "setpgid(2), setsid(2)"),
+        ("kill", "kill(2) of a process group; whether a fork can pass it was not found, and the weaker is assumed"),
+        ("process quota", "getrlimit(2): RLIMIT_NPROC counts a user"),
+        ("memory quota", "getrlimit(2): limits are a process's"),
+        ("files", "kauth(9): the user's own files are the user's"),
+        ("network", "socket(2): every user may open one"),
+        ("time isolation", "none is offered"),
+        ("inversion", "pthread_mutexattr(3): the default protocol is none"),
+        ("buffers offered", "pipe(2), mq_open(3), sigqueue(2)"),
+        ("buffer rights", "kill(2): whoever is of the same user"),
+        ("attachment", "SCM_RIGHTS"),
+    ],
+};
+
+fn netbsd() -> Profile {
+    Profile {
+        name: "netbsd".into(),
+        inheritance: Inheritance::FlagLater,
+        creation: Creation::ForkThenExec,
+        tracking: Tracking::ProcessGroup,
+        kill: Kill::Walk,
+        process_quota: Quota::None,
+        memory_quota: Quota::None,
+        files: Authority::AmbientByUser,
+        network: Authority::AmbientByUser,
+        time_isolation: TimeIsolation::None,
+        inversion: Inversion::None,
+        buffers: BUFFERS,
+        buffer_rights: BufferRights::BySendersUser,
+        attachment: Attachment::Free,
+    }
+}

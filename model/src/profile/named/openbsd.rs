@@ -1,0 +1,83 @@
+//! OpenBSD, as it is used every day. What is said of it was read in its manual pages and sources; nothing here was measured.
+
+use crate::profile::{
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
+    Kill, Profile, Quota, TimeIsolation, Tracking,
+};
+use crate::system::Overflow;
+
+use super::Named;
+
+/// Pipes and sockets, waiting or not; standard signals, handled or taken by `sigwait(3)`; SIGKILL. No realtime
+/// signals.
+const BUFFERS: Buffers = Buffers::Only(
+    "pipes, signals",
+    &[
+        BufferKind::polled(CapacityRule::RunTimeLimit, Overflow::Block),
+        BufferKind::polled(CapacityRule::RunTimeLimit, Overflow::Refuse),
+        BufferKind::polled(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::signal(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::immediate(CapacityRule::One, Overflow::Coalesce),
+    ],
+);
+
+/// `pipe2(2)`, `closefrom(2)`; `fork(2)`; process groups, no reaper; `pledge(2)` and `unveil(2)`, across exec only with `execpromises`.
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "openbsd",
+    inheritance: &Inheritance::ALL,
+    creation: &[Creation::ForkThenExec],
+    tracking: &[Tracking::ParentLink, Tracking::ProcessGroup],
+    kill: &[Kill::OneProcess, Kill::Walk],
+    quota: &[Quota::None, Quota::PerUser],
+    authority: &[Authority::AmbientByUser, Authority::Subtractive],
+    time_isolation: &[TimeIsolation::None],
+    inversion: &[Inversion::None],
+    buffers: BUFFERS,
+    buffer_rights: &[BufferRights::BySendersUser],
+    attachment: &[Attachment::Free],
+};
+
+/// `openbsd`
+pub(super) static OPENBSD: Named = Named {
+    name: "openbsd",
+    about: "OpenBSD as it is used every day: pipe and fcntl, fork and exec, killpg, no limits",
+    kernel: &KERNEL,
+    profile: openbsd,
+    sources: &[
+        ("inheritance", "pipe(2), then fcntl(2) with F_SETFD"),
+        ("creation", "fork(2), execve(2); posix_spawn is both, in the library"),
+        ("tracking", "setpgid(2), setsid(2); orphans go to init (sys/kern/kern_exit.c)"),
+        ("kill", "kill(2) of a process group; whether a fork can pass it was not found, and the weaker is assumed"),
+        ("process quota", "getrlimit(2): RLIMIT_NPROC counts a user; login.conf(5) sets it by class"),
+        ("memory quota", "getrlimit(2): limits are a process's"),
+        ("files", "pledge(2), unveil(2) are there and not used"),
+        ("network", "pledge(2) is there and not used"),
+        ("time isolation", "none is offered"),
+        (
+            "inversion",
+            "pthread_mutexattr_setprotocol(3) is accepted and, as far as its library was read, without effect",
+        ),
+        ("buffers offered", "pipe(2), socket(2), sigaction(2)"),
+        ("buffer rights", "kill(2): whoever is of the same user"),
+        ("attachment", "SCM_RIGHTS"),
+    ],
+};
+
+fn openbsd() -> Profile {
+    Profile {
+        name: "openbsd".into(),
+        inheritance: Inheritance::FlagLater,
+        creation: Creation::ForkThenExec,
+        tracking: Tracking::ProcessGroup,
+        kill: Kill::Walk,
+        process_quota: Quota::None,
+        memory_quota: Quota::None,
+        files: Authority::AmbientByUser,
+        network: Authority::AmbientByUser,
+        time_isolation: TimeIsolation::None,
+        inversion: Inversion::None,
+        buffers: BUFFERS,
+        buffer_rights: BufferRights::BySendersUser,
+        attachment: Attachment::Free,
+    }
+}

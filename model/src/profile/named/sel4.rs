@@ -1,0 +1,86 @@
+//! seL4 with mixed-criticality scheduling (MCS): a thread for each context, a protection domain for each process, one untyped memory object
+//! for each job group. What is said of it was read in its manual; nothing here was measured.
+
+use crate::profile::{
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
+    Kill, Profile, Quota, TimeIsolation, Tracking,
+};
+use crate::system::Overflow;
+
+use super::Named;
+
+/// Endpoints, where sender and receiver meet, or `seL4_NBSend` drops what nobody waits for; notifications, a word
+/// of bits; `seL4_TCB_Suspend`.
+/// Queues are rings in memory that both ends map, with a notification, as sDDF has them.
+const BUFFERS: Buffers = Buffers::Only(
+    "endpoints, notifications, rings in shared memory",
+    &[
+        BufferKind::polled(CapacityRule::Fixed, Overflow::Block),
+        BufferKind::polled(CapacityRule::Fixed, Overflow::Refuse),
+        BufferKind::polled(CapacityRule::Rendezvous, Overflow::Block),
+        BufferKind::polled(CapacityRule::Rendezvous, Overflow::DropNewest),
+        BufferKind::polled(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::immediate(CapacityRule::One, Overflow::Coalesce),
+    ],
+);
+
+/// Capabilities alone: `seL4_CNode_Copy`, `seL4_Untyped_Retype`, `seL4_CNode_Revoke`.
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "seL4 MCS",
+    inheritance: &[Inheritance::ExplicitList],
+    creation: &[Creation::Spawn],
+    tracking: &[Tracking::JobGroup],
+    kill: &[Kill::Walk, Kill::Atomic],
+    quota: &[Quota::Reserved],
+    authority: &[Authority::CapabilityOnly],
+    time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
+    inversion: &[Inversion::Ceiling, Inversion::Donation],
+    buffers: BUFFERS,
+    buffer_rights: &[BufferRights::OnEachBuffer],
+    attachment: &[Attachment::Free],
+};
+
+/// `sel4-mcs`
+pub(super) static SEL4_MCS: Named = Named {
+    name: "sel4-mcs",
+    about: "seL4 with mixed-criticality scheduling, one untyped memory object a job group",
+    kernel: &KERNEL,
+    profile: sel4_mcs,
+    sources: &[
+        ("inheritance", "manual, Capability Spaces: a capability space holds what was put there"),
+        ("creation", "manual, Thread Creation: a thread is inactive until it is configured and resumed"),
+        (
+            "tracking",
+            "manual, Capability Derivation Tree: whatever is made of an untyped object is below it; a group that holds other memory escapes",
+        ),
+        ("kill", "manual, seL4_CNode_Revoke: it can be preempted, and nobody below survives it"),
+        ("process quota", "manual, seL4_Untyped_Retype: every kernel object is made of the caller's own memory"),
+        ("memory quota", "manual, seL4_Untyped_Retype"),
+        ("files", "manual, Capability-based Access Control"),
+        ("network", "manual, Capability-based Access Control"),
+        ("time isolation", "manual, Scheduling Contexts: budget and period; Lyons et al. 2018"),
+        ("inversion", "manual, Scheduling Context Donation: a call lends the scheduling context to a passive server"),
+        ("buffers offered", "manual, Message Passing; Notifications; seL4_TCB_Suspend; the queues of sDDF"),
+        ("buffer rights", "manual, Endpoint Capabilities: rights to send and to receive"),
+        ("attachment", "manual: any thread with the right to receive may"),
+    ],
+};
+
+fn sel4_mcs() -> Profile {
+    Profile {
+        name: "sel4-mcs".into(),
+        inheritance: Inheritance::ExplicitList,
+        creation: Creation::Spawn,
+        tracking: Tracking::JobGroup,
+        kill: Kill::Atomic,
+        process_quota: Quota::Reserved,
+        memory_quota: Quota::Reserved,
+        files: Authority::CapabilityOnly,
+        network: Authority::CapabilityOnly,
+        time_isolation: TimeIsolation::Budgets,
+        inversion: Inversion::Donation,
+        buffers: BUFFERS,
+        buffer_rights: BufferRights::OnEachBuffer,
+        attachment: Attachment::Free,
+    }
+}

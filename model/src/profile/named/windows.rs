@@ -1,0 +1,139 @@
+//! Windows: as `CreateProcess` is used every day, and in a job object with lists of handles. What is said of it was read in its
+//! documentation; nothing here was measured.
+
+use crate::profile::{
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
+    Kill, Profile, Quota, TimeIsolation, Tracking,
+};
+use crate::system::Overflow;
+
+use super::Named;
+
+/// Pipes whose size is given when they are made, waiting or not; semaphores; events; console control events;
+/// TerminateProcess.
+const BUFFERS: Buffers = Buffers::Only(
+    "pipes, events, termination",
+    &[
+        BufferKind::polled(CapacityRule::Fixed, Overflow::Block),
+        BufferKind::polled(CapacityRule::Fixed, Overflow::Refuse),
+        BufferKind::polled(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::signal(CapacityRule::One, Overflow::Coalesce),
+        BufferKind::immediate(CapacityRule::One, Overflow::Coalesce),
+    ],
+);
+
+/// `CreateProcessW` with or without a list of handles; job objects; access tokens and access control lists. A restricted token, a
+/// low integrity level or an AppContainer takes rights away from a process that it does not get back.
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "windows",
+    inheritance: &Inheritance::ALL,
+    creation: &[Creation::Spawn],
+    tracking: &[Tracking::ParentLink, Tracking::JobGroup],
+    kill: &Kill::ALL,
+    quota: &[Quota::None, Quota::PerJobGroup],
+    authority: &[Authority::AmbientByUser, Authority::Subtractive],
+    time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
+    inversion: &[Inversion::None],
+    buffers: BUFFERS,
+    buffer_rights: &[BufferRights::BySendersUser],
+    attachment: &[Attachment::Free],
+};
+
+/// `windows`
+pub(super) static WINDOWS: Named = Named {
+    name: "windows",
+    about: "Windows as it is used every day: inheritable handles, no job object",
+    kernel: &KERNEL,
+    profile: windows,
+    sources: &[
+        (
+            "inheritance",
+            "CreateProcessW, bInheritHandles: a handle made inheritable for one child goes to each that is created meanwhile (the default is the inverse of POSIX, the window the same)",
+        ),
+        ("creation", "CreateProcessW: one call, there is no fork"),
+        (
+            "tracking",
+            "Process Handles and Identifiers: a process records the number of its parent, and nobody inherits orphans",
+        ),
+        ("kill", "TerminateProcess: one process"),
+        ("process quota", "none by default"),
+        ("memory quota", "none by default"),
+        ("files", "Access Tokens: the token of the user"),
+        ("network", "sockets are open to every user"),
+        ("time isolation", "none by default"),
+        ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
+        ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
+        ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
+        ("attachment", "DuplicateHandle: any end is handed over"),
+    ],
+};
+
+fn windows() -> Profile {
+    Profile {
+        name: "windows".into(),
+        inheritance: Inheritance::FlagLater,
+        creation: Creation::Spawn,
+        tracking: Tracking::ParentLink,
+        kill: Kill::OneProcess,
+        process_quota: Quota::None,
+        memory_quota: Quota::None,
+        files: Authority::AmbientByUser,
+        network: Authority::AmbientByUser,
+        time_isolation: TimeIsolation::None,
+        inversion: Inversion::None,
+        buffers: BUFFERS,
+        buffer_rights: BufferRights::BySendersUser,
+        attachment: Attachment::Free,
+    }
+}
+
+/// `windows-job`
+pub(super) static WINDOWS_JOB: Named = Named {
+    name: "windows-job",
+    about: "the same kernel with a job object and lists of handles; accesses are what they were",
+    kernel: &KERNEL,
+    profile: windows_job,
+    sources: &[
+        (
+            "inheritance",
+            "UpdateProcThreadAttribute, PROC_THREAD_ATTRIBUTE_HANDLE_LIST: if every creator of the process gives a list",
+        ),
+        ("creation", "CreateProcessW"),
+        (
+            "tracking",
+            "PROC_THREAD_ATTRIBUTE_JOB_LIST; Job Objects: the association cannot be broken, without breakaway; brokers (WMI, tasks, services) create outside of it",
+        ),
+        (
+            "kill",
+            "TerminateJobObject: no member can postpone it; whether a process that is being created meanwhile can pass was not found",
+        ),
+        ("process quota", "JOBOBJECT_BASIC_LIMIT_INFORMATION, ActiveProcessLimit"),
+        ("memory quota", "JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobMemoryLimit"),
+        ("files", "Job Objects: since Vista a job limits no access"),
+        ("network", "Job Objects: since Vista a job limits no access"),
+        ("time isolation", "JOBOBJECT_CPU_RATE_CONTROL_INFORMATION, HARD_CAP"),
+        ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
+        ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
+        ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
+        ("attachment", "DuplicateHandle: any end is handed over"),
+    ],
+};
+
+fn windows_job() -> Profile {
+    Profile {
+        name: "windows-job".into(),
+        inheritance: Inheritance::ExplicitList,
+        creation: Creation::Spawn,
+        tracking: Tracking::JobGroup,
+        kill: Kill::Atomic,
+        process_quota: Quota::PerJobGroup,
+        memory_quota: Quota::PerJobGroup,
+        files: Authority::AmbientByUser,
+        network: Authority::AmbientByUser,
+        time_isolation: TimeIsolation::Budgets,
+        inversion: Inversion::None,
+        buffers: BUFFERS,
+        buffer_rights: BufferRights::BySendersUser,
+        attachment: Attachment::Free,
+    }
+}

@@ -2,11 +2,13 @@
 //! does are listed, each with the reason.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "support/library.rs"]
+mod library;
+
 use lacuna_check::{Limits, check, check_timed};
 use lacuna_model::guarantee::{GuaranteeId, TIMED, safety};
 use lacuna_model::objects::{Objects, Precondition};
 use lacuna_model::profile::Profile;
-use lacuna_model::system::{Instruction, System};
 
 /// The checks on which no verdict of the library rests, and why.
 const DECIDES_NOTHING: &[(Precondition, &str)] = &[
@@ -17,26 +19,6 @@ const DECIDES_NOTHING: &[(Precondition, &str)] = &[
     (Precondition::Attached, "in the library nobody asks a buffer with successors that is not attached to it"),
     (Precondition::Predefined, "in the library only a predefined successor attaches"),
 ];
-
-/// The library, with adversaries of at most two steps.
-fn systems() -> Vec<System> {
-    let systems = lacuna_scenarios::library().iter().map(|entry| entry.system().unwrap());
-    systems
-        .map(|mut system| {
-            shallow(&mut system);
-            system
-        })
-        .collect()
-}
-
-fn shallow(system: &mut System) {
-    let programs = system.processes.iter_mut().flat_map(|process| &mut process.contexts);
-    for instruction in programs.flat_map(|context| &mut context.program) {
-        if let Instruction::Adversary { depth } = instruction {
-            *depth = depth.map(|depth| depth.min(2));
-        }
-    }
-}
 
 /// The verdict on each guarantee, also in time, and whether somebody waits for ever.
 fn verdicts(objects: &Objects) -> (Vec<&'static str>, bool) {
@@ -50,7 +32,7 @@ fn verdicts(objects: &Objects) -> (Vec<&'static str>, bool) {
 #[test]
 fn some_verdict_rests_on_every_precondition() {
     let mut cases = Vec::new();
-    for system in systems() {
+    for system in library::shallow() {
         for name in Profile::NAMED.iter().map(|named| named.name) {
             let objects = Objects::new(&system, &Profile::named(name).unwrap()).unwrap();
             let whole = verdicts(&objects);

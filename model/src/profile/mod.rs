@@ -6,6 +6,7 @@
 
 pub mod attachment;
 pub mod authority;
+mod axes;
 pub mod buffer_rights;
 pub mod buffers;
 pub mod creation;
@@ -19,6 +20,7 @@ pub mod tracking;
 
 pub use attachment::Attachment;
 pub use authority::Authority;
+pub use axes::Axis;
 pub use buffer_rights::BufferRights;
 pub use buffers::{BufferKind, Buffers, CapacityRule};
 pub use creation::Creation;
@@ -135,20 +137,6 @@ impl Profile {
 
     /// The axes, each with this profile's choice, by their names.
     pub fn choices(&self) -> Vec<(&'static str, &'static str)> {
-        vec![
-            ("inheritance", self.inheritance.name()),
-            ("creation", self.creation.name()),
-            ("tracking", self.tracking.name()),
-            ("kill", self.kill.name()),
-            ("process quota", self.process_quota.name()),
-            ("memory quota", self.memory_quota.name()),
-            ("files", self.files.name()),
-            ("network", self.network.name()),
-            ("time isolation", self.time_isolation.name()),
-            ("inversion", self.inversion.name()),
-            ("buffers offered", self.buffers.name()),
-            ("buffer rights", self.buffer_rights.name()),
-            ("attachment", self.attachment.name()),
-        ]
+        Axis::ALL.iter().map(|axis| (axis.name, axis.choice_of(self))).collect()
     }
 }

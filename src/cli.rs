@@ -144,6 +144,18 @@ pub enum Command {
     },
     /// The library.
     Scenarios,
+    /// Write a commented scenario to begin with.
+    New {
+        /// The file to make, ending in .ron; the scenario is named after it.
+        #[arg(value_name = "FILE.ron")]
+        file: PathBuf,
+    },
+    /// What a name means: a guarantee (where it holds, where it breaks, and by what), a profile, an axis, a check of the kernel's, or a
+    /// word of a scenario. Without one, everything that can be explained.
+    Explain {
+        /// Such as `G4`, `linux-hardened`, `kill`, or `overflow`.
+        topic: Option<String>,
+    },
     /// Check that a file is a scenario; nothing is explored.
     Validate {
         /// The file, or a name of the library.

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use lacuna_model::system::System;
 use lacuna_scenarios::{Diagnostic, MAX_SIZE, Scenario, Severity, Source, library};
 
 use crate::exit::{Exit, Failure};
@@ -33,6 +34,11 @@ pub fn load(name: &str) -> Result<Loaded, Failure> {
         }
         Err(diagnostics) => Err(wrong(&source, &diagnostics)),
     }
+}
+
+/// The systems of the library.
+pub fn library_systems() -> impl Iterator<Item = System> {
+    library().iter().filter_map(|entry| entry.system().ok())
 }
 
 fn source(name: &str) -> Result<Source, Failure> {

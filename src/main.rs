@@ -9,6 +9,7 @@ mod host;
 mod load;
 mod print;
 mod responses;
+mod verdict;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -54,6 +55,7 @@ fn cleans_up(command: Option<&Command>) -> bool {
             Command::Analyse { .. }
                 | Command::Validate { .. }
                 | Command::Scenarios
+                | Command::New { .. }
                 | Command::Plan { .. }
                 | Command::Clean
         )
@@ -98,6 +100,8 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
         }
         Command::Analyse { scenario } => commands::analyse::run(&scenario, format),
         Command::Scenarios => commands::scenarios::run(format),
+        Command::New { file } => commands::new::run(&file, format),
+        Command::Explain { topic } => commands::explain::run(topic.as_deref(), interrupt, format),
         Command::Validate { scenario } => commands::validate::run(&scenario, format),
         Command::Simulate { scenario, horizon, kernel, seed, execution, trace, gantt, responses } => {
             let request = commands::simulate::Request {

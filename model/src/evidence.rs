@@ -44,6 +44,11 @@ pub enum ModelVerdict {
 }
 
 impl ModelVerdict {
+    /// Does it hold, within whatever bounds, and has it something to say?
+    pub fn holds(&self) -> bool {
+        matches!(self, Self::Proved | Self::ProvedToDepth { .. } | Self::ProvedToTable { .. })
+    }
+
     /// The verdict's name, as printed.
     pub fn name(&self) -> &'static str {
         match self {

@@ -491,6 +491,17 @@ impl System {
         }
     }
 
+    /// Lets the adversary of a deeper or an unbounded one take so many steps.
+    pub fn bound_adversaries(&mut self, depth: u8) {
+        let mut deeper = false;
+        self.for_each_instruction(|_, instruction| {
+            deeper |= matches!(instruction, Instruction::Adversary { depth: own } if own.is_none_or(|own| own > depth));
+        });
+        if deeper {
+            self.set_adversary_depth(depth);
+        }
+    }
+
     /// Gives every adversary this depth, and returns how many there are.
     pub fn set_adversary_depth(&mut self, depth: u8) -> usize {
         fn walk(program: &mut [Instruction], wanted: u8) -> usize {

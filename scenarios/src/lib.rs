@@ -33,6 +33,7 @@ mod read;
 mod schema;
 mod shape;
 mod source;
+mod starter;
 mod tree;
 mod write;
 
@@ -42,3 +43,4 @@ pub use lower::MAX_OF_A_KIND;
 pub use page::{describe, reference, words};
 pub use read::MAX_DEPTH;
 pub use source::{Format, MAX_SIZE, Scenario, Source, parse, parse_bytes};
+pub use starter::starter;

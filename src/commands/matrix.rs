@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::print::line;
 
 /// What a cell says.
-fn cell(verdict: &ModelVerdict) -> &'static str {
+pub fn cell(verdict: &ModelVerdict) -> &'static str {
     match verdict {
         ModelVerdict::Proved => "proved",
         ModelVerdict::ProvedToDepth { .. } => "to depth",

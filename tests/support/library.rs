@@ -1,20 +1,10 @@
 //! The library as systems, small enough to be searched many times over.
 
-use lacuna_model::system::{Instruction, System};
+use lacuna_model::system::System;
 
 /// Every scenario, with adversaries of at most two steps.
 pub(crate) fn shallow() -> Vec<System> {
-    let systems = lacuna_scenarios::library().iter().map(|entry| entry.system().unwrap());
+    let mut systems: Vec<System> = lacuna_scenarios::library().iter().map(|entry| entry.system().unwrap()).collect();
+    systems.iter_mut().for_each(|system| system.bound_adversaries(2));
     systems
-        .map(|mut system| {
-            let mut deep = false;
-            system.for_each_instruction(|_, instruction| {
-                deep |= matches!(instruction, Instruction::Adversary { depth } if depth.is_none_or(|depth| depth > 2));
-            });
-            if deep {
-                system.set_adversary_depth(2);
-            }
-            system
-        })
-        .collect()
 }

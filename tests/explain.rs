@@ -25,7 +25,7 @@ fn strings(list: &Value) -> Vec<&str> {
 
 #[test]
 fn each_guarantee_is_stated_held_and_carried_by_what_is_on_the_page() {
-    let mut table = String::from("| id | carried, on `ideal`, by | without it |\n|---|---|---|\n");
+    let mut table = String::from("| on `ideal` | carries | without it |\n|---|---|---|\n");
     for &id in GuaranteeId::ALL {
         let explained = explain(id);
         for key in ["statement", "formally", "trigger", "decided_by"] {
@@ -43,7 +43,7 @@ fn each_guarantee_is_stated_held_and_carried_by_what_is_on_the_page() {
         for carrier in carriers {
             let (mechanism, without) = (carrier["mechanism"].as_str().unwrap(), carrier["without"].as_str().unwrap());
             let refuted = strings(&carrier["refuted_in"]).join("`, `");
-            writeln!(table, "| {id} | {mechanism} | {without}: refuted in `{refuted}` |").unwrap();
+            writeln!(table, "| {mechanism} | {id} | {without}: refuted in `{refuted}` |").unwrap();
         }
     }
     let page = std::fs::read_to_string(PAGE).unwrap();

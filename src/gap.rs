@@ -24,6 +24,7 @@ use crate::commands::simulate;
 use crate::exit::{Exit, Failure};
 use crate::host;
 use crate::print::progress;
+use crate::signals;
 
 /// How often each attack is made.
 const ROUNDS: u64 = 20;
@@ -99,6 +100,8 @@ pub struct Gap {
     pub run: Run,
     /// What the attacks came to.
     pub probes: Vec<ProbeRow>,
+    /// What became of bursts of signals.
+    pub signals: Vec<signals::Row>,
     /// The table.
     pub rows: Vec<Row>,
     /// How all that compares with what the scenario expects.
@@ -143,16 +146,17 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
 
     let asked: Vec<_> = probe::all().into_iter().filter(|probe| speaks_of(&judged, probe.guarantee)).collect();
     let probes = attack(&plan, &asked, interrupt)?;
+    let signals = signals::measure(system, &judged[1].profile, interrupt)?;
     let analysed = analyse::rows(system);
 
     let mut rows: Vec<Row> = ids
         .iter()
         .filter(|id| speaks_of(&judged, **id))
-        .map(|id| safety_row(system, *id, &judged, &observed, &run, &probes))
+        .map(|id| safety_row(system, *id, &judged, &observed, &run, (&probes, &signals)))
         .collect();
     rows.extend(deadline_row(&analysed, &run));
-    let exit = exit(&judged, &rows, &probes, &analysed);
-    Ok(Gap { facts, plan, judged, analysed, run, probes, rows, exit })
+    let exit = exit(&judged, &rows, (&probes, &signals), &analysed);
+    Ok(Gap { facts, plan, judged, analysed, run, probes, signals, rows, exit })
 }
 
 /// Runs probes, looking at the interrupt now and then.
@@ -188,7 +192,7 @@ fn safety_row(
     judged: &[Judged; 3],
     observed: &[Observed],
     run: &Run,
-    probes: &[ProbeRow],
+    (probes, signals): (&[ProbeRow], &[signals::Row]),
 ) -> Row {
     let model = [0, 1, 2].map(|index| {
         verdict(&judged[index].report, id).map_or("-".into(), |verdict| match verdict {
@@ -197,9 +201,15 @@ fn safety_row(
             verdict => verdict.name().into(),
         })
     });
-    let outcome = measured(probes, id);
+    let attacked: Vec<(&str, HostOutcome)> = probes
+        .iter()
+        .filter(|row| row.guarantee == id)
+        .map(|row| (row.id, row.outcome))
+        .chain(signals.iter().filter(|row| row.speaks_of(id)).map(|row| (row.signal, row.outcome())))
+        .collect();
+    let outcome = measured(&attacked);
     let agree = match (verdict(&judged[2].report, id), outcome) {
-        (Some(verdict), Some(outcome)) => agreement(id, verdict, outcome, probes),
+        (Some(verdict), Some(outcome)) => agreement(id, verdict, outcome, &attacked),
         _ => Agreement::Open,
     };
     Row {
@@ -207,7 +217,7 @@ fn safety_row(
         model,
         sim: simulated(id, observed).into(),
         measured: outcome.map_or("-", HostOutcome::name).into(),
-        open: open(probes, id),
+        open: open(&attacked),
         agree,
         bound: (id == GuaranteeId::G4).then(|| kill_bound(system, run, probes)).flatten(),
     }
@@ -215,13 +225,12 @@ fn safety_row(
 
 /// What all probes of a guarantee that were decided come to: the worst of them. Those that were not are listed by
 /// themselves, and hide nothing that was.
-fn measured(probes: &[ProbeRow], id: GuaranteeId) -> Option<HostOutcome> {
+fn measured(attacked: &[(&str, HostOutcome)]) -> Option<HostOutcome> {
     use HostOutcome::{
         AcceptedNotEnforced, Enforced, Inconclusive, NotEnforced, NotTestableHere, Partial, SurfaceAbsent,
     };
-    let outcomes: Vec<HostOutcome> = probes.iter().filter(|row| row.guarantee == id).map(|row| row.outcome).collect();
-    let has = |outcome: HostOutcome| outcomes.contains(&outcome);
-    let got_out = outcomes.iter().any(|outcome| outcome.got_out());
+    let has = |wanted: HostOutcome| attacked.iter().any(|(_, outcome)| *outcome == wanted);
+    let got_out = attacked.iter().any(|(_, outcome)| outcome.got_out());
     if got_out && (has(Enforced) || has(Partial)) {
         return Some(Partial);
     }
@@ -229,22 +238,27 @@ fn measured(probes: &[ProbeRow], id: GuaranteeId) -> Option<HostOutcome> {
     order.into_iter().find(|outcome| has(*outcome))
 }
 
-fn open(probes: &[ProbeRow], id: GuaranteeId) -> usize {
-    let undecided = |row: &&ProbeRow| {
-        row.guarantee == id && matches!(row.outcome, HostOutcome::Inconclusive | HostOutcome::NotTestableHere)
+fn open(attacked: &[(&str, HostOutcome)]) -> usize {
+    let undecided = |(_, outcome): &&(&str, HostOutcome)| {
+        matches!(outcome, HostOutcome::Inconclusive | HostOutcome::NotTestableHere)
     };
-    probes.iter().filter(undecided).count()
+    attacked.iter().filter(undecided).count()
 }
 
-fn agreement(id: GuaranteeId, verdict: &ModelVerdict, outcome: HostOutcome, probes: &[ProbeRow]) -> Agreement {
+fn agreement(
+    id: GuaranteeId,
+    verdict: &ModelVerdict,
+    outcome: HostOutcome,
+    attacked: &[(&str, HostOutcome)],
+) -> Agreement {
     let holds = match verdict {
         ModelVerdict::Proved | ModelVerdict::ProvedToDepth { .. } | ModelVerdict::ProvedToTable { .. } => true,
         ModelVerdict::Refuted { .. } => false,
         ModelVerdict::Vacuous | ModelVerdict::Unknown { .. } => return Agreement::Open,
     };
     let names = |wanted: &dyn Fn(HostOutcome) -> bool| {
-        let rows = probes.iter().filter(|row| row.guarantee == id && wanted(row.outcome));
-        rows.map(|row| row.id).collect::<Vec<_>>().join(", ")
+        let rows = attacked.iter().filter(|(_, outcome)| wanted(*outcome));
+        rows.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     };
     match (holds, outcome) {
         (true, HostOutcome::Enforced) => Agreement::Yes,
@@ -352,7 +366,12 @@ fn deadline_row(analysed: &Result<Vec<Analysed>, String>, run: &Run) -> Option<R
     })
 }
 
-fn exit(judged: &[Judged; 3], rows: &[Row], probes: &[ProbeRow], analysed: &Result<Vec<Analysed>, String>) -> Exit {
+fn exit(
+    judged: &[Judged; 3],
+    rows: &[Row],
+    (probes, signals): (&[ProbeRow], &[signals::Row]),
+    analysed: &Result<Vec<Analysed>, String>,
+) -> Exit {
     let mut exit = judged.iter().fold(Exit::AsExpected, |exit, judged| exit.and(judged.exit));
     if probes.iter().any(|row| row.outcome.got_out()) || rows.iter().any(|row| row.sim == "missed") {
         exit = exit.and(Exit::NotAsExpected);
@@ -362,7 +381,11 @@ fn exit(judged: &[Judged; 3], rows: &[Row], probes: &[ProbeRow], analysed: &Resu
         Err(_) => Exit::Unknown,
     };
     exit = exit.and(deadlines);
-    if probes.iter().any(|row| row.outcome == HostOutcome::Inconclusive) {
+    if signals.iter().any(|row| row.outcome().got_out()) {
+        exit = exit.and(Exit::NotAsExpected);
+    }
+    let inconclusive = |outcome: HostOutcome| outcome == HostOutcome::Inconclusive;
+    if probes.iter().any(|row| inconclusive(row.outcome)) || signals.iter().any(|row| inconclusive(row.outcome())) {
         exit = exit.and(Exit::Unknown);
     }
     exit

@@ -9,6 +9,7 @@ mod host;
 mod load;
 mod print;
 mod responses;
+mod signals;
 mod verdict;
 
 use std::process::ExitCode;

@@ -635,3 +635,30 @@ fn a_refutation_that_has_no_calls_is_not_replayed_and_no_success() {
     assert_eq!(run.code, Some(4), "{}", run.err);
     assert!(run.out.contains("not replayed"), "{}", run.out);
 }
+
+#[test]
+fn signals_become_on_this_host_what_the_model_says() {
+    let run = lacuna(&["gap", "signal-kinds", "--format", "json"]);
+    assert_eq!(run.code, Some(0), "{}{}", run.out, run.err);
+    let json = run.json();
+    let burst = |buffer: &str| {
+        let rows = json["signals"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["buffer"] == buffer).unwrap_or_else(|| panic!("no {buffer}"));
+        assert_eq!(row["outcome"], "enforced", "{row:#}");
+        assert_eq!(row["host"]["n"], row["host"]["as_expected"], "{row:#}");
+        assert_eq!(row["host"]["n"], row["host"]["controls"], "{row:#}");
+        assert!(row["host"]["n"].as_u64().unwrap() >= 100, "{row:#}");
+        ["sent", "refused", "processed"].map(|key| row["model"][key].as_u64().unwrap())
+    };
+    // Two before a dispatch are one; the limit of two refuses the third, and two are two; nothing puts the kill off.
+    assert_eq!(burst("SIGTERM"), [2, 0, 1]);
+    assert_eq!(burst("SIGRTMIN"), [3, 1, 2]);
+    assert_eq!(burst("SIGKILL"), [1, 0, 1]);
+    for id in ["G14", "G15", "G16"] {
+        let row = run.row("rows", id);
+        assert_eq!((&row["measured"], &row["agree"]), (&"enforced".into(), &"yes".into()), "{row:#}");
+    }
+    // A buffer that is no signal is not measured by one.
+    let other = lacuna(&["gap", "telemetry", "--format", "json"]).json();
+    assert_eq!(other["signals"], serde_json::json!([]));
+}

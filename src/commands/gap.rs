@@ -15,6 +15,7 @@ use crate::gap::{Agreement, BoundRow, Gap, Row, counts, gather};
 use crate::host;
 use crate::load::load;
 use crate::print::{document, line};
+use crate::signals;
 
 /// Runs it.
 ///
@@ -81,6 +82,14 @@ fn json_of(system: &System, gap: &Gap) -> Value {
         "simulated": gap.run.summary,
         "rows": rows,
         "probes": gap.probes,
+        "signals": gap.signals.iter().map(|row| json!({
+            "buffer": row.buffer,
+            "signal": row.signal,
+            "model": row.model,
+            "outcome": row.outcome().name(),
+            "host": row.host.as_ref().ok(),
+            "why": row.host.as_ref().err(),
+        })).collect::<Vec<_>>(),
         "as_expected": gap.exit == Exit::AsExpected,
     })
 }
@@ -108,6 +117,7 @@ fn print(system: &System, gap: &Gap) {
     for (number, note) in (1..).zip(&notes) {
         line(format_args!("[{number}] {note}"));
     }
+    print_signals(&gap.signals);
     let judged = &gap.judged;
     line(format_args!(
         "\nmodel: {}, {} and {} states; a simulated run of {} with seed 0 proves nothing; `lacuna check {}` tells the stories",
@@ -143,6 +153,34 @@ pub fn print_probes(probes: &[ProbeRow]) {
     }
     for row in untested {
         line(format_args!("  {:<28}{}: {} (control: {})", row.id, row.outcome.name(), row.evidence, row.control));
+    }
+}
+
+/// Bursts of signals, sent before their receiver is dispatched again.
+fn print_signals(rows: &[signals::Row]) {
+    if !rows.is_empty() {
+        line(format_args!("\nsent before a dispatch of the receiver"));
+    }
+    for row in rows {
+        let host = match &row.host {
+            Err(why) => why.clone(),
+            Ok(seen) => {
+                let same = format!("so in {} of {}", seen.as_expected, seen.n);
+                let other = seen.otherwise.map(|burst| format!("; once {}", signals::describe(&burst)));
+                let control = match seen.controls {
+                    all if all == seen.n => String::new(),
+                    some => format!("; the control succeeded in {some} of {}", seen.n),
+                };
+                let order = match seen.out_of_order {
+                    0 => String::new(),
+                    times => format!("; out of order {times} times"),
+                };
+                let dead = seen.until_dead.map(|times| format!("; dead after {} at most", round(Nanos(times.max_ns))));
+                format!("{same}{}{control}{order}{}", other.unwrap_or_default(), dead.unwrap_or_default())
+            }
+        };
+        let model = signals::describe(&row.model);
+        line(format_args!("  {:<12}{:<10}model: {model:<34}{}: {host}", row.buffer, row.signal, row.outcome().name()));
     }
 }
 

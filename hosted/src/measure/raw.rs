@@ -116,6 +116,11 @@ impl Child {
         self.pid.as_raw_nonzero().get()
     }
 
+    /// The handle that can never name another.
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
     /// Kills it and waits until it is reaped.
     pub(crate) fn end(&mut self) {
         if self.status.is_none() {

@@ -14,7 +14,7 @@ use lacuna_model::objects::{Action, ContextSlot, Objects, Phase};
 use lacuna_model::profile::{Inversion, Profile, TimeIsolation};
 use lacuna_model::relation::{Label, Relation};
 use lacuna_model::sched::FixedPriority;
-use lacuna_model::system::{Expectation, System};
+use lacuna_model::system::{Expectation, MajorFrame, SchedulingContextId, System, Window};
 use lacuna_model::time::{Lattice, TimeStep};
 use lacuna_model::trace::Trace;
 use lacuna_model::units::Nanos;
@@ -102,6 +102,10 @@ fn each_choice_decides_something() {
         ("priority-inversion", inversion(Inversion::Donation), vec![]),
         ("overrun", isolation(TimeIsolation::None), vec![G18, G19]),
         ("overrun", isolation(TimeIsolation::Budgets), vec![]),
+        ("overrun", isolation(TimeIsolation::Partitions), vec![]),
+        ("partitions", isolation(TimeIsolation::None), vec![G18, G19]),
+        ("partitions", isolation(TimeIsolation::Budgets), vec![G18, G19]),
+        ("partitions", isolation(TimeIsolation::Partitions), vec![]),
     ];
     for (scenario, profile, expected) in cases {
         assert_eq!(refuted(&search(&library(scenario), &profile)), expected, "{scenario} under {profile:?}");
@@ -166,6 +170,37 @@ fn a_budget_is_there_if_what_is_more_urgent_leaves_it() {
     assert!(holds(&[(3, 4), (1, 8)], &[1, 2]));
     assert!(!holds(&[(4, 4), (1, 8)], &[1, 2]));
     assert!(matches!(isolation(&[(2, 5), (3, 5)], &[2, 1], TimeIsolation::None), ModelVerdict::Refuted { .. }));
+}
+
+/// Windows by hand: who has one has it whole, but for what its own take of one another; and a budget must fit into them.
+#[test]
+fn a_window_is_there_whatever_the_others_do() {
+    let system = |budget: Option<(u64, u64)>| {
+        let set = [9, 5, 1].map(|priority| T { priority, ..support::task(0, 100) });
+        let mut system = tasks(&[T { budget, ..set[0] }, set[1], set[2]], MS);
+        let window = |offset: u64, duration: u64, of: &[u8]| Window {
+            offset: Nanos(offset * MS),
+            duration: Nanos(duration * MS),
+            scheduling_contexts: of.iter().copied().map(SchedulingContextId).collect(),
+        };
+        let windows = vec![window(0, 3, &[0, 1]), window(4, 2, &[2])];
+        system.major_frame = Some(MajorFrame { length: Nanos(6 * MS), windows });
+        system
+    };
+    let isolation = |budget, time_isolation| {
+        let report = search(&system(budget), &Profile { time_isolation, ..Profile::ideal() });
+        verdict(&report, GuaranteeId::G19).clone()
+    };
+    assert_eq!(isolation(None, TimeIsolation::Partitions), ModelVerdict::Proved);
+    let ModelVerdict::Refuted { trace, violation } = isolation(None, TimeIsolation::Budgets) else { panic!() };
+    assert!(violation.contains("whose window it is"), "{violation}");
+    // The most urgent one keeps the core when the other's window comes.
+    assert_eq!(length(&trace), 5 * MS, "{trace:?}");
+    // Of the window's 3 in 6 a budget may be all, and no more.
+    assert_eq!(isolation(Some((3, 6)), TimeIsolation::Partitions), ModelVerdict::Proved);
+    assert!(matches!(isolation(Some((4, 6)), TimeIsolation::Partitions), ModelVerdict::Refuted { .. }));
+    // Nor is it there in another rhythm: from 3 on there is no window of its own until 6.
+    assert!(matches!(isolation(Some((1, 3)), TimeIsolation::Partitions), ModelVerdict::Refuted { .. }));
 }
 
 /// What a search says that keeps every state between two labels, in every order, and the arrival of every job by its age.

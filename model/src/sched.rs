@@ -3,6 +3,7 @@
 //! domain, no right, no handle reaches it.
 
 pub mod fixed_priority;
+pub mod frame;
 
 pub use fixed_priority::FixedPriority;
 

@@ -75,6 +75,8 @@ pub struct System {
     pub processes: Vec<Process>,
     /// Scheduling contexts.
     pub scheduling_contexts: Vec<SchedulingContext>,
+    /// When which of them may have the core, where the kernel has partitions of time.
+    pub major_frame: Option<MajorFrame>,
     /// Upper bounds of kernel operations.
     pub kernel_bounds: KernelBounds,
     /// The lattice of timed checking: every duration is a multiple of it, and so is everything that is chosen.
@@ -447,6 +449,33 @@ pub struct Budget {
     pub period: Nanos,
 }
 
+/// A plan of the core's time that is repeated without end, from the start: ARINC 653 calls it the major time frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MajorFrame {
+    /// How long it is, above 0.
+    pub length: Nanos,
+    /// Its windows, in their order; none overlaps another, and none goes beyond the frame.
+    pub windows: Vec<Window>,
+}
+
+/// A part of a major frame that belongs to some scheduling contexts, and to nobody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// When it begins, from the beginning of the frame.
+    pub offset: Nanos,
+    /// How long it is, above 0.
+    pub duration: Nanos,
+    /// Whose it is; somebody's.
+    pub scheduling_contexts: Vec<SchedulingContextId>,
+}
+
+impl Window {
+    /// When it ends, from the beginning of the frame.
+    pub fn end(&self) -> Nanos {
+        Nanos(self.offset.0.saturating_add(self.duration.0))
+    }
+}
+
 /// Declared upper bounds of kernel operations; 0 means that the operation takes no time in the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KernelBounds {
@@ -542,6 +571,13 @@ impl System {
         for budget in self.scheduling_contexts.iter().filter_map(|scheduling| scheduling.budget) {
             visit("budget", budget.amount);
             visit("period", budget.period);
+        }
+        if let Some(frame) = &self.major_frame {
+            visit("major frame", frame.length);
+            for window in &frame.windows {
+                visit("offset", window.offset);
+                visit("duration", window.duration);
+            }
         }
         visit("spawn", self.kernel_bounds.spawn);
         visit("kill_group", self.kernel_bounds.kill_group);

@@ -293,6 +293,7 @@ mod tests {
             handles: vec![],
             processes: vec![process],
             scheduling_contexts: vec![],
+            major_frame: None,
             kernel_bounds: KernelBounds::default(),
             tick: None,
             process_table: 1,

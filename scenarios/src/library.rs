@@ -42,6 +42,7 @@ pub fn library() -> &'static [Entry] {
             "fork-bomb",
             "priority-inversion",
             "overrun",
+            "partitions",
             "signal-kinds",
             "stray-signal",
             "telemetry",

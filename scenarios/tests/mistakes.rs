@@ -237,6 +237,47 @@ fn durations_and_sizes() {
 }
 
 #[test]
+fn windows_of_a_major_frame() {
+    let frame = |frame: &str, parts: &[&str]| {
+        let text = r#"(name: "x", about: "x", domains: ["a", "b", "c"], processes: {
+    "p": (domain: "a", contexts: {"main": (schedule: "s", program: [Exit]), "aside": (schedule: "t", program: [Exit])}),
+    "q": (domain: "b", contexts: {"main": (program: [Exit])})},
+    scheduling_contexts: {"s": (priority: 1), "t": (priority: 2)},
+    major_frame: FRAME)"#;
+        check("x.ron", &text.replace("FRAME", frame), parts);
+    };
+    frame("^^()", &["a major frame has no `length`", "a major frame has no `windows`"]);
+    frame("(length: ^\"0ms\", windows: ^[])", &["this is zero", "no window"]);
+    let windows = |windows: &str, parts: &[&str]| frame(&format!("(length: \"10ms\", windows: [{windows}])"), parts);
+    windows("^^()", &["a window has no `duration`", "a window has no `scheduling_contexts`"]);
+    windows("(duration: \"1ms\", scheduling_contexts: ^[])", &["nobody's"]);
+    windows("(duration: ^\"0ms\", domain: \"a\")", &["this is zero"]);
+    windows("(duration: \"1ms\", scheduling_contexts: [\"s\", ^\"s\", ^\"u\"])", &["twice", "`u`"]);
+    windows("(duration: \"1ms\", ^domain: \"a\", scheduling_contexts: [\"s\"])", &["one of both"]);
+    windows("(duration: \"1ms\", domain: ^\"b\")", &["`main` is of this domain, and has no scheduling context"]);
+    windows("(duration: \"1ms\", domain: ^\"c\")", &["no process is of this domain"]);
+    windows("(duration: ^\"11ms\", domain: \"a\")", &["ends at 11ms, beyond the major frame, which is 10ms long"]);
+    windows("(duration: \"6ms\", domain: \"a\"), (duration: ^\"5ms\", domain: \"a\")", &["ends at 11ms"]);
+    windows(
+        "(offset: \"2ms\", duration: \"4ms\", domain: \"a\"), (offset: ^\"5ms\", duration: \"1ms\", domain: \"a\")",
+        &["begins before the one before it ends, at 6ms"],
+    );
+    windows(
+        "(offset: \"18446744073709551615ns\", duration: ^\"1ms\", domain: \"a\")",
+        &["ends too late, beyond the major frame"],
+    );
+    frame(
+        "(length: \"10ms\", windows: [(duration: ^\"1500us\", domain: \"a\")]), tick: \"1ms\"",
+        &["no multiple of the tick"],
+    );
+    check(
+        "x.ron",
+        "(name: \"x\", about: \"x\", tasks: [(wcet: \"1ms\", period: \"2ms\")], ^major_frame: (length: \"1ms\", windows: []))",
+        &["a task set has no `major_frame`"],
+    );
+}
+
+#[test]
 fn release_patterns() {
     let text = |task: &str| {
         format!(

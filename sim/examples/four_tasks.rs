@@ -55,6 +55,7 @@ fn four_tasks() -> System {
             .zip(TASKS)
             .map(|(priority, task)| schedule(priority, task.0))
             .collect(),
+        major_frame: None,
         kernel_bounds: KernelBounds::default(),
         tick: None,
         process_table: 1,

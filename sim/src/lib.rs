@@ -56,6 +56,7 @@
 //!         contexts: vec![task("fast", 0, ms(1), ms(4)), task("slow", 1, ms(2), ms(6))],
 //!     }],
 //!     scheduling_contexts: vec![schedule("high", 2), schedule("low", 1)],
+//!     major_frame: None,
 //!     kernel_bounds: KernelBounds::default(),
 //!     tick: None,
 //!     process_table: 1,

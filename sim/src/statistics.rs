@@ -194,7 +194,7 @@ impl<'a> Collector<'a> {
             }
             _ => {}
         }
-        if matches!(step.action, Action::End | Action::Exit | Action::Kill(_) | Action::KillMember(_)) {
+        if step.action.may_end_a_process() {
             for context in 0..after.contexts.len() {
                 if after.contexts[context].phase == Phase::Gone {
                     let slot = std::mem::take(&mut self.slots[context]);

@@ -266,7 +266,7 @@ impl Builder<'_> {
             let text = self.objects.event(before, step, outcome, after).text;
             self.rows[row].marks.push(Mark { at: now, action: step.action.name(), text });
         }
-        if matches!(step.action, Action::End | Action::Exit | Action::Kill(_) | Action::KillMember(_)) {
+        if step.action.may_end_a_process() {
             for context in 0..after.contexts.len() {
                 if after.contexts[context].phase != Phase::Gone || before.contexts[context].phase == Phase::Gone {
                     continue;

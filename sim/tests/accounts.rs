@@ -9,8 +9,8 @@ use lacuna_model::profile::{Kill, Profile};
 use lacuna_model::relation::{Label, Offer};
 use lacuna_model::sched::SchedStep;
 use lacuna_model::system::{
-    Context, DomainId, GroupId, Instruction, JobGroup, KernelBounds, Process, ProcessId, SchedulingContext,
-    SchedulingContextId, System,
+    Attachment, Buffer, By, Context, DomainId, Effect, GroupId, Instruction, JobGroup, KernelBounds, Process,
+    ProcessId, SchedulingContext, SchedulingContextId, System, When,
 };
 use lacuna_model::time::TimeStep;
 use lacuna_model::units::Nanos;
@@ -122,6 +122,38 @@ fn jobs_of_a_killed_process_are_missed_or_abandoned() {
     let killed = &run.summary.contexts[0];
     // Arrivals at 0, 4, 8, 12; at 14 the deadlines 6 and 10 have passed, 14 and 18 have not.
     assert_eq!((killed.jobs, killed.missed, killed.abandoned, killed.finished), (4, 2, 2, 0));
+}
+
+/// Nothing but the message ends the process, and nothing ends afterwards.
+#[test]
+fn jobs_of_a_process_that_a_message_ends_are_missed_or_abandoned() {
+    for when in [When::Deferred, When::Immediate] {
+        let mut system = support::task_set(&[T { deadline: 6, priority: 1, ..task(100, 4) }], 1);
+        system.buffers.push(Buffer {
+            name: "cancel".into(),
+            capacity: 1,
+            overflow: lacuna_model::system::Overflow::Coalesce,
+            when,
+            by: By::Automatic,
+            effect: Effect::Terminate,
+            send: vec![DomainId(0)],
+            attachments: vec![Attachment { process: ProcessId(0), backlog: Nanos(0) }],
+            ..Buffer::default()
+        });
+        system.handles.push("cancel".into());
+        let scheduling = SchedulingContext { name: "killer".into(), priority: 2, budget: None, inversion: None };
+        system.scheduling_contexts.push(scheduling);
+        let send = Instruction::Send(lacuna_model::system::BufferId(0));
+        system.processes.push(process(1, "killer", None, vec![compute(14), send, forever()]));
+        system.process_table = 2;
+        // It must run to be told: the deferred message waits for the killer to end.
+        if when == When::Deferred {
+            system.processes[1].contexts[0].program.truncate(2);
+        }
+        let run = run(&system, &Profile::ideal(), 100);
+        let killed = &run.summary.contexts[0];
+        assert_eq!((killed.jobs, killed.missed, killed.abandoned, killed.finished), (4, 2, 2, 0), "{when:?}");
+    }
 }
 
 fn forever() -> Instruction {

@@ -42,7 +42,7 @@ fn reached(objects: &Objects) -> Option<HashSet<State>> {
 }
 
 fn policy(objects: &Objects) -> FixedPriority {
-    FixedPriority::new(&objects.system().scheduling_contexts)
+    FixedPriority::of(objects)
 }
 
 fn is_a_path(objects: &Objects, seed: u64, draw: Draw) -> Result<(), TestCaseError> {

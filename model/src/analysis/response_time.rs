@@ -193,6 +193,10 @@ fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
                 let why = "its process may have several instances, each with a demand of its own";
                 return Err(NotAnalysable::Context { context: name, why });
             }
+            if system.major_frame.is_some() {
+                let why = "time is partitioned, which this analysis does not cover";
+                return Err(NotAnalysable::Context { context: name, why });
+            }
             let budget = context.schedule.and_then(|id| system.scheduling_contexts[id.index()].budget);
             if budget.is_some() {
                 let why = "it runs on a budget, which this analysis does not cover";
@@ -410,6 +414,7 @@ mod tests {
                 budget: None,
                 inversion: None,
             }],
+            major_frame: None,
             kernel_bounds: KernelBounds::default(),
             tick: None,
             process_table: 4,

@@ -7,4 +7,7 @@
 //! real-time guarantees*, RTSS 2003): the first part is the clause with e, each whole period the clause with 0, and of the last period what is
 //! had by f is Q less at most the T − f that are left. It is a statement about the scheduler alone, and no safety guarantee of the untimed relation.
 //!
-//! Trigger: a scheduling context that is in use has a budget.
+//! And for every window of the declared major frame: while somebody who has no budget, and whose window it is, is ready, the core is with
+//! somebody whose window it is. Whoever has a budget is promised that, and no more.
+//!
+//! Trigger: a scheduling context that is in use has a budget or a window.

@@ -68,7 +68,7 @@ guarantees! {
     G16 "delivery" "a message is processed when, and by whom, its buffer declares",
     G17 "safe reattachment" "a buffer comes to another receiver that may have it, after the last has ended, with all messages in time",
     G18 "deadlines" "every job ends by its deadline",
-    G19 "temporal isolation" "a scheduling context has its budget in every period, whatever the others do",
+    G19 "temporal isolation" "a scheduling context has its budget in every period and its windows in every frame, whatever the others do",
     G20 "bounded inversion" "less urgent contexts delay a job for at most as long as is declared",
 }
 

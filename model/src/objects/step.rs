@@ -100,6 +100,12 @@ impl Action {
             || matches!(self, Self::SendFollowed(_))
     }
 
+    /// May a process end by it? A message may end whoever it is processed for.
+    pub fn may_end_a_process(self) -> bool {
+        matches!(self, Self::Exit | Self::End | Self::Kill(_) | Self::KillMember(_))
+            || matches!(self, Self::Send(_) | Self::SendFollowed(_) | Self::Deliver(_))
+    }
+
     /// Does the kernel take this step by itself, at a time, whoever is dispatched?
     pub fn is_by_the_kernel(self) -> bool {
         matches!(self, Self::Timeout | Self::Wake)

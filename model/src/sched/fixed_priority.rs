@@ -22,11 +22,15 @@
 //! the most urgent one who waits for it, directly or by way of others; on that one's budget; or as urgently as the lock's ceiling.
 //! Of the two it runs by the more urgent one that has budget left.
 //!
+//! **Windows.** Where time is partitioned, nobody is eligible but by a scheduling context whose window it is ([`Frame`]). A window in which
+//! none of its contexts is ready stays idle: so what a partition is given depends on nobody outside of it.
+//!
 //! # Invariants
 //! - The state is relative: places in an order, what is left of budgets and periods. No time since the start.
 //! - A budget that is full and not in use needs no replenishment, and has none: its period goes on by itself.
 //! - In each period of a scheduling context, it is charged at most its amount.
 
+use super::frame::{Frame, Place};
 use super::{Sched, SchedStep, Wait};
 use crate::coding::Coder;
 use crate::objects::{ContextSlot, Objects};
@@ -39,6 +43,7 @@ use crate::units::Nanos;
 pub struct FixedPriority {
     scheduling_contexts: Vec<SchedulingContext>,
     inversion: Inversion,
+    frame: Option<Frame>,
 }
 
 /// By what else a context may run than by its own scheduling context: it holds a lock.
@@ -77,6 +82,8 @@ pub struct FixedPriorityState {
     running: Option<ContextSlot>,
     /// Of each scheduling context that has a budget.
     supplies: Vec<Option<Supply>>,
+    /// Where in the major frame it is, if there is one.
+    place: Option<Place>,
     /// Of each context that is raised, by its number. It follows from who holds which lock, and so is not written.
     raised: Vec<Raise>,
 }
@@ -91,7 +98,7 @@ impl FixedPriorityState {
 impl FixedPriority {
     /// The policy for these scheduling contexts, indexed by [`SchedulingContextId`].
     pub fn new(scheduling_contexts: &[SchedulingContext]) -> Self {
-        Self { scheduling_contexts: scheduling_contexts.to_vec(), inversion: Inversion::None }
+        Self { scheduling_contexts: scheduling_contexts.to_vec(), inversion: Inversion::None, frame: None }
     }
 
     /// The policy for the scheduling contexts of a system, as its profile has it.
@@ -101,6 +108,9 @@ impl FixedPriority {
         if !objects.profile().time_isolation.enforces_budgets() {
             policy.scheduling_contexts.iter_mut().for_each(|scheduling| scheduling.budget = None);
         }
+        if objects.profile().time_isolation.enforces_windows() {
+            policy.frame = objects.system().major_frame.as_ref().map(Frame::new);
+        }
         policy
     }
 
@@ -108,15 +118,26 @@ impl FixedPriority {
         by.and_then(|id| self.scheduling_contexts.get(id.index())).map(|scheduling| scheduling.priority)
     }
 
-    /// By what a ready context would run now: how urgently, and what is charged. Nothing, if it has no budget left.
+    /// Whether whoever runs by that may have the core now: its window, and its budget.
+    fn is_admitted(&self, state: &FixedPriorityState, by: Option<SchedulingContextId>) -> bool {
+        let its_window = match (&self.frame, &state.place) {
+            (Some(frame), Some(place)) => frame.admits(*place, by),
+            _ => true,
+        };
+        its_window && by.is_none_or(|id| state.budget_left(id).is_none_or(|left| left.0 > 0))
+    }
+
+    /// By what a ready context would run now: how urgently, and what is charged. Nothing, if that has no budget left, or no window now.
     fn runs_by(&self, state: &FixedPriorityState, entry: &Ready) -> Option<(Option<u32>, Option<SchedulingContextId>)> {
-        let funded =
-            |by: Option<SchedulingContextId>| by.is_none_or(|id| state.budget_left(id).is_none_or(|left| left.0 > 0));
         let own = (self.priority(entry.by), entry.by);
         let raised = state.raised.iter().find(|raise| raise.context == entry.context);
         let raised = raised.map(|raise| (Some(raise.to), raise.on.or(entry.by)));
         // Where both are as urgent it is its own that is charged.
-        [raised, Some(own)].into_iter().flatten().filter(|(_, by)| funded(*by)).max_by_key(|(urgency, _)| *urgency)
+        [raised, Some(own)]
+            .into_iter()
+            .flatten()
+            .filter(|(_, by)| self.is_admitted(state, *by))
+            .max_by_key(|(urgency, _)| *urgency)
     }
 
     /// The index of what the running context is charged to.
@@ -157,6 +178,7 @@ impl Sched for FixedPriority {
             same_instant: false,
             running: None,
             supplies: self.scheduling_contexts.iter().map(full).collect(),
+            place: self.frame.as_ref().map(Frame::start),
             raised: Vec::new(),
         }
     }
@@ -261,7 +283,8 @@ impl Sched for FixedPriority {
 
     fn next_event(&self, state: &FixedPriorityState) -> Option<Nanos> {
         let running_by = self.running_by(state);
-        let mut next: Option<Nanos> = None;
+        // A window's end says nothing to nobody.
+        let mut next = state.place.map(Place::left).filter(|_| !state.ready.is_empty());
         for ((index, supply), scheduling) in state.supplies.iter().enumerate().zip(&self.scheduling_contexts) {
             let (Some(supply), Some(budget)) = (supply, scheduling.budget) else { continue };
             let in_use = running_by == Some(index);
@@ -275,6 +298,9 @@ impl Sched for FixedPriority {
     fn elapse(&self, state: &mut FixedPriorityState, duration: Nanos) {
         let running_by = self.running_by(state);
         state.same_instant = false;
+        if let (Some(frame), Some(place)) = (&self.frame, &mut state.place) {
+            frame.pass(place, duration);
+        }
         for ((index, supply), scheduling) in state.supplies.iter_mut().enumerate().zip(&self.scheduling_contexts) {
             let (Some(supply), Some(budget)) = (supply, scheduling.budget) else { continue };
             if running_by == Some(index) {
@@ -314,6 +340,9 @@ impl Sched for FixedPriority {
                 supply.left = coder.time(supply.left, budget.amount);
                 supply.until_refill = coder.time(supply.until_refill, budget.period);
             }
+        }
+        if let (Some(frame), Some(place)) = (&self.frame, &mut state.place) {
+            frame.code(place, coder);
         }
     }
 }

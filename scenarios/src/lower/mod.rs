@@ -4,6 +4,7 @@
 //! nothing was reported.
 
 mod buffers;
+mod frame;
 mod handles;
 mod names;
 mod objects;
@@ -153,6 +154,7 @@ impl<'l, 's> Lower<'l, 's> {
         let scheduling_contexts =
             root.map("scheduling_contexts").iter().map(|(word, item)| self.scheduling_context(word, item)).collect();
         let processes = self.processes();
+        let major_frame = self.major_frame(&processes);
         let system = System {
             name,
             about,
@@ -164,6 +166,7 @@ impl<'l, 's> Lower<'l, 's> {
             handles: self.handles.texts().map(str::to_owned).collect(),
             processes,
             scheduling_contexts,
+            major_frame,
             kernel_bounds: self.kernel_bounds(),
             tick: self.tick(),
             process_table: 0,

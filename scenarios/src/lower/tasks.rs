@@ -13,7 +13,7 @@ use crate::shape::Fields;
 use crate::tree::Word;
 
 /// The fields of a scenario that describe the system which a task set stands for.
-const REPLACED: [&str; 9] = [
+const REPLACED: [&str; 10] = [
     "domains",
     "objects",
     "job_groups",
@@ -22,6 +22,7 @@ const REPLACED: [&str; 9] = [
     "locks",
     "processes",
     "scheduling_contexts",
+    "major_frame",
     "process_table",
 ];
 
@@ -118,6 +119,7 @@ pub(super) fn system(root: &Fields, report: &mut Report<'_>) -> System {
         handles: Vec::new(),
         processes: vec![Process { name: "tasks".into(), domain: DomainId(0), group: None, contexts }],
         scheduling_contexts,
+        major_frame: None,
         kernel_bounds: KernelBounds::default(),
         tick: None,
         process_table: 3,

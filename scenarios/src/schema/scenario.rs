@@ -66,6 +66,12 @@ pub(crate) static SCENARIO: Record = Record {
             "what execution contexts are scheduled by",
         ),
         field(
+            "major_frame",
+            Kind::Record(&MAJOR_FRAME),
+            Need::Absent("time is not partitioned"),
+            "when which of them may have the core, where the kernel has partitions of time",
+        ),
+        field(
             "tasks",
             Kind::List(&Kind::Record(&TASK_SET)),
             Need::Absent("the scenario is no pure task set"),
@@ -319,6 +325,43 @@ static SCHEDULING_CONTEXT: Record = Record {
             Kind::Duration,
             Need::Absent("no bound is claimed"),
             "a job waits at most so long while the core belongs to somebody less urgent",
+        ),
+    ],
+};
+
+static SCHEDULES: Kind = Kind::Refers(Space::SchedulingContext);
+
+static MAJOR_FRAME: Record = Record {
+    title: "Major frame",
+    noun: "a major frame",
+    tag: None,
+    about: "A plan of the core's time, repeated without end from the start (ARINC 653). What has a window runs in its windows alone, by priority \
+            where a window is several's; whatever has none runs in the time that is in no window.",
+    fields: &[
+        field("length", Kind::PositiveDuration, Need::Required, "how long it is"),
+        field("windows", Kind::List(&Kind::Record(&WINDOW)), Need::Required, "its windows, in their order"),
+    ],
+};
+
+static WINDOW: Record = Record {
+    title: "Window",
+    noun: "a window",
+    tag: None,
+    about: "A part of a major frame that belongs to some scheduling contexts. Nobody else runs in it, whether they use it or not.",
+    fields: &[
+        field(
+            "offset",
+            Kind::Duration,
+            Need::Absent("the end of the window before it"),
+            "when it begins, from the beginning of the frame",
+        ),
+        field("duration", Kind::PositiveDuration, Need::Required, "how long it is"),
+        field("scheduling_contexts", Kind::List(&SCHEDULES), Need::Unless("domain"), "whose it is"),
+        field(
+            "domain",
+            Kind::Refers(Space::Domain),
+            Need::Absent("it is those scheduling contexts'"),
+            "or whose it is: of all that the processes of a domain are scheduled by",
         ),
     ],
 };

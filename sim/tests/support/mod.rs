@@ -46,6 +46,7 @@ pub(crate) fn empty() -> System {
         handles: vec![],
         processes: vec![],
         scheduling_contexts: vec![],
+        major_frame: None,
         kernel_bounds: KernelBounds::default(),
         tick: None,
         process_table: 1,

@@ -5,8 +5,8 @@ use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{
     Attachment, Budget, Buffer, BufferId, By, Context, DomainId, Effect, Fallback, GroupId, HandleId, Instruction,
-    JobGroup, KernelBounds, Lock, LockId, Object, ObjectClass, ObjectId, Overflow, Pool, Process, ProcessId, Right,
-    SchedulingContext, SchedulingContextId, System, Task, When,
+    JobGroup, KernelBounds, Lock, LockId, MajorFrame, Object, ObjectClass, ObjectId, Overflow, Pool, Process,
+    ProcessId, Right, SchedulingContext, SchedulingContextId, System, Task, When, Window,
 };
 use lacuna_model::units::{Bytes, Nanos};
 use proptest::prelude::*;
@@ -149,12 +149,34 @@ fn scheduling_contexts() -> impl Strategy<Value = Vec<SchedulingContext>> {
     })
 }
 
+/// Windows of some of the three scheduling contexts, with gaps between them or none.
+pub(crate) fn major_frame() -> impl Strategy<Value = MajorFrame> {
+    let window = (0u64..3, 1u64..4, proptest::sample::subsequence(vec![0u8, 1, 2], 1..4));
+    (proptest::collection::vec(window, 1..4), 0u64..3).prop_map(|(list, rest)| {
+        let (mut windows, mut until) = (Vec::new(), 0);
+        for (gap, duration, of) in list {
+            let scheduling_contexts = of.into_iter().map(SchedulingContextId).collect();
+            windows.push(Window { offset: Nanos(until + gap), duration: Nanos(duration), scheduling_contexts });
+            until += gap + duration;
+        }
+        MajorFrame { length: Nanos(until + rest), windows }
+    })
+}
+
 pub(crate) fn system() -> impl Strategy<Value = System> {
     let limits = (proptest::option::of(1u32..4), proptest::option::of(4u64..9));
     let processes = (process(0), process(1), process(2));
     let bounds = (0u64..3, 0u64..3);
-    ((buffer("b0"), buffer("b1")), limits, processes, scheduling_contexts(), bounds, 3u8..6).prop_map(
-        |(buffers, (count, memory), processes, scheduling_contexts, (spawn, kill_group), process_table)| System {
+    let schedule = (scheduling_contexts(), proptest::option::weighted(0.3, major_frame()));
+    ((buffer("b0"), buffer("b1")), limits, processes, schedule, bounds, 3u8..6).prop_map(
+        |(
+            buffers,
+            (count, memory),
+            processes,
+            (scheduling_contexts, major_frame),
+            (spawn, kill_group),
+            process_table,
+        )| System {
             domains: vec!["one".into(), "other".into()],
             objects: vec![
                 Object {
@@ -170,6 +192,7 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
             handles: ["b0", "b1", "h"].map(String::from).to_vec(),
             processes: vec![processes.0, processes.1, processes.2],
             scheduling_contexts,
+            major_frame,
             kernel_bounds: KernelBounds {
                 spawn: Nanos(spawn),
                 kill_group: Nanos(kill_group),

@@ -1,13 +1,13 @@
 //! Temporal isolation: the scheduler alone, against contexts of which nothing is known. At every point of the lattice every context may
 //! become ready or stop being so; one context stands for all that a scheduling context has. What holds against them holds
-//! whatever the programs do.
+//! whatever the programs do. Each budget is one search, and all windows of the major frame together are one.
 
 use lacuna_model::coding::{Coder, Reader, Width, Writer};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::objects::ContextSlot;
 use lacuna_model::relation::Label;
 use lacuna_model::sched::{Sched, SchedStep};
-use lacuna_model::system::{Budget, SchedulingContextId, System};
+use lacuna_model::system::{Budget, MajorFrame, SchedulingContextId, System, Window};
 use lacuna_model::time::TimeStep;
 use lacuna_model::trace::{Event, Observer, Trace, When};
 use lacuna_model::units::Nanos;
@@ -35,33 +35,60 @@ pub(super) fn check<S: Sched + Sync>(
             contexts.any(|context| context.schedule == Some(*id))
         })
         .collect();
+    let budgets = used.iter().enumerate().filter_map(|(target, id)| {
+        let budget = system.scheduling_contexts[id.index()].budget?;
+        Some(Promise::Budget { target, budget })
+    });
+    let promises: Vec<Promise<'_>> = budgets.chain(system.major_frame.as_ref().map(Promise::Windows)).collect();
     let (mut states, mut verdict) = (0, ModelVerdict::Vacuous);
-    for (target, id) in used.iter().enumerate() {
-        let Some(budget) = system.scheduling_contexts[id.index()].budget else { continue };
-        if used.len() > MOST_CONTEXTS {
-            let limit = format!("{} scheduling contexts are in use; at most {MOST_CONTEXTS} are explored", used.len());
-            return (ModelVerdict::Unknown { limit }, states);
-        }
-        let isolated = Isolated { system, policy, tick, used: &used, target, budget };
+    if !promises.is_empty() && used.len() > MOST_CONTEXTS {
+        let limit = format!("{} scheduling contexts are in use; at most {MOST_CONTEXTS} are explored", used.len());
+        return (ModelVerdict::Unknown { limit }, states);
+    }
+    for promise in promises {
+        let isolated = Isolated { system, policy, tick, used: &used, promise };
         let (of_one, more) = isolated.search(limits);
         states += more;
         match (of_one, &verdict) {
             (refuted @ ModelVerdict::Refuted { .. }, _) => return (refuted, states),
-            (_, ModelVerdict::Unknown { .. }) => {}
+            (_, ModelVerdict::Unknown { .. }) | (ModelVerdict::Vacuous, _) => {}
             (of_one, _) => verdict = of_one,
         }
     }
     (verdict, states)
 }
 
-/// A scheduling context, among the others.
+/// What is promised.
+#[derive(Debug, Clone, Copy)]
+enum Promise<'a> {
+    /// A budget, to one of those in use.
+    Budget {
+        /// Which.
+        target: usize,
+        /// How much.
+        budget: Budget,
+    },
+    /// Its windows, to everybody who has no budget.
+    Windows(&'a MajorFrame),
+}
+
+impl Promise<'_> {
+    /// After how long it begins anew.
+    fn period(&self) -> Nanos {
+        match self {
+            Self::Budget { budget, .. } => budget.period,
+            Self::Windows(frame) => frame.length,
+        }
+    }
+}
+
+/// A promise, among all who are scheduled.
 struct Isolated<'a, S> {
     system: &'a System,
     policy: &'a S,
     tick: Nanos,
     used: &'a [SchedulingContextId],
-    target: usize,
-    budget: Budget,
+    promise: Promise<'a>,
 }
 
 /// Time has just passed.
@@ -69,9 +96,9 @@ struct Moment<S: Sched> {
     sched: S::State,
     /// Who is ready, a bit each.
     ready: u64,
-    /// Since the last multiple of the target's period.
+    /// Since the last multiple of the promise's period.
     phase: Nanos,
-    /// Since which phase of it the target is ready, and what it has had since then.
+    /// Of a budget, since which phase its target is ready, and what it has had since then.
     since: Option<Nanos>,
     had: Nanos,
 }
@@ -91,9 +118,11 @@ impl<S: Sched + Sync> Isolated<'_, S> {
     fn code(&self, moment: &mut Moment<S>, coder: &mut impl Coder) {
         self.policy.code(&mut moment.sched, self.used.len(), coder);
         moment.ready = coder.number(moment.ready, (1 << self.used.len()) - 1);
-        moment.phase = coder.time(moment.phase, self.budget.period);
-        moment.since = coder.maybe_time(moment.since, self.budget.period);
-        moment.had = coder.time(moment.had, self.budget.period);
+        moment.phase = coder.time(moment.phase, self.promise.period());
+        if let Promise::Budget { budget, .. } = self.promise {
+            moment.since = coder.maybe_time(moment.since, budget.period);
+            moment.had = coder.time(moment.had, budget.period);
+        }
     }
 
     fn search(&self, limits: &Limits<'_>) -> (ModelVerdict, u64) {
@@ -119,12 +148,7 @@ impl<S: Sched + Sync> Isolated<'_, S> {
                 let mut path = found.paths(&packed, &[(first.level, first.sighting.state)]).remove(0).steps;
                 path.push(first.sighting);
                 let path = path.iter().map(|sighting| (packed.unpack(&sighting.state), sighting.ordinal));
-                let name = &self.system.scheduling_contexts[self.used[self.target].index()].name;
-                let Budget { amount, period } = self.budget;
-                let violation = format!(
-                    "`{name}` has less than {amount} in {period}, though it would compute (see the last period)"
-                );
-                ModelVerdict::Refuted { trace: self.story(path), violation }
+                ModelVerdict::Refuted { trace: self.story(path), violation: self.violation() }
             }
             None => match ended_early(summary, limits) {
                 Some(limit) => ModelVerdict::Unknown { limit },
@@ -133,6 +157,23 @@ impl<S: Sched + Sync> Isolated<'_, S> {
             },
         };
         (verdict, summary.states)
+    }
+
+    /// What is wrong where it is broken.
+    fn violation(&self) -> String {
+        match self.promise {
+            Promise::Budget { target, budget: Budget { amount, period } } => {
+                let name = self.name(target);
+                format!("`{name}` has less than {amount} in {period}, though it would compute (see the last period)")
+            }
+            Promise::Windows(_) => {
+                "the core is not with anybody whose window it is, though one of them would compute".into()
+            }
+        }
+    }
+
+    fn name(&self, context: usize) -> &str {
+        &self.system.scheduling_contexts[self.used[context].index()].name
     }
 
     /// Goes every way through the instant and the tick after it.
@@ -152,12 +193,14 @@ impl<S: Sched + Sync> Isolated<'_, S> {
                     _ => {}
                 }
             }
-            let (was, is) = (from.ready >> self.target & 1, ready >> self.target & 1);
             moment.ready = ready;
-            if is == 0 {
-                (moment.since, moment.had) = (None, Nanos(0));
-            } else if was == 0 {
-                (moment.since, moment.had) = (Some(moment.phase), Nanos(0));
+            if let Promise::Budget { target, .. } = self.promise {
+                let (was, is) = (from.ready >> target & 1, ready >> target & 1);
+                if is == 0 {
+                    (moment.since, moment.had) = (None, Nanos(0));
+                } else if was == 0 {
+                    (moment.since, moment.had) = (Some(moment.phase), Nanos(0));
+                }
             }
             let steps = self.policy.steps(&moment.sched);
             if steps.is_empty() {
@@ -172,31 +215,50 @@ impl<S: Sched + Sync> Isolated<'_, S> {
         }
     }
 
-    /// A tick passes; at the end of a period the account is made.
+    /// A tick passes; at the end of a period the account of a budget is made, and that of a window at each tick.
     fn pass(&self, mut moment: Moment<S>, visit: &mut impl FnMut(Marks, &Moment<S>)) {
-        let running = self.policy.running(&moment.sched);
+        let running = self.policy.running(&moment.sched).map(usize::from);
+        let mut marks = match self.promise {
+            Promise::Windows(frame) => self.account_of_window(frame, &moment, running),
+            Promise::Budget { .. } => 0,
+        };
         self.policy.elapse(&mut moment.sched, self.tick);
         moment.phase.0 += self.tick.0;
-        if running.map(usize::from) == Some(self.target) {
-            moment.had.0 += self.tick.0;
-        }
-        let mut marks = 0;
-        if moment.phase >= self.budget.period {
-            if let Some(since) = moment.since {
+        if let Promise::Budget { target, budget } = self.promise {
+            if running == Some(target) {
+                moment.had.0 += self.tick.0;
+            }
+            if let Some(since) = moment.since.filter(|_| moment.phase >= budget.period) {
                 marks |= TRIGGERED;
-                if moment.had.0.saturating_add(since.0) < self.budget.amount.0 {
+                if moment.had.0.saturating_add(since.0) < budget.amount.0 {
                     marks |= SHORT;
                 }
-                moment.since = Some(Nanos(0));
+                (moment.since, moment.had) = (Some(Nanos(0)), Nanos(0));
             }
-            (moment.phase, moment.had) = (Nanos(0), Nanos(0));
+        }
+        if moment.phase >= self.promise.period() {
+            moment.phase = Nanos(0);
         }
         visit(marks, &moment);
     }
 
+    /// Is somebody ready whose window it is and who has no budget, and does another have the core, or nobody?
+    fn account_of_window(&self, frame: &MajorFrame, moment: &Moment<S>, running: Option<usize>) -> Marks {
+        let is_now = |window: &&Window| window.offset <= moment.phase && moment.phase < window.end();
+        let Some(window) = frame.windows.iter().find(is_now) else { return 0 };
+        let is_its = |context: usize| window.scheduling_contexts.contains(&self.used[context]);
+        let has_no_budget =
+            |context: usize| self.system.scheduling_contexts[self.used[context].index()].budget.is_none();
+        let mut ready = (0..self.used.len()).filter(|context| moment.ready >> context & 1 == 1);
+        if !ready.any(|context| is_its(context) && has_no_budget(context)) {
+            return 0;
+        }
+        if running.is_some_and(is_its) { TRIGGERED } else { TRIGGERED | SHORT }
+    }
+
     /// One event a tick: who has the core, who else would.
     fn story(&self, path: impl Iterator<Item = (Moment<S>, u32)>) -> Trace {
-        let name = |context: usize| self.system.scheduling_contexts[self.used[context].index()].name.as_str();
+        let name = |context: usize| self.name(context);
         let mut events = Vec::new();
         for (at, (from, ordinal)) in path.enumerate() {
             let (mut place, mut chosen) = (0, None);

@@ -1,0 +1,158 @@
+//! A major frame: the core's time, cut into windows that belong to some scheduling contexts, and gaps that belong to whoever has no window.
+//!
+//! Source: ARINC Specification 653, *Avionics application software standard interface*, where a partition has windows in a major time frame,
+//! each with an offset and a duration (known from others); the seL4 reference manual, Domains, where the schedule is a list of
+//! durations.
+//!
+//! Who has a window never runs in another one's, nor in a gap; and nobody else runs in it, whether they use it or not (*idle substitution*:
+//! M. Völp, C.-J. Hamann, H. Härtig, *Avoiding timing channels in fixed-priority schedulers*, ASIACCS 2008, leave the core idle where another
+//! would be let in). So who has the core in a window follows from what the window's own contexts do.
+//!
+//! # Invariants
+//! - The segments are the whole frame, each longer than nothing.
+//! - A [`Place`] has some of its segment left: at the end of one it is at the beginning of the next.
+
+use crate::coding::Coder;
+use crate::system::{MajorFrame, SchedulingContextId};
+use crate::units::Nanos;
+
+/// A major frame, as its segments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    length: Nanos,
+    segments: Vec<Segment>,
+    /// Who has a window at all.
+    partitioned: Vec<SchedulingContextId>,
+}
+
+/// A window or a gap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Segment {
+    duration: Nanos,
+    /// Whose window it is; nobody's, if it is a gap.
+    window_of: Option<Vec<SchedulingContextId>>,
+}
+
+/// Where in a major frame it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    segment: usize,
+    left: Nanos,
+}
+
+impl Place {
+    /// How much is left of the window, or of the gap.
+    pub fn left(self) -> Nanos {
+        self.left
+    }
+}
+
+impl Frame {
+    /// The segments of a declared frame.
+    pub fn new(declared: &MajorFrame) -> Self {
+        let (mut segments, mut until) = (Vec::new(), Nanos(0));
+        let gap = |from: Nanos, to: Nanos, segments: &mut Vec<Segment>| {
+            if from < to {
+                segments.push(Segment { duration: Nanos(to.0 - from.0), window_of: None });
+            }
+        };
+        for window in &declared.windows {
+            gap(until, window.offset, &mut segments);
+            let window_of = Some(window.scheduling_contexts.clone());
+            segments.push(Segment { duration: window.duration, window_of });
+            until = window.end();
+        }
+        gap(until, declared.length, &mut segments);
+        let partitioned = declared.windows.iter().flat_map(|window| window.scheduling_contexts.iter().copied());
+        Self { length: declared.length, segments, partitioned: partitioned.collect() }
+    }
+
+    /// The beginning of the frame.
+    pub fn start(&self) -> Place {
+        self.beginning_of(0)
+    }
+
+    fn beginning_of(&self, segment: usize) -> Place {
+        let segment = if segment < self.segments.len() { segment } else { 0 };
+        let left = self.segments.get(segment).map_or(self.length, |segment| segment.duration);
+        Place { segment, left }
+    }
+
+    /// May whoever runs by that have the core now?
+    pub fn admits(&self, place: Place, by: Option<SchedulingContextId>) -> bool {
+        match self.segments.get(place.segment).and_then(|segment| segment.window_of.as_ref()) {
+            Some(window_of) => by.is_some_and(|by| window_of.contains(&by)),
+            None => by.is_none_or(|by| !self.partitioned.contains(&by)),
+        }
+    }
+
+    /// Time passes, however long.
+    pub fn pass(&self, place: &mut Place, duration: Nanos) {
+        let mut duration = duration.0;
+        if duration >= place.left.0 {
+            duration = (duration - place.left.0) % self.length.0.max(1);
+            *place = self.beginning_of(place.segment + 1);
+            while duration >= place.left.0 {
+                duration -= place.left.0;
+                *place = self.beginning_of(place.segment + 1);
+            }
+        }
+        place.left.0 -= duration;
+    }
+
+    /// Writes a place, or reads it.
+    pub fn code(&self, place: &mut Place, coder: &mut impl Coder) {
+        let most = self.segments.len().saturating_sub(1) as u64;
+        place.segment = coder.number(place.segment as u64, most) as usize;
+        let longest = self.segments.iter().map(|segment| segment.duration).max().unwrap_or(self.length);
+        place.left = coder.time(place.left, longest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::Window;
+
+    fn window(offset: u64, duration: u64, of: &[u8]) -> Window {
+        let scheduling_contexts = of.iter().copied().map(SchedulingContextId).collect();
+        Window { offset: Nanos(offset), duration: Nanos(duration), scheduling_contexts }
+    }
+
+    /// Of each unit of time from the start, which of the scheduling contexts 0 to 2, or of those without one (3), may run.
+    fn course(frame: &Frame, steps: &[u64]) -> Vec<Vec<u8>> {
+        let mut place = frame.start();
+        let who = |place| {
+            let by = |id: &u8| (*id < 3).then_some(SchedulingContextId(*id));
+            (0..4).filter(|id| frame.admits(place, by(id))).collect()
+        };
+        let mut course = vec![who(place)];
+        for step in steps {
+            frame.pass(&mut place, Nanos(*step));
+            assert!(place.left() > Nanos(0));
+            course.push(who(place));
+        }
+        course
+    }
+
+    #[test]
+    fn windows_are_their_owners_and_gaps_are_the_rest_s() {
+        let windows = vec![window(1, 2, &[0]), window(3, 1, &[1, 0])];
+        let frame = Frame::new(&MajorFrame { length: Nanos(5), windows });
+        let one_frame = [vec![2, 3], vec![0], vec![0], vec![0, 1], vec![2, 3]];
+        let twice: Vec<_> = one_frame.iter().chain(&one_frame).cloned().collect();
+        assert_eq!(course(&frame, &[1; 9]), twice);
+    }
+
+    #[test]
+    fn however_time_passes_it_is_the_same_place() {
+        let windows = vec![window(0, 2, &[0]), window(2, 3, &[1]), window(6, 1, &[2])];
+        let frame = Frame::new(&MajorFrame { length: Nanos(9), windows });
+        for far in 0..40 {
+            let (mut at_once, mut step_by_step) = (frame.start(), frame.start());
+            frame.pass(&mut at_once, Nanos(far));
+            (0..far).for_each(|_| frame.pass(&mut step_by_step, Nanos(1)));
+            assert_eq!(at_once, step_by_step, "{far}");
+        }
+    }
+}

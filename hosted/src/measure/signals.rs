@@ -12,8 +12,9 @@
 //! Source: signal(7) ("standard signals do not queue"), sigqueue(3) (EAGAIN), `RLIMIT_SIGPENDING` in getrlimit(2), which the kernel
 //! asks of the *receiver* and counts for its user (`__sigqueue_alloc` in `kernel/signal.c`); `SigQ` in proc_pid_status(5).
 //!
-//! Assumption: nobody else of the user has a signal queued or taken between the look at `SigQ` and the burst; a trial before and
-//! after which the number differs is made again. The receiver's word on what it received is believed: it is ours, and attacks nothing.
+//! The receiver of realtime signals has a user namespace of its own, where the host gives one: what is queued is then counted apart
+//! (`inc_rlimit_get_ucounts` in `kernel/ucount.c`). Where not, others of the user may queue signals too; a trial before and after
+//! which the number differs is made again. The receiver's word on what it received is believed: it is ours, and attacks nothing.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 use lacuna_model::evidence::HostOutcome;
 use rustix::event::PollFlags;
 use rustix::pipe::PipeFlags;
-use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, pidfd_send_signal};
 use serde::Serialize;
 
 use super::MeasureError;
@@ -172,21 +173,24 @@ fn realtime(sends: u8, limit: u8) -> Result<Trial, MeasureError> {
 
 /// What becomes of realtime signals, and whether they come in the order in which they were sent.
 fn queued(sends: u8, limit: Option<u8>) -> Result<(Burst, bool), MeasureError> {
-    const TIMES: usize = 400;
+    const TIMES: usize = 100;
     for _ in 0..TIMES {
-        let before = queued_of_user()?;
-        let receiver = Receiver::start(Habit::Asks { limit: limit.map(|limit| before + u64::from(limit)) })?;
+        let receiver = Receiver::start(Habit::Asks)?;
+        let before = receiver.queued()?;
+        if let Some(limit) = limit {
+            receiver.limit(before + u64::from(limit))?;
+        }
         receiver.stop()?;
         let mut refused = 0;
         for number in 0..sends {
             refused += u8::from(!receiver.queue(number)?);
         }
-        let counted = queued_of_user()?;
+        let counted = receiver.queued()?;
         receiver.resume()?;
         let processed = receiver.ask()?;
         let in_order = receiver.ask()? == 1;
         // Somebody else of the user has queued or taken one meanwhile: the limit was another than was meant.
-        if limit.is_some() && (counted != before + u64::from(sends - refused) || queued_of_user()? != before) {
+        if limit.is_some() && (counted != before + u64::from(sends - refused) || receiver.queued()? != before) {
             std::thread::sleep(Duration::from_millis(1));
             continue;
         }
@@ -219,23 +223,13 @@ fn kill(sends: u8) -> Result<Trial, MeasureError> {
     })
 }
 
-/// How many signals are queued for our user, by the kernel's own account.
-fn queued_of_user() -> Result<u64, MeasureError> {
-    let status = std::fs::read_to_string("/proc/self/status").map_err(MeasureError::io("read /proc/self/status"))?;
-    let field = status.lines().find_map(|line| line.strip_prefix("SigQ:")?.trim().split('/').next()?.parse().ok());
-    field.ok_or_else(|| MeasureError::Unavailable {
-        what: "RLIMIT_SIGPENDING",
-        reason: "/proc/self/status has no SigQ".into(),
-    })
-}
-
 /// What a receiver does about signals.
 #[derive(Clone, Copy)]
 enum Habit {
     /// Handles SIGTERM, and counts.
     Handler,
-    /// Blocks SIGRTMIN and asks for it; so many signals may be queued for its user.
-    Asks { limit: Option<u64> },
+    /// Blocks SIGRTMIN and asks for it.
+    Asks,
     /// Blocks and ignores whatever it can.
     PutsOff,
 }
@@ -254,8 +248,18 @@ impl Receiver {
         let (answer, answers) = pipe()?;
         let (read, write) = (asked.as_raw_fd(), answers.as_raw_fd());
         let others = [ask.as_raw_fd(), answer.as_raw_fd()];
-        // SAFETY: the child goes on in `receive`, which makes bare system calls and never returns.
-        let pid = unsafe { raw::clone_process(0) };
+        let namespaces: &[libc::c_int] = match habit {
+            Habit::Asks => &[libc::CLONE_NEWUSER, 0],
+            Habit::Handler | Habit::PutsOff => &[0],
+        };
+        let mut pid = -1;
+        for namespace in namespaces {
+            // SAFETY: the child goes on in `receive`, which makes bare system calls and never returns.
+            pid = unsafe { raw::clone_process(*namespace) };
+            if pid >= 0 {
+                break;
+            }
+        }
         if pid == 0 {
             // SAFETY: as above.
             unsafe { receive(habit, read, write, others) }
@@ -266,7 +270,7 @@ impl Receiver {
             READY => Ok(receiver),
             _ => Err(MeasureError::Unavailable {
                 what: "a receiver of signals",
-                reason: "it could not set its mask or its limit".into(),
+                reason: "it could not set its mask".into(),
             }),
         }
     }
@@ -279,6 +283,24 @@ impl Receiver {
             Some(status) if status.stopped() => Ok(()),
             _ => Err(MeasureError::Timeout { what: "a stop", limit_ms: 0 }),
         }
+    }
+
+    /// How many signals are queued for its user, by the kernel's own account.
+    fn queued(&self) -> Result<u64, MeasureError> {
+        let path = format!("/proc/{}/status", self.child.pid());
+        let status = std::fs::read_to_string(path).map_err(MeasureError::io("read the status of a receiver"))?;
+        let field = status.lines().find_map(|line| line.strip_prefix("SigQ:")?.trim().split('/').next()?.parse().ok());
+        field.ok_or_else(|| MeasureError::Unavailable {
+            what: "RLIMIT_SIGPENDING",
+            reason: "/proc/PID/status has no SigQ".into(),
+        })
+    }
+
+    /// So many may be.
+    fn limit(&self, most: u64) -> Result<(), MeasureError> {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        let set = rustix::process::prlimit(Pid::from_raw(self.child.pid()), Resource::Sigpending, limit);
+        set.map(|_| ()).map_err(MeasureError::sys("prlimit"))
     }
 
     fn resume(&self) -> Result<(), MeasureError> {
@@ -345,13 +367,9 @@ unsafe fn receive(habit: Habit, asked: RawFd, answers: RawFd, others: [RawFd; 2]
                 action.sa_flags = libc::SA_RESTART;
                 libc::sigaction(libc::SIGTERM, &raw const action, std::ptr::null_mut()) == 0
             }
-            Habit::Asks { limit } => {
-                let limited = limit.is_none_or(|most| {
-                    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
-                    libc::setrlimit(libc::RLIMIT_SIGPENDING, &raw const limit) == 0
-                });
+            Habit::Asks => {
                 let set = only_realtime();
-                limited && libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) == 0
+                libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) == 0
             }
             Habit::PutsOff => {
                 for number in 1..=libc::SIGRTMAX() {
@@ -369,7 +387,7 @@ unsafe fn receive(habit: Habit, asked: RawFd, answers: RawFd, others: [RawFd; 2]
         while libc::read(asked, (&raw mut byte).cast(), 1) == 1 {
             match habit {
                 Habit::Handler => raw::tell(answers, HANDLED.swap(0, Ordering::Relaxed)),
-                Habit::Asks { .. } => {
+                Habit::Asks => {
                     let (received, in_order) = ask_the_kernel();
                     raw::tell(answers, received);
                     if libc::read(asked, (&raw mut byte).cast(), 1) == 1 {
@@ -416,12 +434,7 @@ fn ask_the_kernel() -> (u8, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What one test queues, another counts.
-    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-
     fn seen(kind: Kind, sent: u8, refused: u8, processed: u8) -> Signals {
-        let _alone = ALONE.lock();
         measure_unless(kind, Burst { sent, refused, processed }, 10, &super::super::NEVER).unwrap()
     }
 

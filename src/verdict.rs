@@ -1,8 +1,8 @@
 //! One verdict on one guarantee, by whichever search decides it.
 
-use lacuna_check::{Limits, check, check_timed};
+use lacuna_check::{Limits, check, check_flows, check_timed};
 use lacuna_model::evidence::ModelVerdict;
-use lacuna_model::guarantee::{GuaranteeId, TIMED};
+use lacuna_model::guarantee::{GuaranteeId, OF_PAIRS, TIMED};
 use lacuna_model::objects::Objects;
 
 use crate::exit::Failure;
@@ -12,7 +12,9 @@ use crate::exit::Failure;
 /// # Errors
 /// If the system has no such semantics.
 pub fn verdict(objects: &Objects, id: GuaranteeId, limits: &Limits<'_>) -> Result<ModelVerdict, Failure> {
-    let guarantees = if !TIMED.contains(&id) {
+    let guarantees = if OF_PAIRS.contains(&id) {
+        check_flows(objects, &[id], limits).guarantees
+    } else if !TIMED.contains(&id) {
         check(objects, &[id], limits).map_err(Failure::input)?.guarantees
     } else if objects.system().tick.is_some() {
         check_timed(objects, &[id], limits).map_err(Failure::input)?.guarantees

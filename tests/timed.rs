@@ -58,7 +58,9 @@ fn the_longest_responses_are_those_of_the_analysis() {
     let mut late = set;
     late[3].deadline = 17;
     let report = search(&tasks(&late, MS), &Profile::ideal());
-    let ModelVerdict::Refuted { trace, violation } = verdict(&report, GuaranteeId::G18) else { panic!("{report:?}") };
+    let ModelVerdict::Refuted { trace, violation, .. } = verdict(&report, GuaranteeId::G18) else {
+        panic!("{report:?}")
+    };
     assert!(violation.contains("t3") && violation.contains("17ms"), "{violation}");
     assert_eq!(length(trace), 18 * MS, "it is missed in the first job, and found when the time has passed");
 }
@@ -192,7 +194,7 @@ fn a_window_is_there_whatever_the_others_do() {
         verdict(&report, GuaranteeId::G19).clone()
     };
     assert_eq!(isolation(None, TimeIsolation::Partitions), ModelVerdict::Proved);
-    let ModelVerdict::Refuted { trace, violation } = isolation(None, TimeIsolation::Budgets) else { panic!() };
+    let ModelVerdict::Refuted { trace, violation, .. } = isolation(None, TimeIsolation::Budgets) else { panic!() };
     assert!(violation.contains("whose window it is"), "{violation}");
     // The most urgent one keeps the core when the other's window comes.
     assert_eq!(length(&trace), 5 * MS, "{trace:?}");

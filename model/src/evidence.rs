@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::Trace;
+use crate::trace::{Trace, TwoRuns};
 
 /// What an exhaustive search of the model says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,6 +33,9 @@ pub enum ModelVerdict {
         trace: Trace,
         /// What is wrong at its end, in a sentence.
         violation: String,
+        /// Where it takes two runs to see it: both, of which the path is the second.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        runs: Option<Box<TwoRuns>>,
     },
     /// Nothing that the guarantee speaks of ever happened.
     Vacuous,

@@ -61,6 +61,12 @@ pub struct System {
     pub about: String,
     /// Names of the security domains.
     pub domains: Vec<String>,
+    /// Which domain may learn of which: the first of a pair may flow to the second, and each to itself. Without it everything may
+    /// flow, and nothing is claimed.
+    pub flows: Option<Vec<(DomainId, DomainId)>>,
+    /// The user that each domain belongs to, by the first domain of that user; empty, where each has one of its own. A quota per user
+    /// counts what the user has.
+    pub users: Vec<u8>,
     /// Files, directories, networks.
     pub objects: Vec<Object>,
     /// Job groups.
@@ -581,6 +587,16 @@ impl System {
         }
         visit("spawn", self.kernel_bounds.spawn);
         visit("kill_group", self.kernel_bounds.kill_group);
+    }
+
+    /// May the second domain learn of the first?
+    pub fn may_flow(&self, from: DomainId, to: DomainId) -> bool {
+        from == to || self.flows.as_ref().is_none_or(|flows| flows.contains(&(from, to)))
+    }
+
+    /// The user that a domain belongs to.
+    pub fn user_of(&self, domain: DomainId) -> u8 {
+        self.users.get(domain.index()).copied().unwrap_or(domain.0)
     }
 
     /// Does the process start with the system? It does unless another process creates it.

@@ -286,6 +286,8 @@ mod tests {
             name: "one".into(),
             about: String::new(),
             domains: vec!["d".into()],
+            flows: None,
+            users: vec![],
             objects: vec![],
             job_groups: vec![],
             buffers: vec![],

@@ -34,6 +34,25 @@ pub struct Trace {
     pub events: Vec<Event>,
 }
 
+/// Two runs side by side, which somebody tells apart who should not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TwoRuns {
+    /// The domain that tells them apart.
+    pub observer: String,
+    /// What happens in each; nothing, where only the other goes on.
+    pub steps: Vec<[Option<Event>; 2]>,
+    /// What the observer sees at the end of each, of what differs.
+    pub sees: [String; 2],
+}
+
+impl TwoRuns {
+    /// The second alone.
+    pub fn second(&self) -> Trace {
+        let events = self.steps.iter().filter_map(|[_, second]| second.clone()).collect();
+        Trace { observer: Observer::Checker, events }
+    }
+}
+
 /// When, in nanoseconds from the start: somewhere in this interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct When {

@@ -48,6 +48,8 @@ pub fn library() -> &'static [Entry] {
             "telemetry",
             "driver-failover",
             "driver-failover-late",
+            "covert-storage",
+            "report-up",
         ]
         .into_iter()
         .map(|(name, text)| Entry { name, source: Source::new(format!("{name}.ron"), text) })

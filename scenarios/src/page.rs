@@ -51,7 +51,7 @@ impl Tables {
 
     fn kind(&mut self, kind: &'static Kind) {
         match kind {
-            Kind::List(item) => self.kind(item),
+            Kind::List(item) | Kind::Pair(item, _) => self.kind(item),
             Kind::Map(key, value) => {
                 self.kind(key);
                 self.kind(value);

@@ -704,3 +704,23 @@ fn buffers_that_contradict_themselves() {
     check_program("Ack(^\"log\"), Attach(^\"log\")", &["has no successors", "has no successors"]);
     check_program("Poll(^\"lgo\")", &["did you mean `log`?"]);
 }
+
+#[test]
+fn flows_and_users_name_each_domain_as_they_may() {
+    let with = |more: &str| {
+        format!(
+            r#"Scenario(name: "x", about: "x", domains: ["a", "b", "c"], {more},
+            processes: {{ "p": (domain: "a", contexts: {{ "main": (program: [Exit]) }}) }})"#
+        )
+    };
+    let flows = r#"flows: [("a", "b"), ^("a", "b"), ^("c", "c"), ("a", ^"d"), ^("a", "b", "c"), ^"a", ("b", ^1)]"#;
+    let says =
+        ["twice", "to itself", "no domain is called `d`", "a pair `(…, …)`", "this is a text", "this is a number"];
+    check("x.ron", &with(flows), &says);
+    check("x.ron", &with(r#"users: {"u": ["a", "b"], "v": [^"b", "c"]}"#), &["has a user already"]);
+    check(
+        "x.json",
+        r#"{"name": "x", "about": "x", "domains": ["a"], "flows": [^["a"]], "processes": {}}"#,
+        &["this is a list"],
+    );
+}

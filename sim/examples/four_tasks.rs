@@ -39,6 +39,8 @@ fn four_tasks() -> System {
         name: "four tasks".into(),
         about: String::new(),
         domains: vec!["all".into()],
+        flows: None,
+        users: vec![],
         objects: vec![],
         job_groups: vec![],
         buffers: vec![],

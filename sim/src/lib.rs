@@ -44,6 +44,8 @@
 //!     name: "two tasks".into(),
 //!     about: String::new(),
 //!     domains: vec!["all".into()],
+//!     flows: None,
+//!     users: vec![],
 //!     objects: vec![],
 //!     job_groups: vec![],
 //!     buffers: vec![],

@@ -5,11 +5,12 @@ use std::sync::atomic::AtomicBool;
 use lacuna_check::engine::CheckpointError;
 use lacuna_check::engine::cluster::ClusterError;
 use lacuna_check::{
-    CheckError, Checked, End, Ends, Fairness, Limits, Question, Report, Symmetry, TimedReport, check_by, check_timed,
+    CheckError, Checked, End, Ends, Fairness, FlowReport, Limits, Question, Report, Symmetry, TimedReport, check_by,
+    check_flows, check_timed,
 };
 use lacuna_model::analysis::response_time::task_name;
 use lacuna_model::evidence::ModelVerdict;
-use lacuna_model::guarantee::{GuaranteeId, TIMED, safety};
+use lacuna_model::guarantee::{GuaranteeId, OF_PAIRS, TIMED, safety};
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{Expectation, System};
@@ -17,6 +18,7 @@ use lacuna_model::trace::Trace;
 use serde_json::{Value, json};
 
 use super::matrix;
+use super::runs::side_by_side;
 use super::search::SearchOptions;
 use crate::cli::{self, Format};
 use crate::exit::{Exit, Failure};
@@ -55,6 +57,8 @@ pub struct Judged {
     pub report: Report,
     /// What was found in time, where the scenario has a tick.
     pub timed: Option<TimedReport>,
+    /// What was found on pairs of runs, where that was asked.
+    pub flows: Option<FlowReport>,
     /// How that compares.
     pub exit: Exit,
 }
@@ -62,7 +66,8 @@ pub struct Judged {
 impl Judged {
     /// What was found of each guarantee, untimed and in time.
     pub fn checked(&self) -> impl Iterator<Item = &Checked> {
-        self.report.guarantees.iter().chain(self.timed.iter().flat_map(|timed| &timed.guarantees))
+        let flows = self.flows.iter().flat_map(|flows| &flows.guarantees);
+        self.report.guarantees.iter().chain(flows).chain(self.timed.iter().flat_map(|timed| &timed.guarantees))
     }
 
     /// What was found of one.
@@ -77,7 +82,7 @@ impl Judged {
 /// If the scenario or a profile is not there or wrong.
 pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     let system = &system(request)?;
-    let (ids, timed_ids) = asked(system, request.guarantees)?;
+    let Asked { of_steps: ids, of_pairs, in_time: timed_ids } = asked(system, request.guarantees)?;
     let profiles = if request.all_profiles { Profile::all().collect() } else { profiles(request.kernels)? };
     if let Some(why) = request.search.wants_one_profile().filter(|_| profiles.len() != 1) {
         return Err(Failure::input(why));
@@ -90,13 +95,15 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
         let means = request.search.means(cluster.as_ref());
         let report =
             check_by(&objects, &question, &request.search.limits(request.interrupt), &means).map_err(failure)?;
+        let flows =
+            (!of_pairs.is_empty()).then(|| check_flows(&objects, &of_pairs, &request.search.limits(request.interrupt)));
         let timed = if timed_ids.is_empty() {
             None
         } else {
             let limits = request.search.limits(request.interrupt);
             Some(check_timed(&objects, &timed_ids, &limits).map_err(Failure::input)?)
         };
-        judged.push(judged_of(system, profile, report, timed, request.deadlock));
+        judged.push(judged_of(system, profile, (report, flows, timed), request.deadlock));
     }
     // The other processes of a cluster have found the same; one tells.
     if request.search.process.is_some_and(|process| process != 0) {
@@ -150,7 +157,7 @@ fn system(request: &Request<'_>) -> Result<System, Failure> {
 /// If the scenario or the profile is wrong, or the page is not built in.
 pub fn serve(request: &Request<'_>, address: &str) -> Result<Exit, Failure> {
     let system = system(request)?;
-    let (ids, _) = asked(&system, request.guarantees)?;
+    let ids = asked(&system, request.guarantees)?.of_steps;
     let first = profiles(request.kernels)?.into_iter().next().unwrap_or_else(Profile::ideal);
     let objects = Objects::new(&system, &first).map_err(Failure::input)?;
     explorer(objects, &ids, address)
@@ -171,18 +178,26 @@ fn explorer(_: Objects, _: &[GuaranteeId], _: &str) -> Result<Exit, Failure> {
     Err(Failure::input("the Explorer page is not built in; build with `--features explore`"))
 }
 
-/// What is to be decided without time, and what in time: only where the scenario has a tick.
-fn asked(system: &System, ids: &[GuaranteeId]) -> Result<(Vec<GuaranteeId>, Vec<GuaranteeId>), Failure> {
+/// What is to be decided, and by what.
+struct Asked {
+    of_steps: Vec<GuaranteeId>,
+    of_pairs: Vec<GuaranteeId>,
+    /// Only where the scenario has a tick.
+    in_time: Vec<GuaranteeId>,
+}
+
+fn asked(system: &System, ids: &[GuaranteeId]) -> Result<Asked, Failure> {
     let wanted = |id: &GuaranteeId| ids.is_empty() || ids.contains(id);
-    let decided = safety().iter().map(|guarantee| guarantee.id()).filter(wanted).collect();
+    let of_steps = safety().iter().map(|guarantee| guarantee.id()).filter(wanted).collect();
+    let of_pairs = OF_PAIRS.iter().copied().filter(wanted).collect();
     let timed: Vec<GuaranteeId> = TIMED.iter().copied().filter(wanted).collect();
     match (system.tick, ids.iter().find(|id| timed.contains(id))) {
         (None, Some(other)) => Err(Failure::input(format!(
             "{other} ({}) is decided in time, and the scenario has no `tick`; give it one, or try `lacuna analyse` or `lacuna simulate`",
             other.short()
         ))),
-        (None, None) => Ok((decided, Vec::new())),
-        (Some(_), _) => Ok((decided, timed)),
+        (None, None) => Ok(Asked { of_steps, of_pairs, in_time: Vec::new() }),
+        (Some(_), _) => Ok(Asked { of_steps, of_pairs, in_time: timed }),
     }
 }
 
@@ -211,17 +226,19 @@ pub fn profile(name: &str) -> Result<Profile, Failure> {
 pub fn judge(system: &System, profile: Profile, ids: &[GuaranteeId], limits: &Limits<'_>) -> Result<Judged, Failure> {
     let objects = Objects::new(system, &profile).map_err(Failure::input)?;
     let report = lacuna_check::check(&objects, ids, limits).map_err(failure)?;
-    Ok(judged_of(system, profile, report, None, false))
+    Ok(judged_of(system, profile, (report, None, None), false))
 }
 
 fn judged_of(
     system: &System,
     profile: Profile,
-    report: Report,
-    timed: Option<TimedReport>,
+    (report, flows, timed): (Report, Option<FlowReport>, Option<TimedReport>),
     deadlock_is_wrong: bool,
 ) -> Judged {
     let mut exit = compare(system, &profile, report.end, &report.guarantees);
+    if let Some(flows) = &flows {
+        exit = exit.and(compare(system, &profile, flows.end, &flows.guarantees));
+    }
     if let Some(timed) = &timed {
         exit = exit.and(compare(system, &profile, timed.end, &timed.guarantees));
     }
@@ -236,7 +253,7 @@ fn judged_of(
         Some(Ends::Unknown { .. }) => Exit::Unknown,
         Some(Ends::Always) | None => Exit::AsExpected,
     });
-    Judged { profile, report, timed, exit }
+    Judged { profile, report, timed, flows, exit }
 }
 
 /// What was asked for was wrong, or the host could not.
@@ -274,7 +291,10 @@ fn json_row(checked: &Checked, states: u64, complete: bool, bounds: (Option<u8>,
     let mut row =
         json!({ "id": checked.id, "verdict": checked.verdict.name(), "states": states, "complete": complete });
     match &checked.verdict {
-        ModelVerdict::Refuted { trace, violation } => {
+        ModelVerdict::Refuted { trace, violation, runs } => {
+            if let Some(runs) = runs {
+                row["runs"] = json!(runs);
+            }
             row["trace"] = json!(trace.events);
             row["violation"] = json!(violation);
         }
@@ -337,7 +357,11 @@ fn json_of(system: &System, judged: &Judged) -> Value {
             row
         })
     });
-    let guarantees: Vec<Value> = untimed.chain(in_time).collect();
+    let of_pairs = judged.flows.iter().flat_map(|flows| {
+        let row = |checked| json_row(checked, flows.states, flows.end == End::Complete, (None, None));
+        flows.guarantees.iter().map(row)
+    });
+    let guarantees: Vec<Value> = untimed.chain(of_pairs).chain(in_time).collect();
     json!({
         "timed": timed.as_ref().map(|timed| json_of_timed(system, timed)),
         "scenario": system.name,
@@ -404,6 +428,17 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
         Some(Symmetry::Off { why }) => line(format_args!("  symmetry off, every state was explored: {why}")),
     }
     print_rows(guarantees, *table_full, &within(&judged.report));
+    if let Some(flows) = &judged.flows {
+        if let Some(declared) = &system.flows {
+            let FlowReport { states, transitions, views, elapsed, .. } = flows;
+            line(format_args!(
+                "  pairs of runs, {} flows: {states} states, {transitions} steps, {views} views, {:.2} s",
+                declared.len(),
+                elapsed.as_secs_f64()
+            ));
+        }
+        print_rows(&flows.guarantees, false, "");
+    }
     print_stopping(system, &judged.report, deadlock_is_wrong);
     if let Some(timed) = &judged.timed {
         print_timed(system, timed);
@@ -445,8 +480,10 @@ fn print_rows(guarantees: &[Checked], table_full: bool, within: &str) {
             ModelVerdict::Unknown { limit } => format!(": {limit}"),
         };
         line(format_args!("  {id:<4}{short:<20}{}{more}", verdict.name()));
-        if let ModelVerdict::Refuted { trace, .. } = verdict {
-            story(trace, "      ");
+        match verdict {
+            ModelVerdict::Refuted { runs: Some(runs), .. } => side_by_side(runs, "      "),
+            ModelVerdict::Refuted { trace, .. } => story(trace, "      "),
+            _ => {}
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod new;
 pub mod plan;
 pub mod replay;
 pub mod run;
+pub mod runs;
 pub mod scenarios;
 pub mod search;
 pub mod simulate;

@@ -102,7 +102,7 @@ pub fn run(scenario: &str, times: Option<u32>, interrupt: &AtomicBool, format: F
 
     let mut replays: Vec<Replayed> = Vec::new();
     for checked in &judged.report.guarantees {
-        let ModelVerdict::Refuted { trace, violation } = &checked.verdict else { continue };
+        let ModelVerdict::Refuted { trace, violation, .. } = &checked.verdict else { continue };
         let calls = Script::from_trace(trace).map_err(|error| error.to_string());
         // Two guarantees may be refuted by the same calls: they are run once.
         let same = |known: &&mut Replayed| matches!((&known.calls, &calls), (Ok(a), Ok(b)) if a.calls == b.calls);

@@ -347,7 +347,7 @@ impl Ask<'_> {
             let first = firsts.iter().find(|(mark, _)| *mark == violated(id).trailing_zeros());
             if let Some((_, path)) = first {
                 let (trace, violation) = self.violation(guarantee, &path.steps);
-                return ModelVerdict::Refuted { trace, violation };
+                return ModelVerdict::Refuted { trace, violation, runs: None };
             }
             if let Some(limit) = self.cut_short(&summary, omitted) {
                 return ModelVerdict::Unknown { limit };

@@ -46,6 +46,7 @@
 //! ```
 
 pub mod engine;
+mod flows;
 mod guarantees;
 mod kernel;
 #[cfg(feature = "stateright")]
@@ -53,6 +54,7 @@ mod second_opinion;
 mod timed;
 
 pub use engine::{End, Fairness, Limits, Progress};
+pub use flows::{FlowReport, check_flows};
 pub use guarantees::{CheckError, Checked, Ends, Means, Question, Report, Symmetry, check, check_by};
 #[cfg(feature = "stateright")]
 pub use second_opinion::{SecondOpinion, Watched};

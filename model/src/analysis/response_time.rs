@@ -399,6 +399,8 @@ mod tests {
             name: String::new(),
             about: String::new(),
             domains: vec!["d".into()],
+            flows: None,
+            users: vec![],
             objects: vec![],
             job_groups: vec![],
             buffers: vec![],

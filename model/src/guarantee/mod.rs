@@ -3,6 +3,7 @@
 //! A guarantee has a *trigger*: what must happen for it to say anything at all. Where nothing triggers it, a search
 //! finds it `vacuous`, never `proved`.
 
+pub mod g10_noninterference;
 pub mod g13_buffer_authority;
 pub mod g14_bounded_buffers;
 pub mod g15_conservation;
@@ -62,6 +63,7 @@ guarantees! {
     G4 "complete kill" "after a kill of a job group has returned, no descendant runs again",
     G6 "quotas" "the processes and the memory of a job group never pass its limits",
     G7 "confinement" "every access that succeeds is allowed by the policy",
+    G10 "noninterference" "what a domain sees depends only on those that may flow to it",
     G13 "buffer authority" "whoever uses a buffer has the right on that buffer",
     G14 "bounded buffers" "no buffer holds more than its capacity, and overflow is as declared",
     G15 "conservation" "every message accepted is queued, delivered, or dropped by the declared rule, in order",
@@ -89,6 +91,9 @@ impl std::str::FromStr for GuaranteeId {
 
 /// Those that are statements about time, and that timed checking decides.
 pub const TIMED: &[GuaranteeId] = &[GuaranteeId::G18, GuaranteeId::G19, GuaranteeId::G20];
+
+/// Those that no single run violates: they are decided on pairs of runs.
+pub const OF_PAIRS: &[GuaranteeId] = &[GuaranteeId::G10];
 
 /// There is no guarantee of that name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

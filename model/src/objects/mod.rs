@@ -4,6 +4,7 @@
 
 mod apply;
 mod buffers;
+mod demand;
 mod enabled;
 mod packed;
 mod precondition;
@@ -13,6 +14,7 @@ mod step;
 mod symmetry;
 mod touched;
 mod usage;
+mod view;
 
 pub use packed::{Codec, DoesNotFit, Forest};
 pub use precondition::Precondition;
@@ -24,6 +26,7 @@ pub use state::{
 pub use step::{Action, Outcome, Refusal, Step};
 pub use symmetry::Asymmetry;
 pub use touched::Touched;
+pub use view::{Holder, Named, Own, Seen, View, Views, told};
 
 use crate::guarantee::{GuaranteeId, GuaranteeSet};
 use crate::profile::Profile;

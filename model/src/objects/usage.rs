@@ -39,8 +39,10 @@ impl Usage for Entries<'_> {
         self.group.map_or(0, |group| self.objects.processes_in(self.state, group))
     }
 
-    fn domain(&self) -> u64 {
-        self.in_use(|slot| self.objects.domain_of(self.state, slot) == self.domain)
+    fn user(&self) -> u64 {
+        let system = &self.objects.system;
+        let user = system.user_of(self.domain);
+        self.in_use(|slot| system.user_of(self.objects.domain_of(self.state, slot)) == user)
     }
 
     fn free(&self) -> u64 {
@@ -71,10 +73,12 @@ impl Usage for Memory<'_> {
         self.objects.memory_of(self.state, self.group)
     }
 
-    fn domain(&self) -> u64 {
-        let of_domain = |slot: &usize| self.objects.domain_of(self.state, *slot) == self.domain;
+    fn user(&self) -> u64 {
+        let system = &self.objects.system;
+        let user = system.user_of(self.domain);
+        let of_user = |slot: &usize| system.user_of(self.objects.domain_of(self.state, *slot)) == user;
         let memory = |slot: usize| self.state.processes[slot].memory;
-        (0..self.state.processes.len()).filter(of_domain).fold(0, |sum, slot| sum.saturating_add(memory(slot)))
+        (0..self.state.processes.len()).filter(of_user).fold(0, |sum, slot| sum.saturating_add(memory(slot)))
     }
 
     fn free(&self) -> u64 {

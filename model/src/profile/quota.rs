@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub enum Quota {
     /// Nobody's: the limit is not enforced.
     None,
-    /// Everything of the same user; in the model, of the same domain.
+    /// Everything of the same user: of the same domain, unless the scenario says that several belong to one.
     PerUser,
     /// The job group's.
     PerJobGroup,
@@ -26,8 +26,8 @@ pub enum Quota {
 pub trait Usage {
     /// By the job group.
     fn group(&self) -> u64;
-    /// By the whole domain of the job group.
-    fn domain(&self) -> u64;
+    /// By the whole user of the job group's domain.
+    fn user(&self) -> u64;
     /// What is free in the whole system.
     fn free(&self) -> u64;
     /// What of that is set aside for other groups, were they to reserve.
@@ -55,14 +55,17 @@ impl Quota {
 
     /// May `more` units be taken, under a limit (none means unlimited)?
     pub fn admits(self, usage: &impl Usage, limit: Option<u64>, more: u64) -> bool {
-        let within = |used: u64| limit.is_none_or(|limit| used.saturating_add(more) <= limit);
+        more <= self.left(usage, limit)
+    }
+
+    /// How many units may be taken now.
+    pub fn left(self, usage: &impl Usage, limit: Option<u64>) -> u64 {
+        let within = |used: u64| limit.map_or(u64::MAX, |limit| limit.saturating_sub(used));
         match self {
-            Self::None => more <= usage.free(),
-            Self::PerUser => within(usage.domain()) && more <= usage.free(),
-            Self::PerJobGroup => within(usage.group()) && more <= usage.free(),
-            Self::Reserved => {
-                within(usage.group()) && more <= usage.free().saturating_sub(usage.set_aside_for_others())
-            }
+            Self::None => usage.free(),
+            Self::PerUser => within(usage.user()).min(usage.free()),
+            Self::PerJobGroup => within(usage.group()).min(usage.free()),
+            Self::Reserved => within(usage.group()).min(usage.free().saturating_sub(usage.set_aside_for_others())),
         }
     }
 }
@@ -73,7 +76,7 @@ mod tests {
 
     struct Fixed {
         group: u64,
-        domain: u64,
+        user: u64,
         free: u64,
     }
 
@@ -82,8 +85,8 @@ mod tests {
             self.group
         }
 
-        fn domain(&self) -> u64 {
-            self.domain
+        fn user(&self) -> u64 {
+            self.user
         }
 
         fn free(&self) -> u64 {
@@ -97,14 +100,14 @@ mod tests {
 
     #[test]
     fn each_choice_counts_someone_else() {
-        let usage = Fixed { group: 1, domain: 3, free: 10 };
+        let usage = Fixed { group: 1, user: 3, free: 10 };
         let admitted: Vec<_> = Quota::ALL.into_iter().filter(|quota| quota.admits(&usage, Some(3), 1)).collect();
         assert_eq!(admitted, [Quota::None, Quota::PerJobGroup]);
     }
 
     #[test]
     fn nobody_passes_the_whole_system() {
-        let usage = Fixed { group: 0, domain: 0, free: 0 };
+        let usage = Fixed { group: 0, user: 0, free: 0 };
         assert!(Quota::ALL.into_iter().all(|quota| !quota.admits(&usage, None, 1)));
     }
 }

@@ -14,8 +14,8 @@ mod tasks;
 
 pub use names::MAX_OF_A_KIND;
 
-use lacuna_model::guarantee::TIMED;
-use lacuna_model::system::{Budget, BufferId, Expectation, KernelBounds, SchedulingContext, System};
+use lacuna_model::guarantee::{OF_PAIRS, TIMED};
+use lacuna_model::system::{Budget, BufferId, DomainId, Expectation, KernelBounds, SchedulingContext, System};
 use lacuna_model::units::Nanos;
 
 use self::handles::Uses;
@@ -137,7 +137,7 @@ impl<'l, 's> Lower<'l, 's> {
             Space::Handle => &self.handles,
             Space::Process => &self.processes,
             Space::SchedulingContext => &self.scheduling,
-            Space::Scenario | Space::Context | Space::Profile | Space::Task => return None,
+            Space::Scenario | Space::Context | Space::Profile | Space::Task | Space::User => return None,
         };
         table.resolve(space, item.text()?, &item.span, self.report)
     }
@@ -159,6 +159,8 @@ impl<'l, 's> Lower<'l, 's> {
             name,
             about,
             domains: self.domains.texts().map(str::to_owned).collect(),
+            flows: self.flows(),
+            users: self.users(),
             objects,
             job_groups,
             buffers,
@@ -204,6 +206,49 @@ impl<'l, 's> Lower<'l, 's> {
         SchedulingContext { name: word.text.clone(), priority: priority.unwrap_or(0), budget, inversion }
     }
 
+    /// Which domain may flow to which.
+    fn flows(&mut self) -> Option<Vec<(DomainId, DomainId)>> {
+        self.root.get("flows")?;
+        let mut flows = Vec::new();
+        for item in self.root.list("flows") {
+            let [from, to] = item.list() else { continue };
+            let (from, to) = (self.id(Space::Domain, Some(from)), self.id(Space::Domain, Some(to)));
+            let (Some(from), Some(to)) = (from.map(DomainId), to.map(DomainId)) else { continue };
+            if from == to {
+                self.error(&item.span, "every domain may flow to itself", "two domains");
+            } else if flows.contains(&(from, to)) {
+                self.error(&item.span, "this flow is here twice", "every flow once");
+            } else {
+                flows.push((from, to));
+            }
+        }
+        Some(flows)
+    }
+
+    /// The user of each domain: of those that no user has, its own.
+    fn users(&mut self) -> Vec<u8> {
+        let users = self.root.map("users");
+        if users.is_empty() {
+            return Vec::new();
+        }
+        // A user goes by the number of the first of its domains.
+        let mut owned: Vec<u8> = (0..=u8::MAX).take(self.domains.texts().count()).collect();
+        let mut known = Vec::new();
+        for (_, item) in users {
+            let mut first = None;
+            for item in item.list() {
+                let Some(domain) = self.id(Space::Domain, Some(item)) else { continue };
+                if known.contains(&domain) {
+                    self.error(&item.span, "this domain has a user already", "one user for each domain");
+                } else {
+                    known.push(domain);
+                    owned[usize::from(domain)] = *first.get_or_insert(domain);
+                }
+            }
+        }
+        owned
+    }
+
     fn kernel_bounds(&mut self) -> KernelBounds {
         let bound = |name| self.root.record("kernel_bounds").and_then(|fields| fields.duration(name));
         KernelBounds {
@@ -247,6 +292,9 @@ impl<'l, 's> Lower<'l, 's> {
                         if TIMED.contains(&id) && self.root.key("tick").is_none() {
                             let message = format!("{id} is decided in time, and the scenario has no `tick`");
                             self.error(&item.span, message, "a `tick` beside `expect`, or another guarantee");
+                        } else if OF_PAIRS.contains(&id) && self.root.key("flows").is_none() {
+                            let message = format!("{id} speaks of declared flows, and the scenario has no `flows`");
+                            self.error(&item.span, message, "`flows` beside `expect`, or another guarantee");
                         } else if ids.contains(&id) {
                             self.error(&item.span, "this guarantee is here twice", "every guarantee once");
                         } else {

@@ -13,8 +13,10 @@ use crate::shape::Fields;
 use crate::tree::Word;
 
 /// The fields of a scenario that describe the system which a task set stands for.
-const REPLACED: [&str; 10] = [
+const REPLACED: [&str; 12] = [
     "domains",
+    "flows",
+    "users",
     "objects",
     "job_groups",
     "buffers",
@@ -112,6 +114,8 @@ pub(super) fn system(root: &Fields, report: &mut Report<'_>) -> System {
         name,
         about,
         domains: vec!["tasks".into()],
+        flows: None,
+        users: Vec::new(),
         objects: Vec::new(),
         job_groups: Vec::new(),
         buffers: Vec::new(),

@@ -8,7 +8,7 @@ mod scenario;
 pub(crate) use process::TASK_SET;
 pub(crate) use scenario::SCENARIO;
 
-use lacuna_model::guarantee::{GuaranteeId, TIMED, safety};
+use lacuna_model::guarantee::{GuaranteeId, OF_PAIRS, TIMED, safety};
 use lacuna_model::profile::Profile;
 
 use crate::diagnostic::quote;
@@ -29,6 +29,7 @@ pub(crate) enum Space {
     Handle,
     Profile,
     Task,
+    User,
 }
 
 impl Space {
@@ -48,6 +49,7 @@ impl Space {
             Self::Handle => "handle",
             Self::Profile => "profile",
             Self::Task => "task",
+            Self::User => "user",
         }
     }
 }
@@ -89,6 +91,8 @@ pub(crate) enum Kind {
     OneOf(&'static Choice),
     /// Any number of these.
     List(&'static Kind),
+    /// Two of these, in brackets; and what they are together.
+    Pair(&'static Kind, &'static str),
     /// Names, each with one of these.
     Map(&'static Kind, &'static Kind),
     /// Named fields.
@@ -114,6 +118,10 @@ impl Kind {
                 if short { format!("one of {}", choice.names()) } else { article(choice.noun) }
             }
             Self::List(item) => format!("a list `[…]` of {}", item.plural()),
+            Self::Pair(item, _) => {
+                let of = item.expected();
+                format!("a pair `(…, …)`, each {of}")
+            }
             Self::Map(key, _) => format!("a map `{{\"name\": …}}` by {}", key.noun()),
             Self::Record(record) => format!("{} `({}: …)`", record.noun, record.fields[0].name),
         }
@@ -129,6 +137,7 @@ impl Kind {
             Self::Size => "size",
             Self::Integer { .. } => "whole number",
             Self::List(_) => "list",
+            Self::Pair(_, noun) => noun,
             Self::Map(..) => "map",
             Self::Record(_) => "record",
         }
@@ -153,6 +162,7 @@ impl Kind {
             Self::PositiveDuration => "duration above zero".into(),
             Self::Integer { min, max } => format!("{min} to {max}"),
             Self::List(item) => format!("list: {}", item.label()),
+            Self::Pair(item, _) => format!("pair: {}", item.label()),
             Self::Map(key, value) => format!("map: {} → {}", key.label(), value.label()),
             Self::Record(record) => link(record.title),
             Self::OneOf(choice) => link(choice.title),
@@ -269,5 +279,5 @@ const fn bare(name: &'static str, about: &'static str) -> Variant {
 /// The guarantees that a profile can be expected to fail: those that `check` decides. Those about time it decides where the scenario
 /// has a tick.
 pub(crate) fn expectable() -> impl Iterator<Item = GuaranteeId> + Clone {
-    safety().iter().map(|guarantee| guarantee.id()).chain(TIMED.iter().copied())
+    safety().iter().map(|guarantee| guarantee.id()).chain(OF_PAIRS.iter().copied()).chain(TIMED.iter().copied())
 }

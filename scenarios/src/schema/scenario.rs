@@ -11,6 +11,8 @@ const ZERO: Need = Need::Absent("`\"0ns\"`");
 
 static DOMAIN: Kind = Kind::Refers(Space::Domain);
 static NEW_DOMAIN: Kind = Kind::Declares(Space::Domain);
+static FLOW: Kind = Kind::Pair(&DOMAIN, "flow");
+static DOMAINS: Kind = Kind::List(&DOMAIN);
 static GUARANTEES: Kind = Kind::List(&Kind::Guarantee);
 static RIGHTS: Kind = Kind::List(&Kind::OneOf(&RIGHT));
 
@@ -23,6 +25,18 @@ pub(crate) static SCENARIO: Record = Record {
         field("name", Kind::Declares(Space::Scenario), Need::Required, "its name"),
         field("about", Kind::Text, Need::Required, "one line on what it shows, and where the problem was met"),
         field("domains", Kind::List(&NEW_DOMAIN), Need::Unless("tasks"), "the security domains"),
+        field(
+            "flows",
+            Kind::List(&FLOW),
+            Need::Absent("everything may flow, and nothing is claimed"),
+            "which domain may learn of which: the first may flow to the second, each to itself, and nothing else; it need not be transitive",
+        ),
+        field(
+            "users",
+            Kind::Map(&Kind::Declares(Space::User), &DOMAINS),
+            Need::Absent("every domain has a user of its own"),
+            "the users that domains belong to, whose use a quota per user counts; a domain that is in none has one of its own",
+        ),
         field(
             "objects",
             Kind::Map(&Kind::Declares(Space::Object), &Kind::Record(&OBJECT)),

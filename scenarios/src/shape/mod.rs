@@ -219,6 +219,9 @@ impl Shaper<'_, '_> {
             (Kind::List(item), Value::List(nodes)) => {
                 Some(Shape::List(nodes.iter().map(|node| self.item(node, item)).collect()))
             }
+            (Kind::Pair(item, _), Value::Tuple { tag: None, items } | Value::List(items)) if items.len() == 2 => {
+                Some(Shape::List(items.iter().map(|node| self.item(node, item)).collect()))
+            }
             (Kind::Map(key, value), Value::Map(pairs)) => {
                 let pairs = pairs.iter().filter_map(|(node, value)| match &node.value {
                     Value::Text(text) => Some((Word { span: node.span.clone(), text: text.clone() }, value)),

@@ -39,6 +39,8 @@ pub(crate) fn empty() -> System {
         name: "test".into(),
         about: String::new(),
         domains: vec!["one".into(), "other".into()],
+        flows: None,
+        users: vec![],
         objects: vec![],
         job_groups: vec![],
         buffers: vec![],

@@ -178,6 +178,8 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
             process_table,
         )| System {
             domains: vec!["one".into(), "other".into()],
+            flows: None,
+            users: vec![],
             objects: vec![
                 Object {
                     name: "file".into(),

@@ -161,7 +161,7 @@ impl Ask<'_> {
         let verdict = |id: GuaranteeId| match firsts.iter().position(|(of, _)| *of == id) {
             Some(index) if !of_jobs(id) => {
                 let (trace, violation) = timed.story(&paths[index], id);
-                ModelVerdict::Refuted { trace, violation }
+                ModelVerdict::Refuted { trace, violation, runs: None }
             }
             None if id == GuaranteeId::G19 => isolation.clone(),
             _ => self.not_refuted(summary, id),

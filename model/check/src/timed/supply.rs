@@ -148,7 +148,7 @@ impl<S: Sched + Sync> Isolated<'_, S> {
                 let mut path = found.paths(&packed, &[(first.level, first.sighting.state)]).remove(0).steps;
                 path.push(first.sighting);
                 let path = path.iter().map(|sighting| (packed.unpack(&sighting.state), sighting.ordinal));
-                ModelVerdict::Refuted { trace: self.story(path), violation: self.violation() }
+                ModelVerdict::Refuted { trace: self.story(path), violation: self.violation(), runs: None }
             }
             None => match ended_early(summary, limits) {
                 Some(limit) => ModelVerdict::Unknown { limit },

@@ -17,7 +17,7 @@ impl Objects {
     }
 
     /// Which authority decides accesses to an object.
-    fn authority(&self, object: ObjectId) -> Authority {
+    pub(in crate::objects) fn authority(&self, object: ObjectId) -> Authority {
         match self.system.objects[object.index()].class {
             ObjectClass::File | ObjectClass::Directory => self.profile.files,
             ObjectClass::Network => self.profile.network,
@@ -27,9 +27,7 @@ impl Objects {
 
 impl Taking<'_> {
     pub(super) fn access(&mut self, object: ObjectId, right: Right) -> Outcome {
-        let allowed = self.objects.allowed(self.objects.domain_of(self.state, self.slot), object, right);
-        let permitted = self.objects.authority(object).permits(allowed);
-        let permitted = self.objects.requires(Precondition::Authority, permitted);
+        let permitted = self.objects.permits(self.objects.domain_of(self.state, self.slot), object, right);
         self.go_on(if permitted { Outcome::Done } else { Outcome::Refused(Refusal::NoRight) })
     }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lacuna_check::Report;
+use lacuna_hosted::measure::launch;
 use lacuna_hosted::probe::{self, Row as ProbeRow};
 use lacuna_hosted::{Facts, Plan, SetUp};
 use lacuna_model::analysis::response_time::{Bound, operation_response};
-use lacuna_model::evidence::{AnalysisVerdict, HostOutcome, ModelVerdict, SimVerdict};
-use lacuna_model::guarantee::{GuaranteeId, safety};
+use lacuna_model::evidence::{AnalysisVerdict, Assumption, HostOutcome, ModelVerdict, SimVerdict};
+use lacuna_model::guarantee::{GuaranteeId, g23_kernel_time, safety};
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{Instruction, System};
 use lacuna_model::units::Nanos;
@@ -28,6 +29,8 @@ use crate::signals;
 
 /// How often each attack is made.
 const ROUNDS: u64 = 20;
+/// How often a launch is timed.
+const LAUNCHES: u32 = 20;
 /// How many probes are begun before the interrupt is looked at again.
 const PROBES_AT_ONCE: usize = 4;
 
@@ -68,8 +71,8 @@ pub struct Row {
     pub open: usize,
     /// Whether the plan's column and the host agree.
     pub agree: Agreement,
-    /// The time bound that goes with it, if one does.
-    pub bound: Option<BoundRow>,
+    /// The time bounds that go with it.
+    pub bounds: Vec<BoundRow>,
 }
 
 /// A time bound, side by side; in nanoseconds.
@@ -155,6 +158,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         .map(|id| safety_row(system, *id, &judged, &observed, &run, (&probes, &signals)))
         .collect();
     rows.extend(deadline_row(&analysed, &run));
+    rows.extend(kernel_time_row(system, &plan, &probes)?);
     let exit = exit(&judged, &rows, (&probes, &signals), &analysed);
     Ok(Gap { facts, plan, judged, analysed, run, probes, signals, rows, exit })
 }
@@ -219,7 +223,7 @@ fn safety_row(
         measured: outcome.map_or("-", HostOutcome::name).into(),
         open: open(&attacked),
         agree,
-        bound: (id == GuaranteeId::G4).then(|| kill_bound(system, run, probes)).flatten(),
+        bounds: (id == GuaranteeId::G4).then(|| kill_bound(system, run, probes)).flatten().into_iter().collect(),
     }
 }
 
@@ -254,7 +258,7 @@ fn agreement(
     let holds = match verdict {
         ModelVerdict::Proved | ModelVerdict::ProvedToDepth { .. } | ModelVerdict::ProvedToTable { .. } => true,
         ModelVerdict::Refuted { .. } => false,
-        ModelVerdict::Vacuous | ModelVerdict::Unknown { .. } => return Agreement::Open,
+        ModelVerdict::Assumed { .. } | ModelVerdict::Vacuous | ModelVerdict::Unknown { .. } => return Agreement::Open,
     };
     let names = |wanted: &dyn Fn(HostOutcome) -> bool| {
         let rows = attacked.iter().filter(|(_, outcome)| wanted(*outcome));
@@ -303,12 +307,16 @@ fn kill_bound(system: &System, run: &Run, probes: &[ProbeRow]) -> Option<BoundRo
     // One without a bound leaves all without.
     let bound = responses.collect::<Option<Vec<Nanos>>>().and_then(|responses| responses.into_iter().max());
     let longest = run.summary.kills.iter().filter_map(|kill| kill.duration_ns.as_ref()).map(|of| Nanos(of.max)).max();
+    Some(BoundRow { what: "kill to last death", bound, sim: longest, measured: longest_kill(probes) })
+}
+
+/// The longest kill of a job that was seen here, and how many there were.
+fn longest_kill(probes: &[ProbeRow]) -> Option<(Nanos, u64)> {
     let host = probes
         .iter()
         .filter(|row| row.guarantee == GuaranteeId::G4)
         .filter_map(|row| Some((Nanos(*row.numbers.get("kill_max_ns")?), *row.numbers.get("n")?)));
-    let measured = host.reduce(|(longest, n), (other, more)| (longest.max(other), n + more));
-    Some(BoundRow { what: "kill to last death", bound, sim: longest, measured })
+    host.reduce(|(longest, n), (other, more)| (longest.max(other), n + more))
 }
 
 /// Is there a kill anywhere in the program?
@@ -357,13 +365,55 @@ fn deadline_row(analysed: &Result<Vec<Analysed>, String>, run: &Run) -> Option<R
         measured: "-".into(),
         open: 0,
         agree: Agreement::Open,
-        bound: Some(BoundRow {
+        bounds: vec![BoundRow {
             what: "worst response",
             bound: worst,
             sim: longest.map(|of| Nanos(of.max)).max(),
             measured: None,
-        }),
+        }],
     })
+}
+
+/// The row of G23: each operation that the scenario bounds, and the longest that was seen here. It is reported, and decides no
+/// exit status: what was not seen to take longer may do so yet, and on a busy machine does.
+fn kernel_time_row(system: &System, plan: &Plan, probes: &[ProbeRow]) -> Result<Option<Row>, Failure> {
+    let ModelVerdict::Assumed { assumptions } = g23_kernel_time::verdict(system) else { return Ok(None) };
+    let mut seen = Vec::new();
+    let mut broken = Vec::new();
+    let mut unmeasured = 0;
+    for Assumption { operation, bound } in assumptions {
+        let longest = match operation {
+            "spawn" => launch::measure(plan, LAUNCHES).map_err(Failure::host)?.map(|times| (times.max_ns, times.n)),
+            "kill_group" => longest_kill(probes).map(|(longest, n)| (longest.0, n)),
+            _ => None,
+        };
+        let Some((longest, n)) = longest.map(|(ns, n)| (Nanos(ns), n)) else {
+            unmeasured += 1;
+            continue;
+        };
+        seen.push(BoundRow { what: operation, bound: Some(bound), sim: None, measured: Some((longest, n)) });
+        if longest > bound {
+            let longest = Nanos(longest.0.next_multiple_of(1_000));
+            broken.push(format!("{operation} took {longest} here, and the scenario assumes at most {bound}"));
+        }
+    }
+    let (measured, agree) = match (seen.is_empty(), broken.is_empty()) {
+        (true, _) => ("-".into(), Agreement::Open),
+        (false, true) => ("within".into(), Agreement::Yes),
+        (false, false) => (
+            "broken".into(),
+            Agreement::No(format!("{}: what rests on that bound does not hold on this host", broken.join("; "))),
+        ),
+    };
+    Ok(Some(Row {
+        id: GuaranteeId::G23,
+        model: ["assumed".into(), "assumed".into(), "assumed".into()],
+        sim: "-".into(),
+        measured,
+        open: unmeasured,
+        agree,
+        bounds: seen,
+    }))
 }
 
 fn exit(

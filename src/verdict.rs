@@ -2,7 +2,7 @@
 
 use lacuna_check::{Limits, check, check_flows, check_timed};
 use lacuna_model::evidence::ModelVerdict;
-use lacuna_model::guarantee::{GuaranteeId, OF_PAIRS, TIMED};
+use lacuna_model::guarantee::{GuaranteeId, OF_PAIRS, TIMED, g23_kernel_time};
 use lacuna_model::objects::Objects;
 
 use crate::exit::Failure;
@@ -12,6 +12,9 @@ use crate::exit::Failure;
 /// # Errors
 /// If the system has no such semantics.
 pub fn verdict(objects: &Objects, id: GuaranteeId, limits: &Limits<'_>) -> Result<ModelVerdict, Failure> {
+    if id == GuaranteeId::G23 {
+        return Ok(g23_kernel_time::verdict(objects.system()));
+    }
     let guarantees = if OF_PAIRS.contains(&id) {
         check_flows(objects, &[id], limits).guarantees
     } else if !TIMED.contains(&id) {

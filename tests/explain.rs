@@ -32,6 +32,13 @@ fn each_guarantee_is_stated_held_and_carried_by_what_is_on_the_page() {
             assert!(explained[key].as_str().unwrap().len() > 5, "{id}: {key}");
         }
         let rows = explained["library"].as_array().unwrap();
+        if id == GuaranteeId::G23 {
+            // What is assumed is carried by nothing, and never proved.
+            let verdicts = rows.iter().flat_map(|row| row["verdicts"].as_object().unwrap().values());
+            assert!(!rows.is_empty() && verdicts.into_iter().all(|verdict| verdict == "assumed"), "{rows:?}");
+            assert_eq!(explained["carried_by"], serde_json::json!([]));
+            continue;
+        }
         let verdict = |profile: &str, verdict: &str| {
             rows.iter().any(|row| row["verdicts"][profile].as_str().unwrap().starts_with(verdict))
         };

@@ -662,3 +662,36 @@ fn signals_become_on_this_host_what_the_model_says() {
     let other = lacuna(&["gap", "telemetry", "--format", "json"]).json();
     assert_eq!(other["signals"], serde_json::json!([]));
 }
+
+#[test]
+fn what_bounds_rest_on_is_assumed_in_the_model_and_measured_here() {
+    let _alone = alone();
+    // Bounds that no host breaks, and one that every host does.
+    let directory = tempfile::tempdir().unwrap();
+    let gap = |bounds: &str| {
+        let path = directory.path().join("bounds.ron");
+        let text = format!(
+            r#"Scenario(
+                name: "bounds", about: "One child, which is killed.", domains: ["supervisor", "child"],
+                job_groups: {{ "job": (processes: 4) }},
+                processes: {{
+                    "supervisor": (domain: "supervisor", contexts: {{ "main": (program: [Spawn(process: "child"), Kill(group: "job"), Exit]) }}),
+                    "child": (domain: "child", group: "job", contexts: {{ "main": (program: [Forever([Compute("1ms"), Fork("child")])]) }}),
+                }},
+                kernel_bounds: {bounds},
+            )"#
+        );
+        std::fs::write(&path, text).unwrap();
+        lacuna(&["gap", path.to_str().unwrap(), "--format", "json"]).row("rows", "G23")
+    };
+    let wide = gap(r#"(spawn: "60s", kill_group: "60s")"#);
+    assert_eq!(
+        (&wide["plan"], &wide["measured"], &wide["agree"]),
+        (&"assumed".into(), &"within".into(), &"yes".into())
+    );
+    let spawn = wide["bounds"].as_array().unwrap().iter().find(|bound| bound["what"] == "spawn").unwrap();
+    assert!(spawn["n"].as_u64() >= Some(20) && spawn["measured_max_ns"].as_u64() > Some(1_000), "{spawn:#}");
+    let narrow = gap(r#"(spawn: "1us", kill_group: "60s")"#);
+    assert_eq!((&narrow["measured"], &narrow["agree"]), (&"broken".into(), &"NO".into()), "{narrow:#}");
+    assert!(narrow["note"].as_str().unwrap().contains("spawn took"), "{narrow:#}");
+}

@@ -6,6 +6,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::trace::{Trace, TwoRuns};
+use crate::units::Nanos;
+
+/// An operation of the kernel, and how long it takes at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Assumption {
+    /// Its name, as in `kernel_bounds`.
+    pub operation: &'static str,
+    /// So long.
+    #[serde(rename = "bound_ns")]
+    pub bound: Nanos,
+}
 
 /// What an exhaustive search of the model says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,6 +48,11 @@ pub enum ModelVerdict {
         #[serde(skip_serializing_if = "Option::is_none")]
         runs: Option<Box<TwoRuns>>,
     },
+    /// What the model takes for granted, and a host may refute.
+    Assumed {
+        /// What.
+        assumptions: Vec<Assumption>,
+    },
     /// Nothing that the guarantee speaks of ever happened.
     Vacuous,
     /// The search ended early.
@@ -59,6 +75,7 @@ impl ModelVerdict {
             Self::ProvedToDepth { .. } => "proved-to-depth",
             Self::ProvedToTable { .. } => "proved-to-table",
             Self::Refuted { .. } => "refuted",
+            Self::Assumed { .. } => "assumed",
             Self::Vacuous => "vacuous",
             Self::Unknown { .. } => "unknown",
         }

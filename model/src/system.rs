@@ -493,6 +493,14 @@ pub struct KernelBounds {
     pub reattach: Nanos,
 }
 
+impl KernelBounds {
+    /// Those that are declared, by the names of the operations.
+    pub fn declared(&self) -> impl Iterator<Item = (&'static str, Nanos)> {
+        let all = [("spawn", self.spawn), ("kill_group", self.kill_group), ("reattach", self.reattach)];
+        all.into_iter().filter(|(_, bound)| *bound > Nanos(0))
+    }
+}
+
 impl System {
     /// The task set of the system, if it has tasks: each with its execution-time interval, in the file's order.
     pub fn tasks(&self) -> Vec<(ProcessId, usize)> {

@@ -9,8 +9,8 @@ use lacuna_check::{
     check_flows, check_timed,
 };
 use lacuna_model::analysis::response_time::task_name;
-use lacuna_model::evidence::ModelVerdict;
-use lacuna_model::guarantee::{GuaranteeId, OF_PAIRS, TIMED, safety};
+use lacuna_model::evidence::{Assumption, ModelVerdict};
+use lacuna_model::guarantee::{GuaranteeId, OF_PAIRS, TIMED, g23_kernel_time, safety};
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{Expectation, System};
@@ -59,6 +59,8 @@ pub struct Judged {
     pub timed: Option<TimedReport>,
     /// What was found on pairs of runs, where that was asked.
     pub flows: Option<FlowReport>,
+    /// What all that takes for granted, if that was asked for.
+    pub assumed: Option<Checked>,
     /// How that compares.
     pub exit: Exit,
 }
@@ -67,7 +69,8 @@ impl Judged {
     /// What was found of each guarantee, untimed and in time.
     pub fn checked(&self) -> impl Iterator<Item = &Checked> {
         let flows = self.flows.iter().flat_map(|flows| &flows.guarantees);
-        self.report.guarantees.iter().chain(flows).chain(self.timed.iter().flat_map(|timed| &timed.guarantees))
+        let timed = self.timed.iter().flat_map(|timed| &timed.guarantees);
+        self.report.guarantees.iter().chain(flows).chain(timed).chain(&self.assumed)
     }
 
     /// What was found of one.
@@ -103,7 +106,9 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
             let limits = request.search.limits(request.interrupt);
             Some(check_timed(&objects, &timed_ids, &limits).map_err(Failure::input)?)
         };
-        judged.push(judged_of(system, profile, (report, flows, timed), request.deadlock));
+        let asked = request.guarantees.is_empty() || request.guarantees.contains(&GuaranteeId::G23);
+        let assumed = asked.then(|| Checked { id: GuaranteeId::G23, verdict: g23_kernel_time::verdict(system) });
+        judged.push(Judged { assumed, ..judged_of(system, profile, (report, flows, timed), request.deadlock) });
     }
     // The other processes of a cluster have found the same; one tells.
     if request.search.process.is_some_and(|process| process != 0) {
@@ -253,7 +258,7 @@ fn judged_of(
         Some(Ends::Unknown { .. }) => Exit::Unknown,
         Some(Ends::Always) | None => Exit::AsExpected,
     });
-    Judged { profile, report, timed, flows, exit }
+    Judged { profile, report, flows, timed, assumed: None, exit }
 }
 
 /// What was asked for was wrong, or the host could not.
@@ -303,6 +308,7 @@ fn json_row(checked: &Checked, states: u64, complete: bool, bounds: (Option<u8>,
             row["process_table"] = json!(entries);
             row["depth"] = json!(depth);
         }
+        ModelVerdict::Assumed { assumptions } => row["assumptions"] = json!(assumptions),
         ModelVerdict::Vacuous => {
             row["process_table"] = json!(bounds.0);
             row["depth"] = json!(bounds.1);
@@ -361,7 +367,8 @@ fn json_of(system: &System, judged: &Judged) -> Value {
         let row = |checked| json_row(checked, flows.states, flows.end == End::Complete, (None, None));
         flows.guarantees.iter().map(row)
     });
-    let guarantees: Vec<Value> = untimed.chain(of_pairs).chain(in_time).collect();
+    let assumed = judged.assumed.iter().map(|checked| json_row(checked, 0, true, (None, None)));
+    let guarantees: Vec<Value> = untimed.chain(of_pairs).chain(in_time).chain(assumed).collect();
     json!({
         "timed": timed.as_ref().map(|timed| json_of_timed(system, timed)),
         "scenario": system.name,
@@ -443,6 +450,7 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
     if let Some(timed) = &judged.timed {
         print_timed(system, timed);
     }
+    print_rows(judged.assumed.as_slice(), false, "");
     if judged.exit == Exit::NotAsExpected {
         line(format_args!("  not as the scenario expects"));
     }
@@ -473,6 +481,11 @@ fn print_rows(guarantees: &[Checked], table_full: bool, within: &str) {
                 format!(": with a process table of {entries} entries, which was full; a larger one may show more")
             }
             ModelVerdict::Refuted { violation, .. } => format!(": {violation}"),
+            ModelVerdict::Assumed { assumptions } => {
+                let each = |one: &Assumption| format!("{} within {}", one.operation, one.bound);
+                let all: Vec<String> = assumptions.iter().map(each).collect();
+                format!(": {}; `lacuna gap` measures it", all.join(", "))
+            }
             ModelVerdict::Vacuous => {
                 let more = if table_full { "; a larger one may show more" } else { "" };
                 format!(": nothing that it speaks of ever happens here{within}{more}")

@@ -49,13 +49,8 @@ fn json_of(system: &System, gap: &Gap) -> Value {
                 "open": row.open,
                 "agree": row.agree.name(),
                 "note": match &row.agree { Agreement::No(note) => Some(note), _ => None },
-                "bound": row.bound.as_ref().map(|bound| json!({
-                    "what": bound.what,
-                    "bound_ns": bound.bound,
-                    "sim_max_ns": bound.sim,
-                    "measured_max_ns": bound.measured.map(|(longest, _)| longest),
-                    "n": bound.measured.map(|(_, n)| n),
-                })),
+                "bound": row.bounds.first().map(json_of_bound),
+                "bounds": row.bounds.iter().map(json_of_bound).collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -91,6 +86,16 @@ fn json_of(system: &System, gap: &Gap) -> Value {
             "why": row.host.as_ref().err(),
         })).collect::<Vec<_>>(),
         "as_expected": gap.exit == Exit::AsExpected,
+    })
+}
+
+fn json_of_bound(bound: &BoundRow) -> Value {
+    json!({
+        "what": bound.what,
+        "bound_ns": bound.bound,
+        "sim_max_ns": bound.sim,
+        "measured_max_ns": bound.measured.map(|(longest, _)| longest),
+        "n": bound.measured.map(|(_, n)| n),
     })
 }
 
@@ -201,7 +206,7 @@ fn print_row(row: &Row, notes: &mut Vec<String>) {
         row.id.short(),
         row.sim,
     ));
-    if let Some(BoundRow { what, bound, sim, measured }) = &row.bound {
+    for BoundRow { what, bound, sim, measured } in &row.bounds {
         let show = |time: &Option<Nanos>| time.map_or("none".into(), round);
         let (host, n) = measured
             .map_or(("-".into(), String::new()), |(longest, n)| (format!("max {}", round(longest)), format!("n={n}")));

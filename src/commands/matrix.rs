@@ -14,6 +14,7 @@ pub fn cell(verdict: &ModelVerdict) -> &'static str {
         ModelVerdict::ProvedToDepth { .. } => "to depth",
         ModelVerdict::ProvedToTable { .. } => "to table",
         ModelVerdict::Refuted { .. } => "REFUTED",
+        ModelVerdict::Assumed { .. } => "assumed",
         ModelVerdict::Vacuous => "-",
         ModelVerdict::Unknown { .. } => "unknown",
     }

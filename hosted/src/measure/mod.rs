@@ -3,7 +3,8 @@
 //! - [`spawn_leak`]: how often a child inherits a descriptor that nobody meant for it (G2);
 //! - [`kill`]: who survives the kill of a whole tree, and how long the last death takes (G3, G4);
 //! - [`fork_bomb`]: how many processes live at once under a limit (G6);
-//! - [`signals`]: what becomes of a burst of signals before its receiver is dispatched (G14 to G16).
+//! - [`signals`]: what becomes of a burst of signals before its receiver is dispatched (G14 to G16);
+//! - [`launch`]: how long it takes until a program runs (G23).
 //!
 //! One machinery serves them and [`crate::replay`]: threads that run a [`spawn_leak::Script`], and an `arena` in which
 //! a tree of processes runs the steps of a [`tree::Tree`] while the kernel's own account counts them. A meter is a
@@ -25,6 +26,8 @@ pub mod fork_bomb;
 pub(crate) mod hold;
 #[cfg(target_os = "linux")]
 pub mod kill;
+#[cfg(target_os = "linux")]
+pub mod launch;
 #[cfg(target_os = "linux")]
 pub(crate) mod raw;
 #[cfg(target_os = "linux")]

@@ -12,6 +12,7 @@ pub mod g17_reattachment;
 pub mod g18_deadlines;
 pub mod g19_temporal_isolation;
 pub mod g20_bounded_inversion;
+pub mod g23_kernel_time;
 pub mod g2_explicit_transfer;
 pub mod g3_complete_tracking;
 pub mod g4_complete_kill;
@@ -72,6 +73,7 @@ guarantees! {
     G18 "deadlines" "every job ends by its deadline",
     G19 "temporal isolation" "a scheduling context has its budget in every period and its windows in every frame, whatever the others do",
     G20 "bounded inversion" "less urgent contexts delay a job for at most as long as is declared",
+    G23 "kernel time" "every kernel operation ends within its declared bound",
 }
 
 impl std::fmt::Display for GuaranteeId {

@@ -150,6 +150,13 @@ fn print(id: GuaranteeId, explained: &Explained) {
     for (scenario, verdicts) in library {
         row(scenario, &mut verdicts.iter().map(cell));
     }
+    if library.iter().flat_map(|(_, verdicts)| verdicts).any(|verdict| matches!(verdict, ModelVerdict::Assumed { .. }))
+    {
+        line(format_args!(
+            "\nit is assumed: bounds on time rest on it, nothing in the model carries it, and a host may refute it"
+        ));
+        return;
+    }
     line(format_args!("\nthe ideal kernel holds it by"));
     for Carrier { mechanism, without, refuted_in } in carriers {
         line(format_args!("  {mechanism:<32}{without}: refuted in {}", refuted_in.join(", ")));

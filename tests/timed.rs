@@ -46,7 +46,7 @@ fn tasks(tasks: &[T], tick: u64) -> System {
     System { tick: Some(Nanos(tick)), ..support::task_set(tasks, tick) }
 }
 
-/// Lehoczky 1990: the basic example.
+/// A set that is often tested, of no known source; its responses are recomputed.
 #[test]
 fn the_longest_responses_are_those_of_the_analysis() {
     let set = rate_monotonic(&[(1, 4), (1, 5), (3, 9), (3, 18)]);

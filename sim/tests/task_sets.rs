@@ -1,4 +1,4 @@
-//! Task sets with published responses.
+//! Task sets with known responses.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod support;
@@ -34,7 +34,7 @@ fn bounds(tasks: &[T], unit: u64) -> Vec<u64> {
     (0..tasks.len()).map(bound).collect()
 }
 
-/// Lehoczky 1990: the basic example.
+/// A set that is often tested, of no known source; its responses are recomputed.
 #[test]
 fn responses_at_the_critical_instant() {
     let tasks = rate_monotonic(&[(1, 4), (1, 5), (3, 9), (3, 18)]);

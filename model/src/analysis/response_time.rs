@@ -354,7 +354,7 @@ mod tests {
         bounds.iter().map(|bound| Bound::Finite(Nanos(*bound))).collect()
     }
 
-    /// Lehoczky 1990, the examples.
+    /// Lehoczky 1990, the examples 2 and 3; the last set is of no known source, its responses recomputed.
     #[test]
     fn lehoczky_1990() {
         assert_eq!(worst(&[(52, 100, 0), (52, 140, 0)]), finite(&[52, 156]));

@@ -387,6 +387,8 @@ pub enum Instruction {
     },
     /// Kills a job group.
     Kill(GroupId),
+    /// Kills one process: the last instance that a program created of it.
+    KillProcess(ProcessId),
     /// Sends a message.
     Send(BufferId),
     /// Receives a message, waiting for one.

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use crate::objects::{Action, ContextSlot, Objects, Outcome, ProcessSlot, State, Step};
+use crate::objects::{Action, ContextSlot, Name, Objects, Outcome, ProcessSlot, State, Step};
 use crate::relation::Label;
 use crate::sched::SchedStep;
 use crate::system::{Effect, Instruction};
@@ -114,6 +114,7 @@ impl Action {
             Self::Kill(_) => "kill",
             Self::KillMember(_) => "kill-member",
             Self::KillReturns(_) => "kill-returns",
+            Self::KillProcess(_) | Self::KillNumber(..) => "kill-process",
             Self::Send(_) | Self::SendFollowed(_) => "send",
             Self::HandOver(..) => "hand-over",
             Self::Receive(_) => "receive",
@@ -243,6 +244,7 @@ impl Objects {
             Action::Fork(id) | Action::Exec(id) | Action::Spawn(id) | Action::Reap(id) => process(id),
             Action::Kill(group) | Action::KillReturns(group) => Some(system.job_groups[group.index()].name.clone()),
             Action::KillMember(slot) => Some(self.process_name(state, slot)),
+            Action::KillProcess(id) | Action::KillNumber(id, _) => process(id),
             Action::Lock(lock) | Action::Unlock(lock) => Some(system.locks[lock.index()].name.clone()),
             Action::Send(buffer)
             | Action::SendFollowed(buffer)
@@ -329,6 +331,15 @@ impl Objects {
                 )
             }
             Action::KillMember(_) => format!("kills {target}, of the snapshot"),
+            Action::KillProcess(named) => match self.named(before, named) {
+                Name::Is(slot) if !before.processes[usize::from(slot)].lives() => {
+                    format!("kills `{target}`, which has ended already")
+                }
+                _ => format!("kills `{target}`"),
+            },
+            Action::KillNumber(_, slot) => {
+                format!("kills `{target}` by its number, which {} has got meanwhile", self.process_name(before, slot))
+            }
             Action::KillReturns(_) => format!("has killed the whole snapshot of job group `{target}`"),
             Action::Ack(_) => format!("has done with the message of `{target}`"),
             Action::Attach(buffer) => {

@@ -45,6 +45,7 @@ pub fn library() -> &'static [Entry] {
             "partitions",
             "signal-kinds",
             "stray-signal",
+            "pid-reuse",
             "telemetry",
             "driver-failover",
             "driver-failover-late",

@@ -16,6 +16,7 @@ pub mod g23_kernel_time;
 pub mod g2_explicit_transfer;
 pub mod g3_complete_tracking;
 pub mod g4_complete_kill;
+pub mod g5_stable_identity;
 pub mod g6_quotas;
 pub mod g7_confinement;
 mod marks;
@@ -62,6 +63,7 @@ guarantees! {
     G2 "explicit transfer" "a child's handles are among those that its creation listed",
     G3 "complete tracking" "every descendant stays in its job group",
     G4 "complete kill" "after a kill of a job group has returned, no descendant runs again",
+    G5 "stable identity" "a kill reaches the process or the members of the group that it names, or nobody",
     G6 "quotas" "the processes and the memory of a job group never pass its limits",
     G7 "confinement" "every access that succeeds is allowed by the policy",
     G10 "noninterference" "what a domain sees depends only on those that may flow to it",
@@ -172,6 +174,7 @@ safety! {
     g2_explicit_transfer::ExplicitTransfer,
     g3_complete_tracking::CompleteTracking,
     g4_complete_kill::CompleteKill,
+    g5_stable_identity::StableIdentity,
     g6_quotas::Quotas,
     g7_confinement::Confinement,
     g13_buffer_authority::BufferAuthority,

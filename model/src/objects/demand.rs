@@ -27,6 +27,8 @@ pub(super) enum Resource {
     Govern(BufferId),
     /// To take the lock, or to give it back.
     Lock(LockId),
+    /// To kill the process by its name.
+    Kill(ProcessId),
 }
 
 /// The demand of every position of every program, in every resource.
@@ -44,7 +46,7 @@ pub(super) struct Demand {
 impl Demand {
     pub(super) fn new(system: &System, programs: &[Vec<Program>], given: &[Given]) -> Self {
         let (processes, buffers) = (system.processes.len(), system.buffers.len());
-        let many = 2 + processes + 3 * buffers + system.locks.len();
+        let many = 2 + 2 * processes + 3 * buffers + system.locks.len();
         let (mut begins, mut nodes) = (Vec::new(), 0);
         for of_process in programs {
             let mut of_contexts = Vec::new();
@@ -134,6 +136,7 @@ impl Demand {
             }
             Operation::Attach(buffer) | Operation::SetLimit { buffer, .. } => more(Resource::Govern(*buffer), 1),
             Operation::Lock(lock) | Operation::Unlock(lock) => more(Resource::Lock(*lock), 1),
+            Operation::KillProcess(process) => more(Resource::Kill(*process), 1),
             Operation::Adversary => {
                 more(Resource::Creation, u64::MAX);
                 more(Resource::Memory, u64::MAX);
@@ -155,11 +158,12 @@ impl Demand {
     }
 
     fn index(&self, resource: Resource) -> usize {
-        let buffers = 2 + self.processes;
+        let buffers = 2 + 2 * self.processes;
         match resource {
             Resource::Creation => 0,
             Resource::Memory => 1,
             Resource::Wait(process) => 2 + process.index(),
+            Resource::Kill(process) => 2 + self.processes + process.index(),
             Resource::Send(buffer) => buffers + buffer.index(),
             Resource::Take(buffer) => buffers + self.buffers + buffer.index(),
             Resource::Govern(buffer) => buffers + 2 * self.buffers + buffer.index(),

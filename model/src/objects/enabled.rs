@@ -2,10 +2,10 @@
 
 use super::precondition::Precondition;
 use super::program::Operation;
-use super::state::{LockState, Phase, State, Status};
+use super::state::{LockState, Phase, ProcessSlot, State, Status};
 use super::step::{Action, Step};
 use super::{ContextSlot, Objects, each};
-use crate::system::{BufferId, GroupId, ObjectId};
+use crate::system::{BufferId, GroupId, ObjectId, ProcessId};
 
 impl Objects {
     /// Appends every step that is possible in `state`, in a fixed order.
@@ -60,6 +60,7 @@ impl Objects {
             Operation::Detach => push(Action::Detach),
             Operation::Exit => push(Action::Exit),
             Operation::Kill(group) => push(Action::Kill(*group)),
+            Operation::KillProcess(named) => self.kills(state, *named, &mut push),
             Operation::Access { object, right } => push(Action::Access(*object, *right)),
             Operation::Allocate(bytes) => push(Action::Allocate(*bytes)),
             Operation::Choose(arms) => (0u8..).zip(arms).for_each(|(arm, _)| push(Action::Choose(arm))),
@@ -131,6 +132,12 @@ impl Objects {
                 push(Action::SendFollowed(buffer));
             }
         }
+    }
+
+    /// A kill by name: of whoever is named, or, if that one is gone, of nobody or of whoever may have its number.
+    fn kills(&self, state: &State, named: ProcessId, push: &mut impl FnMut(Action)) {
+        push(Action::KillProcess(named));
+        each(self.heirs(state, named)).for_each(|heir| push(Action::KillNumber(named, heir as ProcessSlot)));
     }
 
     /// What an adversary may try: make a copy of itself, leave its group, use any object in any way, take more than

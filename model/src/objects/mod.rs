@@ -20,7 +20,7 @@ pub use packed::{Codec, DoesNotFit, Forest};
 pub use precondition::Precondition;
 pub use program::{HandleSet, Node, Operation, Position, Program, ProgramError, bit};
 pub use state::{
-    Context, ContextSlot, Fate, Followed, LockState, Membership, Phase, Process, ProcessSlot, Queue, Rank, State,
+    Context, ContextSlot, Fate, Followed, LockState, Membership, Name, Phase, Process, ProcessSlot, Queue, Rank, State,
     Status,
 };
 pub use step::{Action, Outcome, Refusal, Step};
@@ -54,6 +54,8 @@ pub struct Objects {
     deferred: HandleSet,
     /// Those with successors, a bit each.
     acknowledged: HandleSet,
+    /// The processes that some program kills by name.
+    named: Vec<ProcessId>,
     /// The guarantees whose ghosts are kept.
     watched: GuaranteeSet,
     /// The checks that are left out.
@@ -164,6 +166,7 @@ impl Objects {
             deferred: buffers::deferred(&given),
             acknowledged: buffers::acknowledged(&given),
             given,
+            named: killed_by_name(system),
             watched: GuaranteeSet::ALL,
             omitted: precondition::Omitted::default(),
             nodes,
@@ -227,6 +230,7 @@ impl Objects {
             buffers: self.given.iter().map(|given| given.empty).collect(),
             followed: Followed::Nowhere,
             supervisors: vec![None; self.system.job_groups.len()],
+            names: vec![Name::Nobody; self.named.len()],
             attack_steps: self.attack_depth(),
         };
         for (slot, id) in (0u8..).zip(self.starting_processes()) {
@@ -246,6 +250,8 @@ impl Objects {
                 ..Process::FREE
             };
             self.start_contexts(&mut state, slot, id);
+            let names = state.names.iter_mut().zip(&self.named);
+            names.filter(|(_, named)| **named == id).for_each(|(name, _)| *name = Name::Is(slot));
         }
         state
     }
@@ -387,6 +393,17 @@ impl Objects {
         self.steps_of(state, usize::from(context), |step| ready |= !step.action.is_by_the_kernel());
         ready
     }
+}
+
+/// The processes that some program kills by name, each once.
+fn killed_by_name(system: &System) -> Vec<ProcessId> {
+    let mut named = std::collections::BTreeSet::new();
+    system.for_each_instruction(|_, instruction| {
+        if let Instruction::KillProcess(process) = instruction {
+            named.insert(*process);
+        }
+    });
+    named.into_iter().collect()
 }
 
 /// What the policy allows, a bit for each right.

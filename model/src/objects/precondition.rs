@@ -35,6 +35,7 @@ preconditions! {
     Authority "authority" "access: the authority over the object permits it",
     NoLeader "no leader" "detach: the caller does not lead its process group",
     Tracked "tracked" "kill: it reaches those alone that the kernel still finds in the group",
+    SameProcess "same process" "kill of a process: whoever has its number is the one that was named, where a name is a handle",
     ChildEnded "child ended" "wait: a child has ended, or there is none",
     HandleHeld "handle held" "send and receive: the caller holds a handle to the buffer",
     BufferRight "buffer right" "send and receive: the caller's domain has the right on the buffer",

@@ -53,6 +53,8 @@ pub enum Operation {
     },
     /// See [`Instruction::Kill`].
     Kill(GroupId),
+    /// See [`Instruction::KillProcess`].
+    KillProcess(ProcessId),
     /// See [`Instruction::Send`].
     Send(BufferId),
     /// See [`Instruction::Receive`].
@@ -200,6 +202,7 @@ impl Program {
             Instruction::Exit => Operation::Exit,
             Instruction::Wait { process, until } => Operation::Wait { process: *process, until: *until },
             Instruction::Kill(group) => Operation::Kill(*group),
+            Instruction::KillProcess(process) => Operation::KillProcess(*process),
             Instruction::Send(buffer) => Operation::Send(*buffer),
             Instruction::Receive(buffer) => Operation::Receive(*buffer),
             Instruction::Lock(lock) => Operation::Lock(*lock),

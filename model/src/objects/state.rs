@@ -172,6 +172,20 @@ pub enum Followed {
     Lost,
 }
 
+/// Whom the name of a declared process stands for, as whoever kills it by name knows it: the last instance that a program
+/// created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Name {
+    /// None was created yet.
+    #[default]
+    Nobody,
+    /// The process of this entry, ended or not, but not yet waited for.
+    Is(ProcessSlot),
+    /// It is gone. Where numbers are recycled, one of these processes may have got its number, a bit each: all that
+    /// were created since.
+    Was(u64),
+}
+
 /// The whole state.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct State {
@@ -187,6 +201,8 @@ pub struct State {
     pub followed: Followed,
     /// For each job group, the process that created its first member, while it lives.
     pub supervisors: Vec<Option<ProcessSlot>>,
+    /// For each declared process that some program kills by name, whom the name stands for.
+    pub names: Vec<Name>,
     /// How many more steps the adversaries may take; none is any number.
     pub attack_steps: Option<u8>,
 }
@@ -200,6 +216,7 @@ impl Clone for State {
             locks: self.locks.clone(),
             followed: self.followed,
             supervisors: self.supervisors.clone(),
+            names: self.names.clone(),
             attack_steps: self.attack_steps,
         }
     }
@@ -212,6 +229,7 @@ impl Clone for State {
         self.locks.clone_from(&from.locks);
         self.followed = from.followed;
         self.supervisors.clone_from(&from.supervisors);
+        self.names.clone_from(&from.names);
         self.attack_steps = from.attack_steps;
     }
 }

@@ -47,6 +47,10 @@ pub enum Action {
     KillMember(ProcessSlot),
     /// The walk is over, and the kill returns.
     KillReturns(GroupId),
+    /// Kills a process by its name.
+    KillProcess(ProcessId),
+    /// Kills a process by its name, whose number is another's meanwhile.
+    KillNumber(ProcessId, ProcessSlot),
     /// Sends a message.
     Send(BufferId),
     /// Sends a message to a context that waits for it, and both go on.
@@ -103,6 +107,7 @@ impl Action {
     /// May a process end by it? A message may end whoever it is processed for.
     pub fn may_end_a_process(self) -> bool {
         matches!(self, Self::Exit | Self::End | Self::Kill(_) | Self::KillMember(_))
+            || matches!(self, Self::KillProcess(_) | Self::KillNumber(..))
             || matches!(self, Self::Send(_) | Self::SendFollowed(_) | Self::Deliver(_))
     }
 
@@ -150,6 +155,8 @@ pub enum Refusal {
     NoSuchLimit,
     /// There is no such child.
     NoChild,
+    /// There is no such process.
+    NoProcess,
 }
 
 impl Refusal {
@@ -166,6 +173,7 @@ impl Refusal {
             Self::NotAdmitted => "not admitted: a message would be late",
             Self::NoSuchLimit => "the limit cannot be that",
             Self::NoChild => "no such child",
+            Self::NoProcess => "there is no such process",
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Symmetry: no process can tell which entry of the process table it has, so states that differ in nothing else behave alike.
 //! A child takes the lowest free entry: where entries are renamed it may take another, which again differs in nothing else.
 //!
-//! Parents, supervisors and snapshots refer to entries, and are renamed with them. No ghost does: *listed* and *fate* are of
+//! Parents, supervisors, snapshots and names refer to entries, and are renamed with them. No ghost does: *listed* and *fate* are of
 //! the process itself, and are gone with it before another takes its entry.
 
 use std::collections::BTreeSet;
 
 use super::program::Operation;
-use super::state::{Phase, ProcessSlot, State};
+use super::state::{Name, Phase, ProcessSlot, State};
 use super::{Objects, each};
 use crate::system::{GroupId, Instruction};
 
@@ -23,6 +23,9 @@ pub enum Asymmetry {
     /// A lock names the context that holds it.
     #[error("there are locks, and a lock names the context that holds it")]
     LocksNameContexts,
+    /// Whom a name stands for is an entry of the table.
+    #[error("a process is killed by its name, which stands for an entry of the process table")]
+    NamesStandForEntries,
 }
 
 impl Objects {
@@ -30,6 +33,9 @@ impl Objects {
     pub fn asymmetry(&self) -> Option<Asymmetry> {
         if !self.system.locks.is_empty() {
             return Some(Asymmetry::LocksNameContexts);
+        }
+        if !self.named.is_empty() {
+            return Some(Asymmetry::NamesStandForEntries);
         }
         let mut operations = self.nodes.iter().map(|node| &node.operation);
         if self.profile.kill.follows_the_table() && operations.any(|one| matches!(one, Operation::Kill(_))) {
@@ -84,6 +90,13 @@ impl Objects {
                     *members = each(*members).fold(0, |set, member| set | 1 << to(member as ProcessSlot));
                 }
             }
+        }
+        for name in &mut renamed.names {
+            *name = match *name {
+                Name::Nobody => Name::Nobody,
+                Name::Is(slot) => Name::Is(to(slot)),
+                Name::Was(heirs) => Name::Was(each(heirs).fold(0, |set, heir| set | 1 << to(heir as ProcessSlot))),
+            };
         }
         for supervisor in &mut renamed.supervisors {
             *supervisor = supervisor.map(&to);

@@ -13,7 +13,7 @@ pub struct Touched {
     pub contexts: u64,
     /// A single context beside them: mostly the one that took the step, and all that there is.
     pub context: Option<ContextSlot>,
-    /// The buffers, the locks or the supervisors.
+    /// The buffers, the locks, the supervisors or the names.
     pub shared: bool,
     /// The number of attack steps.
     pub attack_steps: bool,
@@ -40,6 +40,7 @@ impl Objects {
             to.locks.copy_from_slice(&from.locks);
             to.followed = from.followed;
             to.supervisors.copy_from_slice(&from.supervisors);
+            to.names.copy_from_slice(&from.names);
         }
         to.attack_steps = from.attack_steps;
     }

@@ -8,7 +8,7 @@
 //!   memory it would be given, at most what it can still ask for; how much room there is in a buffer that it sends to, if the
 //!   buffer blocks or refuses when it is full, or draws on a pool, and whether anybody lives whom a message is processed for, if unasked; how
 //!   many messages there are in a buffer that it receives from, or that interrupts it; who holds a lock that it takes: it, another, nobody;
-//!   which of the children that it waits for have ended.
+//!   which of the children that it waits for have ended; whether the process that it names is there, and how many may have its number if not.
 //! - The contents of an object are no part of a state; see [`Views::reads`].
 //!
 //! Ghosts are no part of any view. A finer view than what programs can find out makes more systems insecure, never fewer.
@@ -16,7 +16,7 @@
 use super::demand::{Asked, Demand, Resource};
 use super::precondition::Precondition;
 use super::program::{HandleSet, Operation, Position};
-use super::state::{ContextSlot, LockState, Membership, Phase, ProcessSlot, Rank, State, Status};
+use super::state::{ContextSlot, LockState, Membership, Name, Phase, ProcessSlot, Rank, State, Status};
 use super::step::{Action, Outcome, Step};
 use super::usage::{Entries, Memory};
 use super::{Objects, each};
@@ -47,6 +47,8 @@ pub enum Seen {
     Buffer(BufferId, u8, bool, u8, Option<ProcessId>, bool),
     /// Who holds a lock.
     Lock(LockId, Holder),
+    /// Is the process there that it kills by name; and if not, how many others may have its number?
+    Standing(ProcessId, bool, u32),
 }
 
 /// Who holds a lock.
@@ -230,6 +232,12 @@ impl<'a> Views<'a> {
                 view.push(Seen::Lock(lock, holder));
             }
         }
+        for process in (0u8..).map(ProcessId).take(self.objects.system.processes.len()) {
+            if asked.of(Resource::Kill(process)) > 0 {
+                let is_there = matches!(self.objects.named(state, process), Name::Is(_));
+                view.push(Seen::Standing(process, is_there, self.objects.heirs(state, process).count_ones()));
+            }
+        }
         view.extend(own.into_iter().map(|(own, _)| Seen::Process(Box::new(own))));
         view
     }
@@ -341,6 +349,7 @@ impl<'a> Views<'a> {
             let slot = self.objects.process_of(step.context);
             let (action, to) = match step.action {
                 Action::KillMember(_) => (Action::KillMember(0), 0),
+                Action::KillNumber(process, _) => (Action::KillNumber(process, 0), 0),
                 Action::HandOver(buffer, receiver) => (Action::HandOver(buffer, 0), self.code_of(state, receiver)),
                 action => (action, 0),
             };
@@ -381,6 +390,10 @@ impl<'a> Views<'a> {
             Seen::Waiting(id, waiting) => format!("{} waiting at {}", waiting.len(), buffer(id)),
             Seen::Messages(id, many) => format!("{many} messages in {}", buffer(id)),
             Seen::Buffer(id, queued, ..) => format!("{queued} messages in {}", buffer(id)),
+            Seen::Standing(process, is_there, _) => {
+                let name = &system.processes[process.index()].name;
+                format!("`{name}` {}", if *is_there { "there" } else { "gone" })
+            }
             Seen::Lock(id, holder) => {
                 let name = &system.locks[id.index()].name;
                 match holder {

@@ -4,8 +4,8 @@
 //! claimed of two choices that are not joined, and nothing of noninterference, timing or progress.
 
 use super::{
-    Attachment, Authority, BufferRights, Buffers, Creation, Inheritance, Inversion, Kill, Named, Profile, Quota,
-    TimeIsolation, Tracking,
+    Attachment, Authority, BufferRights, Buffers, Creation, Identity, Inheritance, Inversion, Kill, Named, Profile,
+    Quota, TimeIsolation, Tracking,
 };
 
 /// An axis.
@@ -64,6 +64,7 @@ axes! {
     "creation" creation Creation,
     "tracking" tracking Tracking,
     "kill" kill Kill,
+    "identity" identity Identity,
     "process quota" process_quota Quota,
     "memory quota" memory_quota Quota,
     "files" files Authority,
@@ -110,6 +111,7 @@ choices! {
     Creation: chain(&Self::ALL),
     Tracking: last_above(&Self::ALL),
     Kill: last_above(&Self::ALL),
+    Identity: chain(&Self::ALL),
     Quota: last_above(&Self::ALL),
     Authority: Vec::new(),
     TimeIsolation: Vec::new(),

@@ -10,6 +10,7 @@ mod axes;
 pub mod buffer_rights;
 pub mod buffers;
 pub mod creation;
+pub mod identity;
 pub mod inheritance;
 pub mod inversion;
 pub mod kill;
@@ -24,6 +25,7 @@ pub use axes::Axis;
 pub use buffer_rights::BufferRights;
 pub use buffers::{BufferKind, Buffers, CapacityRule};
 pub use creation::Creation;
+pub use identity::Identity;
 pub use inheritance::Inheritance;
 pub use inversion::Inversion;
 pub use kill::Kill;
@@ -47,6 +49,8 @@ pub struct Profile {
     pub tracking: Tracking,
     /// What a kill of a group reaches.
     pub kill: Kill,
+    /// What names a process to whoever kills it.
+    pub identity: Identity,
     /// Whose processes are counted.
     pub process_quota: Quota,
     /// Whose memory is counted.
@@ -80,6 +84,8 @@ pub struct Kernel {
     pub tracking: &'static [Tracking],
     /// Choices of [`Profile::kill`].
     pub kill: &'static [Kill],
+    /// Choices of [`Profile::identity`].
+    pub identity: &'static [Identity],
     /// Choices of both quotas.
     pub quota: &'static [Quota],
     /// Choices of both authorities.
@@ -107,6 +113,7 @@ impl Kernel {
             ("creation", self.creation.contains(&profile.creation)),
             ("tracking", self.tracking.contains(&profile.tracking)),
             ("kill", self.kill.contains(&profile.kill)),
+            ("identity", self.identity.contains(&profile.identity)),
             ("process quota", self.quota.contains(&profile.process_quota)),
             ("memory quota", self.quota.contains(&profile.memory_quota)),
             ("files", self.authority.contains(&profile.files)),

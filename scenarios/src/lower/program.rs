@@ -181,6 +181,10 @@ impl Lower<'_, '_> {
                 self.uses.kills(group, &item.span);
                 Instruction::Kill(group)
             }
+            "KillProcess" => {
+                let process = self.id(Space::Process, fields.get("process")).map(ProcessId);
+                Instruction::KillProcess(process?)
+            }
             "SetLimit" => {
                 let buffer = self.id(Space::Buffer, fields.get("buffer")).map(BufferId);
                 let capacity = fields.integer("capacity").and_then(|capacity| u8::try_from(capacity).ok());

@@ -68,6 +68,12 @@ pub(crate) static INSTRUCTION: Choice = Choice {
             "waits until one instance of the process, a child of the caller, has ended, or the time is over",
         ),
         variant("Kill", &[Form::Fields(&KILL)], "Kill(group: \"job\")", "kills a job group"),
+        variant(
+            "KillProcess",
+            &[Form::Fields(&KILL_PROCESS)],
+            "KillProcess(process: \"builder\")",
+            "kills one process, the last instance that a program created of it, by what the kernel names it",
+        ),
         variant("Send", &[Form::One(&BUFFER)], "Send(\"log\")", "sends a message"),
         variant("Receive", &[Form::One(&BUFFER)], "Receive(\"log\")", "receives a message, waiting for one"),
         variant("Lock", &[Form::One(&LOCK)], "Lock(\"bus\")", "takes a lock, waiting until nobody holds it"),
@@ -135,6 +141,9 @@ static WAIT: Record = arguments!(
 );
 
 static KILL: Record = arguments!("Kill", &[field("group", Kind::Refers(Space::JobGroup), Need::Required, "which")]);
+
+static KILL_PROCESS: Record =
+    arguments!("KillProcess", &[field("process", Kind::Refers(Space::Process), Need::Required, "which")]);
 
 static SET_LIMIT: Record = arguments!(
     "SetLimit",

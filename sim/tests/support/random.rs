@@ -24,6 +24,7 @@ fn leaf(process: u8) -> BoxedStrategy<Instruction> {
         Just(Instruction::Detach).boxed(),
         Just(Instruction::Exit).boxed(),
         Just(Instruction::Kill(GroupId(0))).boxed(),
+        (0u8..3).prop_map(|process| Instruction::KillProcess(ProcessId(process))).boxed(),
         Just(Instruction::Lock(LockId(0))).boxed(),
         Just(Instruction::Unlock(LockId(0))).boxed(),
         (0u8..2).prop_map(|buffer| Instruction::Send(BufferId(buffer))).boxed(),

@@ -80,6 +80,7 @@ impl Taking<'_> {
         let status = if listed.is_some() { Status::Embryo } else { Status::Alive };
         *self.process(usize::from(free)) = Process { status, handles, flagged, listed: listed.unwrap_or(0), ..born };
         self.touched.contexts |= 1 << free;
+        self.is_named(free, child);
         let contexts = self.objects.contexts_of(free);
         if self.attacks {
             // The copy goes on attacking, in the one context that forked.
@@ -127,6 +128,7 @@ impl Taking<'_> {
         *self.process(usize::from(free)) = born;
         self.begin_program(usize::from(free), handles);
         self.touched.contexts |= 1 << free;
+        self.is_named(free, child);
         self.objects.start_contexts(self.state, free, child);
         self.done();
         Outcome::Created(free)

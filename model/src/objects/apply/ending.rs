@@ -46,7 +46,7 @@ impl Taking<'_> {
         self.done();
         match ended {
             Some(ended) => {
-                *self.process(ended) = Process::FREE;
+                self.free(ended);
                 Outcome::Done
             }
             None => Outcome::Refused(Refusal::NoChild),
@@ -115,7 +115,7 @@ impl Taking<'_> {
                 self.lose_subtree(child);
             }
             if reaper.is_none() && self.state.processes[child].status == Status::Zombie {
-                *self.process(child) = Process::FREE; // init waits for it at once
+                self.free(child); // init waits for it at once
             }
         }
         for supervisor in &mut self.state.supervisors {
@@ -126,15 +126,15 @@ impl Taking<'_> {
         }
         self.lose_taken(slot);
         let process = self.process(slot);
-        *process = match process.parent {
-            None => Process::FREE,
-            Some(_) => Process {
-                status: Status::Zombie,
-                instance_of: process.instance_of,
-                parent: process.parent,
-                group: process.group,
-                ..Process::FREE
-            },
+        if process.parent.is_none() {
+            return self.free(slot);
+        }
+        *process = Process {
+            status: Status::Zombie,
+            instance_of: process.instance_of,
+            parent: process.parent,
+            group: process.group,
+            ..Process::FREE
         };
     }
 

@@ -6,6 +6,7 @@ mod creation;
 mod ending;
 mod handles;
 mod locks;
+mod naming;
 
 use super::program::Operation;
 use super::state::{Context, ContextSlot, Phase, Process, State};
@@ -85,6 +86,8 @@ impl Taking<'_> {
                 self.condemn(group);
                 self.done()
             }
+            Action::KillProcess(named) => self.kill_process(named),
+            Action::KillNumber(named, heir) => self.kill_number(named, heir),
             Action::Send(buffer) => self.send(buffer),
             Action::Lock(lock) => self.lock(lock),
             Action::Unlock(lock) => self.unlock(lock),

@@ -57,6 +57,7 @@ pub struct Codec {
     buffers: Vec<shared::QueueFields>,
     groups: usize,
     followed: shared::FollowedFields,
+    names: shared::NameFields,
     attack_depth: Option<u8>,
 }
 
@@ -147,7 +148,9 @@ impl Codec {
         let locks = system.locks.len();
         let buffers = shared::queue_fields(objects);
         let followed = shared::followed_fields(objects);
+        let names = shared::name_fields(objects);
         let shared = followed.width()
+            + names.width()
             + buffers.iter().map(|fields| fields.width()).sum::<u32>()
             + lock * locks as u32
             + entry * groups as u32
@@ -178,6 +181,7 @@ impl Codec {
             locks,
             groups,
             followed,
+            names,
             attack_depth: objects.attack_depth(),
         }
     }
@@ -198,10 +202,10 @@ impl Codec {
     /// If the format has no place for the state, or `words` none for the format. What `words` holds then is nothing.
     pub fn pack(&self, state: &State, words: &mut [u64]) -> Result<(), DoesNotFit> {
         let entries = (state.processes.len(), state.contexts.len());
-        let shared = (state.buffers.len(), state.locks.len(), state.supervisors.len());
+        let shared = (state.buffers.len(), state.locks.len(), state.supervisors.len(), state.names.len());
         if words.len() < self.words()
             || entries != (self.slots, self.slots * self.contexts_per_process)
-            || shared != (self.buffers.len(), self.locks, self.groups)
+            || shared != (self.buffers.len(), self.locks, self.groups, self.names.many)
         {
             return Err(DoesNotFit);
         }
@@ -284,6 +288,7 @@ impl Codec {
         state.locks.resize(self.locks, super::state::LockState::Free);
         state.buffers.resize(self.buffers.len(), Queue::default());
         state.supervisors.resize(self.groups, None);
+        state.names.resize(self.names.many, super::state::Name::Nobody);
         for slot in 0..self.slots {
             self.unpack_slot(words, slot, state);
         }

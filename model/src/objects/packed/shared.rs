@@ -1,12 +1,12 @@
-//! What there is one of, whoever runs: buffers, locks, supervisors, the message followed, attack steps. It lies behind the entries of the process table, the
+//! What there is one of, whoever runs: buffers, locks, supervisors, names, the message followed, attack steps. It lies behind the entries of the process table, the
 //! attack steps at the very end.
 
 use super::super::Objects;
 use super::super::buffers::Given;
 use super::super::precondition::Precondition;
-use super::super::state::{Followed, LockState, Queue, State};
+use super::super::state::{Followed, LockState, Name, Queue, State};
 use super::bits::{Fields, Reader, Source, width};
-use super::{Codec, from_entry, to_entry};
+use super::{Codec, from_entry, halves, to_entry};
 use crate::guarantee::GuaranteeId;
 use crate::system::{BufferId, ProcessId};
 
@@ -26,6 +26,7 @@ impl Codec {
         for supervisor in &state.supervisors {
             writer.put(from_entry(*supervisor), self.widths.entry);
         }
+        state.names.iter().for_each(|name| self.names.put(*name, writer));
         self.followed.put(state.followed, writer);
     }
 
@@ -44,6 +45,9 @@ impl Codec {
         for supervisor in &mut state.supervisors {
             *supervisor = to_entry(reader.take(self.widths.entry));
         }
+        for name in &mut state.names {
+            *name = self.names.take(&mut reader);
+        }
         state.followed = self.followed.take(&mut reader);
         state.attack_steps = self.attack_depth.map(|_| reader.take(self.widths.attack_steps) as u8);
     }
@@ -60,6 +64,55 @@ pub(super) struct QueueFields {
     attached: u32,
     /// as in this.
     empty: Queue,
+}
+
+/// How names are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NameFields {
+    /// So many of them, each:
+    pub(super) many: usize,
+    /// nobody, somebody who is gone, or an entry;
+    whom: u32,
+    /// and who may have its number.
+    heirs: u32,
+}
+
+pub(super) fn name_fields(objects: &Objects) -> NameFields {
+    let table = objects.system.process_table;
+    NameFields {
+        many: objects.named.len(),
+        whom: width(u64::from(table) + 1),
+        heirs: if objects.recycles() { table.into() } else { 0 },
+    }
+}
+
+impl NameFields {
+    pub(super) fn width(&self) -> u32 {
+        (self.whom + self.heirs) * self.many as u32
+    }
+
+    fn put(&self, name: Name, writer: &mut impl Fields) {
+        let (whom, heirs) = match name {
+            Name::Nobody => (0, 0),
+            Name::Was(heirs) => (1, heirs),
+            Name::Is(slot) => (u64::from(slot) + 2, 0),
+        };
+        let (low, high) = halves(self.heirs);
+        writer.put(whom, self.whom);
+        writer.put(heirs & u64::from(u32::MAX), low);
+        writer.put(heirs >> 32, high);
+    }
+
+    fn take(&self, reader: &mut impl Source) -> Name {
+        let (low, high) = halves(self.heirs);
+        let whom = reader.take(self.whom);
+        let heirs = reader.take(low) | reader.take(high) << 32;
+        match whom {
+            0 => Name::Nobody,
+            1 => Name::Was(heirs),
+            slot => Name::Is((slot - 2) as u8),
+        }
+    }
 }
 
 /// How the ghost of G15 is packed: a buffer, and a place in it.

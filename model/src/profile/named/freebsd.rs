@@ -2,8 +2,8 @@
 //! read in its manual pages and sources; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
-    Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
+    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -32,6 +32,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     creation: &[Creation::ForkThenExec],
     tracking: &Tracking::ALL,
     kill: &Kill::ALL,
+    identity: &Identity::ALL,
     quota: &[Quota::None, Quota::PerUser, Quota::PerJobGroup],
     authority: &Authority::ALL,
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
@@ -55,6 +56,7 @@ pub(super) static FREEBSD: Named = Named {
             "kill",
             "kill(2) of a process group: fork1 and group signals exclude each other since 2023 (sys/kern/kern_fork.c, pg_killsx); not so before",
         ),
+        ("identity", "kill(2): by number, which is given again"),
         ("process quota", "getrlimit(2): RLIMIT_NPROC counts a user, and is far away by default"),
         ("memory quota", "getrlimit(2)"),
         ("files", "the user's own files are the user's"),
@@ -74,6 +76,7 @@ fn freebsd() -> Profile {
         creation: Creation::ForkThenExec,
         tracking: Tracking::ProcessGroup,
         kill: Kill::Atomic,
+        identity: Identity::RecycledNumber,
         process_quota: Quota::None,
         memory_quota: Quota::None,
         files: Authority::AmbientByUser,
@@ -100,6 +103,7 @@ pub(super) static FREEBSD_CAPSICUM: Named = Named {
             "kill",
             "procctl(2), PROC_REAP_KILL: walks with forkers stopped until it finds nobody new (sys/kern/kern_procctl.c), so that nobody survives it",
         ),
+        ("identity", "pdfork(2), pdkill(2): a process descriptor"),
         ("process quota", "setrlimit(2), RLIMIT_NPROC: counts the user; a limit of a group wants rctl(8) and root"),
         ("memory quota", "setrlimit(2): limits are a process's; a limit of a group wants rctl(8) and root"),
         ("files", "cap_enter(2): no global name space; Watson et al. 2010"),
@@ -119,6 +123,7 @@ fn freebsd_capsicum() -> Profile {
         creation: Creation::ForkThenExec,
         tracking: Tracking::Subreaper,
         kill: Kill::Atomic,
+        identity: Identity::StableHandle,
         process_quota: Quota::PerUser,
         memory_quota: Quota::None,
         files: Authority::CapabilityOnly,

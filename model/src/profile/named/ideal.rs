@@ -1,8 +1,8 @@
 //! The ideal kernel: on every axis the strongest choice. Its sources are kernels and papers that have the one choice.
 
 use crate::profile::{
-    Attachment, Authority, BufferRights, Buffers, Creation, Inheritance, Inversion, Kernel, Kill, Profile, Quota,
-    TimeIsolation, Tracking,
+    Attachment, Authority, BufferRights, Buffers, Creation, Identity, Inheritance, Inversion, Kernel, Kill, Profile,
+    Quota, TimeIsolation, Tracking,
 };
 
 use super::Named;
@@ -14,6 +14,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     creation: &[Creation::Spawn],
     tracking: &[Tracking::JobGroup],
     kill: &[Kill::Atomic],
+    identity: &[Identity::StableHandle],
     quota: &[Quota::Reserved],
     authority: &[Authority::CapabilityOnly],
     time_isolation: &[TimeIsolation::Partitions],
@@ -34,6 +35,7 @@ pub(super) static IDEAL: Named = Named {
         ("creation", "seL4: a thread is configured before it is resumed; Baumann et al. 2019"),
         ("tracking", "Windows job objects, Linux cgroups: membership from birth that cannot be given up"),
         ("kill", "Linux cgroup.kill; the end of a pid namespace's init"),
+        ("identity", "seL4: a capability to a thread, gone with it; Linux pidfd_open(2), Capsicum process descriptors"),
         ("process quota", "seL4 untyped memory: a reservation"),
         ("memory quota", "seL4 untyped memory: a reservation"),
         ("files", "Capsicum 2010; seL4 capabilities"),
@@ -55,6 +57,7 @@ impl Profile {
             creation: Creation::Spawn,
             tracking: Tracking::JobGroup,
             kill: Kill::Atomic,
+            identity: Identity::StableHandle,
             process_quota: Quota::Reserved,
             memory_quota: Quota::Reserved,
             files: Authority::CapabilityOnly,

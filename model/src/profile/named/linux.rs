@@ -1,8 +1,8 @@
 //! Linux, as it is used every day, and used well: one kernel in two ways.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
-    Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
+    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -33,6 +33,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     creation: &[Creation::ForkThenExec],
     tracking: &Tracking::ALL,
     kill: &Kill::ALL,
+    identity: &Identity::ALL,
     quota: &[Quota::None, Quota::PerUser, Quota::PerJobGroup],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
     time_isolation: &TimeIsolation::ALL,
@@ -53,6 +54,7 @@ pub(super) static LINUX: Named = Named {
         ("creation", "fork(2), execve(2)"),
         ("tracking", "setpgid(2), setsid(2): a process group can be left"),
         ("kill", "kill(2) of a process group; copy_process in kernel/fork.c does not let a fork pass it"),
+        ("identity", "kill(2); pid_max in proc_sys_kernel(5): numbers wrap around, and are given again"),
         ("process quota", "getrlimit(2): RLIMIT_NPROC is unlimited or far away by default"),
         ("memory quota", "getrlimit(2): RLIMIT_AS is unlimited by default"),
         ("files", "path_resolution(7): the user's own files are the user's"),
@@ -82,6 +84,7 @@ pub(super) static LINUX_HARDENED: Named = Named {
         ("creation", "fork(2), execve(2)"),
         ("tracking", "cgroups(7): a child is in its parent's cgroup; pid_namespaces(7)"),
         ("kill", "cgroup v2 documentation, cgroup.kill"),
+        ("identity", "pidfd_open(2), pidfd_send_signal(2); clone(2), CLONE_PIDFD"),
         ("process quota", "cgroup v2 documentation, pids.max"),
         ("memory quota", "cgroup v2 documentation, memory.max"),
         ("files", "landlock(7), mount_namespaces(7)"),
@@ -103,6 +106,7 @@ impl Profile {
             creation: Creation::ForkThenExec,
             tracking: Tracking::ProcessGroup,
             kill: Kill::Atomic,
+            identity: Identity::RecycledNumber,
             process_quota: Quota::None,
             memory_quota: Quota::None,
             files: Authority::AmbientByUser,
@@ -123,6 +127,7 @@ impl Profile {
             creation: Creation::ForkThenExec,
             tracking: Tracking::JobGroup,
             kill: Kill::Atomic,
+            identity: Identity::StableHandle,
             process_quota: Quota::PerJobGroup,
             memory_quota: Quota::PerJobGroup,
             files: Authority::Subtractive,

@@ -1,8 +1,8 @@
 //! macOS, as it is used every day. What is said of it was read in its manual pages and in xnu; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
-    Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
+    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -29,6 +29,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     creation: &Creation::ALL,
     tracking: &[Tracking::ParentLink, Tracking::ProcessGroup],
     kill: &[Kill::OneProcess, Kill::Walk],
+    identity: &[Identity::RecycledNumber],
     quota: &[Quota::None, Quota::PerUser],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
     time_isolation: &[TimeIsolation::None],
@@ -49,6 +50,7 @@ pub(super) static MACOS: Named = Named {
         ("creation", "posix_spawn(2): a system call"),
         ("tracking", "setpgid(2), setsid(2); there is no subreaper"),
         ("kill", "kill(2) of a process group; whether a fork can pass it was not found, and the weaker is assumed"),
+        ("identity", "kill(2): by number, which is given again"),
         ("process quota", "setrlimit(2): RLIMIT_NPROC counts a user, and is far away by default"),
         ("memory quota", "setrlimit(2)"),
         ("files", "the user's own files are the user's"),
@@ -68,6 +70,7 @@ fn macos() -> Profile {
         creation: Creation::Spawn,
         tracking: Tracking::ProcessGroup,
         kill: Kill::Walk,
+        identity: Identity::RecycledNumber,
         process_quota: Quota::None,
         memory_quota: Quota::None,
         files: Authority::AmbientByUser,

@@ -1,8 +1,8 @@
 //! NetBSD, as it is used every day. What is said of it was read in its manual pages and sources; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
-    Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
+    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -31,6 +31,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     creation: &Creation::ALL,
     tracking: &[Tracking::ParentLink, Tracking::ProcessGroup],
     kill: &[Kill::OneProcess, Kill::Walk],
+    identity: &[Identity::RecycledNumber],
     quota: &[Quota::None, Quota::PerUser],
     authority: &[Authority::AmbientByUser],
     time_isolation: &[TimeIsolation::None],
@@ -51,6 +52,7 @@ pub(super) static NETBSD: Named = Named {
         ("creation", "fork(2), execve(2); posix_spawn(3) is offered by the kernel since 6.0"),
         ("tracking", "setpgid(2), setsid(2)"),
         ("kill", "kill(2) of a process group; whether a fork can pass it was not found, and the weaker is assumed"),
+        ("identity", "kill(2): by number, which is given again"),
         ("process quota", "getrlimit(2): RLIMIT_NPROC counts a user"),
         ("memory quota", "getrlimit(2): limits are a process's"),
         ("files", "kauth(9): the user's own files are the user's"),
@@ -70,6 +72,7 @@ fn netbsd() -> Profile {
         creation: Creation::ForkThenExec,
         tracking: Tracking::ProcessGroup,
         kill: Kill::Walk,
+        identity: Identity::RecycledNumber,
         process_quota: Quota::None,
         memory_quota: Quota::None,
         files: Authority::AmbientByUser,

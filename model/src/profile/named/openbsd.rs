@@ -1,8 +1,8 @@
 //! OpenBSD, as it is used every day. What is said of it was read in its manual pages and sources; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
-    Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
+    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -28,6 +28,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     creation: &[Creation::ForkThenExec],
     tracking: &[Tracking::ParentLink, Tracking::ProcessGroup],
     kill: &[Kill::OneProcess, Kill::Walk],
+    identity: &[Identity::RecycledNumber],
     quota: &[Quota::None, Quota::PerUser],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
     time_isolation: &[TimeIsolation::None],
@@ -48,6 +49,7 @@ pub(super) static OPENBSD: Named = Named {
         ("creation", "fork(2), execve(2); posix_spawn is both, in the library"),
         ("tracking", "setpgid(2), setsid(2); orphans go to init (sys/kern/kern_exit.c)"),
         ("kill", "kill(2) of a process group; whether a fork can pass it was not found, and the weaker is assumed"),
+        ("identity", "kill(2): by number, which is given again, at random (sys/kern/kern_fork.c)"),
         ("process quota", "getrlimit(2): RLIMIT_NPROC counts a user; login.conf(5) sets it by class"),
         ("memory quota", "getrlimit(2): limits are a process's"),
         ("files", "pledge(2), unveil(2) are there and not used"),
@@ -70,6 +72,7 @@ fn openbsd() -> Profile {
         creation: Creation::ForkThenExec,
         tracking: Tracking::ProcessGroup,
         kill: Kill::Walk,
+        identity: Identity::RecycledNumber,
         process_quota: Quota::None,
         memory_quota: Quota::None,
         files: Authority::AmbientByUser,

@@ -2,8 +2,8 @@
 //! for each job group. What is said of it was read in its manual; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
-    Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
+    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -31,6 +31,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     creation: &[Creation::Spawn],
     tracking: &[Tracking::JobGroup],
     kill: &[Kill::Walk, Kill::Atomic],
+    identity: &[Identity::StableHandle],
     quota: &[Quota::Reserved],
     authority: &[Authority::CapabilityOnly],
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets, TimeIsolation::Partitions],
@@ -54,6 +55,10 @@ pub(super) static SEL4_MCS: Named = Named {
             "manual, Capability Derivation Tree: whatever is made of an untyped object is below it; a group that holds other memory escapes",
         ),
         ("kill", "manual, seL4_CNode_Revoke: it can be preempted, and nobody below survives it"),
+        (
+            "identity",
+            "manual, Capability-based Access Control: a thread is named by a capability, which is gone when the object is",
+        ),
         ("process quota", "manual, seL4_Untyped_Retype: every kernel object is made of the caller's own memory"),
         ("memory quota", "manual, seL4_Untyped_Retype"),
         ("files", "manual, Capability-based Access Control"),
@@ -76,6 +81,7 @@ fn sel4_mcs() -> Profile {
         creation: Creation::Spawn,
         tracking: Tracking::JobGroup,
         kill: Kill::Atomic,
+        identity: Identity::StableHandle,
         process_quota: Quota::Reserved,
         memory_quota: Quota::Reserved,
         files: Authority::CapabilityOnly,

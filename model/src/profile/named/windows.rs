@@ -2,8 +2,8 @@
 //! documentation; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Inversion, Kernel,
-    Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
+    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -30,6 +30,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     creation: &[Creation::Spawn],
     tracking: &[Tracking::ParentLink, Tracking::JobGroup],
     kill: &Kill::ALL,
+    identity: &Identity::ALL,
     quota: &[Quota::None, Quota::PerJobGroup],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
@@ -56,6 +57,7 @@ pub(super) static WINDOWS: Named = Named {
             "Process Handles and Identifiers: a process records the number of its parent, and nobody inherits orphans",
         ),
         ("kill", "TerminateProcess: one process"),
+        ("identity", "TerminateProcess takes a handle, which CreateProcessW returns; Process Handles and Identifiers"),
         ("process quota", "none by default"),
         ("memory quota", "none by default"),
         ("files", "Access Tokens: the token of the user"),
@@ -75,6 +77,7 @@ fn windows() -> Profile {
         creation: Creation::Spawn,
         tracking: Tracking::ParentLink,
         kill: Kill::OneProcess,
+        identity: Identity::StableHandle,
         process_quota: Quota::None,
         memory_quota: Quota::None,
         files: Authority::AmbientByUser,
@@ -107,6 +110,7 @@ pub(super) static WINDOWS_JOB: Named = Named {
             "kill",
             "TerminateJobObject: no member can postpone it; whether a process that is being created meanwhile can pass was not found",
         ),
+        ("identity", "TerminateProcess takes a handle, which CreateProcessW returns; Process Handles and Identifiers"),
         ("process quota", "JOBOBJECT_BASIC_LIMIT_INFORMATION, ActiveProcessLimit"),
         ("memory quota", "JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobMemoryLimit"),
         ("files", "Job Objects: since Vista a job limits no access"),
@@ -126,6 +130,7 @@ fn windows_job() -> Profile {
         creation: Creation::Spawn,
         tracking: Tracking::JobGroup,
         kill: Kill::Atomic,
+        identity: Identity::StableHandle,
         process_quota: Quota::PerJobGroup,
         memory_quota: Quota::PerJobGroup,
         files: Authority::AmbientByUser,

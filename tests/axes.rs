@@ -11,8 +11,8 @@ use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::{
-    Attachment, Authority, Axis, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Inheritance, Kill, Profile,
-    Quota, Tracking,
+    Attachment, Authority, Axis, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Inheritance,
+    Kill, Profile, Quota, Tracking,
 };
 use lacuna_model::system::{Overflow, System};
 
@@ -40,7 +40,7 @@ const QUEUES: Buffers = Buffers::Only("queues", &[BufferKind::polled(CapacityRul
 
 #[test]
 fn each_choice_decides_something() {
-    use GuaranteeId::{G2, G3, G4, G6, G7, G13, G14, G15, G16, G17};
+    use GuaranteeId::{G1, G2, G3, G4, G6, G7, G13, G14, G15, G16, G17};
     let hard = Profile::linux_hardened;
     let cases: Vec<(&str, Profile, Vec<GuaranteeId>)> = vec![
         ("parallel-spawn", hard(), vec![]),
@@ -70,6 +70,8 @@ fn each_choice_decides_something() {
         ("ci-job", Profile { files: Authority::AmbientByUser, ..hard() }, vec![G7]),
         ("ci-job", Profile { network: Authority::AmbientByUser, ..hard() }, vec![G7]),
         ("ci-job", Profile { network: Authority::CapabilityOnly, ..hard() }, vec![]),
+        ("thread-credentials", hard(), vec![G1]),
+        ("thread-credentials", Profile { credentials: Credentials::PerProcess, ..hard() }, vec![]),
         ("stray-signal", hard(), vec![]),
         ("stray-signal", Profile { buffer_rights: BufferRights::BySendersUser, ..hard() }, vec![G13]),
         ("driver-failover", Profile { attachment: Attachment::Predefined, ..hard() }, vec![]),

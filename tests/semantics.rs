@@ -579,3 +579,69 @@ fn a_spare_takes_over_what_is_in_time_and_nobody_else_does() {
     assert_eq!(of_client(&Profile::ideal(), GuaranteeId::G13), "proved");
     assert_eq!(of_client(&Profile::ideal(), GuaranteeId::G17), "proved");
 }
+
+/// What comes of accesses by the second context of a process whose first gives its rights up, before and after it has.
+#[test]
+fn a_right_is_given_up_by_the_context_or_by_its_process() {
+    use lacuna_model::profile::Credentials;
+    let text = r#"(name: "x", about: "y", domains: ["d"], objects: {
+        "f": (class: File, allow: {"d": [Read]}), "g": (class: File, allow: {"d": [Read]})},
+        processes: {"p": (domain: "d", contexts: {
+            "a": (program: [DropRights(objects: ["g"])]),
+            "b": (program: [Access(object: "g", right: Read), Access(object: "f", right: Read)])})})"#;
+    let after = |credentials, object: &str| {
+        let mut found = [vec![], vec![]];
+        let objects = objects(text, &Profile { credentials, ..Profile::ideal() });
+        plain::explore(&objects, usize::MAX, |transition| {
+            let event = objects.event(transition.before, transition.step, transition.outcome, transition.after);
+            if event.action == "access" && event.target.as_deref() == Some(object) {
+                let first = transition.before.contexts[0];
+                let found = &mut found[usize::from(first.dropped != 0 || first.phase == Phase::Gone)];
+                if !found.contains(&transition.outcome) {
+                    found.push(transition.outcome);
+                }
+            }
+        });
+        found
+    };
+    let (done, refused) = (Outcome::Done, Outcome::Refused(Refusal::NoRight));
+    assert_eq!(after(Credentials::PerContext, "g"), [[done], [done]]);
+    assert_eq!(after(Credentials::PerProcess, "g"), [[done], [refused]]);
+    let others = after(Credentials::PerProcess, "f");
+    assert!(others.iter().flatten().all(|outcome| *outcome == done), "nobody gave that up: {others:?}");
+    let of = |profile: &Profile| verdict(text, profile, GuaranteeId::G1);
+    assert_eq!((of(&Profile::linux()), of(&Profile::ideal())), ("refuted", "proved"));
+    // Whoever is alone in its process says nothing of the domain that it shares with nobody.
+    let alone = text
+        .replace("\"b\": (program: [", "\"b\": (program: [Exit, ")
+        .replace("\"a\": (program: [", "\"a\": (program: [Exit, ");
+    assert_eq!(verdict(&alone, &Profile::linux(), GuaranteeId::G1), "vacuous");
+}
+
+/// credentials(7): a child inherits copies of its parent's, and execve(2) preserves what was given up.
+#[test]
+fn a_child_has_nothing_that_its_creator_had_given_up() {
+    let accesses = |create: &str, drop: &str, profile: &Profile| {
+        let text = format!(
+            r#"(name: "x", about: "y", domains: ["d"], objects: {{"f": (class: File, allow: {{"d": [Read]}})}}, processes: {{
+            "p": (domain: "d", contexts: {{
+                "a": (program: [{drop} {create}]),
+                "b": (program: [Choose([[DropRights(objects: ["f"]), Forever([Compute("1ms")])], []])])}}),
+            "c": (domain: "d", contexts: {{
+                "a": (program: [Access(object: "f", right: Read)]),
+                "b": (program: [Access(object: "f", right: Read)])}})}})"#
+        );
+        outcomes(&objects(&text, profile)).remove(&("access", "f".into())).unwrap()
+    };
+    let (done, refused) = (Outcome::Done, Outcome::Refused(Refusal::NoRight));
+    let drop = "DropRights(objects: [\"f\"]),";
+    for create in ["Spawn(process: \"c\")", "Fork(\"c\")"] {
+        for profile in [Profile::linux(), Profile::ideal()] {
+            assert_eq!(accesses(create, drop, &profile), [refused], "{create}, {}", profile.name);
+        }
+        // What another context of its creator has given up a child lacks only where that is the process's.
+        assert_eq!(accesses(create, "", &Profile::linux()), [done], "{create}");
+        let either = accesses(create, "", &Profile::ideal());
+        assert!(either.contains(&done) && either.contains(&refused), "{create}: {either:?}");
+    }
+}

@@ -327,7 +327,7 @@ fn call(action: Action) -> Call {
         Action::Compute | Action::Choose(_) | Action::GiveUp | Action::JobDone | Action::Wake => Call::NotNeeded,
         Action::Reap(_) | Action::Timeout => Call::NotNeeded,
         Action::KillProcess(_) | Action::KillNumber(..) => Call::Missing,
-        Action::Lock(_) | Action::Unlock(_) => Call::Missing,
+        Action::Lock(_) | Action::Unlock(_) | Action::DropRights(_) => Call::Missing,
         Action::Send(_) | Action::HandOver(..) | Action::Receive(_) | Action::Poll(_) => Call::Missing,
         Action::Ack(_) | Action::Attach(_) | Action::SendFollowed(_) => Call::Missing,
         Action::Deliver(_) | Action::SetLimit(..) | Action::Access(..) | Action::Allocate(_) => Call::Missing,

@@ -47,6 +47,8 @@ pub const MAX_NESTING: usize = 16;
 pub const MAX_OF_A_KIND: usize = 250;
 /// How many handles a system may name.
 pub const MAX_HANDLES: usize = 32;
+/// How many objects there may be that programs give up their rights to.
+pub const MAX_DROPPED: usize = 32;
 /// How many entries the model's process table may have.
 pub const MAX_PROCESS_TABLE: usize = 64;
 /// How many instructions a program may have when its counted loops are written out.
@@ -417,6 +419,8 @@ pub enum Instruction {
         /// How.
         right: Right,
     },
+    /// Gives up every right to these objects, for good.
+    DropRights(Vec<ObjectId>),
     /// Takes memory and keeps it until the process ends.
     Allocate(Bytes),
     /// Repeats.

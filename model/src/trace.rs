@@ -126,6 +126,7 @@ impl Action {
             Self::Attach(_) => "attach",
             Self::SetLimit(..) => "set-limit",
             Self::Access(..) => "access",
+            Self::DropRights(_) => "drop-rights",
             Self::Allocate(_) => "allocate",
             Self::Choose(_) => "choose",
             Self::GiveUp => "give-up",
@@ -256,6 +257,7 @@ impl Objects {
             | Action::Deliver(buffer)
             | Action::SetLimit(buffer, _) => Some(system.buffers[buffer.index()].name.clone()),
             Action::Access(object, _) => Some(system.objects[object.index()].name.clone()),
+            Action::DropRights(objects) => Some(self.object_names(objects).join(", ")),
             _ => None,
         };
         let listed = self.listed(state, step).map(|set| self.handle_names(set));
@@ -266,6 +268,11 @@ impl Objects {
     pub fn handle_names(&self, set: crate::objects::HandleSet) -> Vec<String> {
         let names = self.system().handles.iter().enumerate();
         names.filter(|(index, _)| set & (1 << index) != 0).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The names of the objects of a set.
+    pub fn object_names(&self, set: crate::objects::ObjectSet) -> Vec<String> {
+        self.objects_of(set).map(|object| self.system().objects[object.index()].name.clone()).collect()
     }
 
     /// The processes that live before a step and not after it, by name.
@@ -365,6 +372,9 @@ impl Objects {
             }
             Action::SetLimit(_, capacity) => format!("sets the limit of `{target}` to {capacity}"),
             Action::Access(_, right) => format!("tries to {} `{target}`", right.name()),
+            Action::DropRights(objects) => {
+                format!("gives up its rights to `{}`", self.object_names(objects).join("`, `"))
+            }
             Action::Allocate(bytes) => format!("takes {} of memory", crate::units::Bytes(bytes)),
             Action::Choose(arm) => format!("goes on with arm {arm}"),
             Action::GiveUp => "stops attacking".into(),

@@ -46,6 +46,7 @@ pub fn library() -> &'static [Entry] {
             "signal-kinds",
             "stray-signal",
             "pid-reuse",
+            "thread-credentials",
             "telemetry",
             "driver-failover",
             "driver-failover-late",

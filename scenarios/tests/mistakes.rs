@@ -319,6 +319,23 @@ fn names() {
 }
 
 #[test]
+fn rights_given_up() {
+    check_program("DropRights(objects: [\"home\", ^\"home\", ^\"hme\"])", &["twice", "did you mean `home`?"]);
+    check_program("DropRights(objects: ^[])", &["this list is empty (expected at least one object)"]);
+    check_program("^DropRights()", &["has no `objects`"]);
+    let names = |many: usize| (0..many).map(|index| format!("\"o{index}\"")).collect::<Vec<_>>();
+    let objects = names(33).iter().map(|name| format!("{name}: (class: File)")).collect::<Vec<_>>().join(", ");
+    let text = |drops: &str| {
+        format!(
+            "(name: \"x\", about: \"x\", domains: [\"a\"], objects: {{{objects}}}, processes: {{\"p\": (domain: \"a\", \
+             contexts: {{\"c\": (program: [DropRights(objects: [{drops}])])}})}})"
+        )
+    };
+    assert!(Source::new("x.ron", text(&names(32).join(", "))).parse().is_ok());
+    check("x.ron", &text(&names(33).join(", ").replace("\"o32\"", "^\"o32\"")), &["one too many"]);
+}
+
+#[test]
 fn rights_and_domains() {
     check_fields(
         "objects: {\"n\": (class: Network, allow: {\"a\": [Read, ^Execute, ^Read]})}",

@@ -11,6 +11,7 @@ pub mod g16_delivery;
 pub mod g17_reattachment;
 pub mod g18_deadlines;
 pub mod g19_temporal_isolation;
+pub mod g1_one_domain;
 pub mod g20_bounded_inversion;
 pub mod g23_kernel_time;
 pub mod g2_explicit_transfer;
@@ -60,6 +61,7 @@ macro_rules! guarantees {
 }
 
 guarantees! {
+    G1 "one domain" "all contexts of a process have the same credentials",
     G2 "explicit transfer" "a child's handles are among those that its creation listed",
     G3 "complete tracking" "every descendant stays in its job group",
     G4 "complete kill" "after a kill of a job group has returned, no descendant runs again",
@@ -171,6 +173,7 @@ macro_rules! safety {
 }
 
 safety! {
+    g1_one_domain::OneDomain,
     g2_explicit_transfer::ExplicitTransfer,
     g3_complete_tracking::CompleteTracking,
     g4_complete_kill::CompleteKill,

@@ -152,7 +152,7 @@ impl Demand {
                 }
             }
             Operation::Compute { .. } | Operation::Open(_) | Operation::Close(_) | Operation::Detach => {}
-            Operation::Exit | Operation::Kill(_) | Operation::Access { .. } => {}
+            Operation::Exit | Operation::Kill(_) | Operation::Access { .. } | Operation::DropRights(_) => {}
             Operation::Choose(_) | Operation::End => {}
         }
     }

@@ -62,6 +62,7 @@ impl Objects {
             Operation::Kill(group) => push(Action::Kill(*group)),
             Operation::KillProcess(named) => self.kills(state, *named, &mut push),
             Operation::Access { object, right } => push(Action::Access(*object, *right)),
+            Operation::DropRights(objects) => push(Action::DropRights(self.object_set(objects))),
             Operation::Allocate(bytes) => push(Action::Allocate(*bytes)),
             Operation::Choose(arms) => (0u8..).zip(arms).for_each(|(arm, _)| push(Action::Choose(arm))),
             Operation::Wait { process, until } => {

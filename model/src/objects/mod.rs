@@ -20,8 +20,8 @@ pub use packed::{Codec, DoesNotFit, Forest};
 pub use precondition::Precondition;
 pub use program::{HandleSet, Node, Operation, Position, Program, ProgramError, bit};
 pub use state::{
-    Context, ContextSlot, Fate, Followed, LockState, Membership, Name, Phase, Process, ProcessSlot, Queue, Rank, State,
-    Status,
+    Context, ContextSlot, Fate, Followed, LockState, Membership, Name, ObjectSet, Phase, Process, ProcessSlot, Queue,
+    Rank, State, Status,
 };
 pub use step::{Action, Outcome, Refusal, Step};
 pub use symmetry::Asymmetry;
@@ -30,7 +30,10 @@ pub use view::{Holder, Named, Own, Seen, View, Views, told};
 
 use crate::guarantee::{GuaranteeId, GuaranteeSet};
 use crate::profile::Profile;
-use crate::system::{GroupId, Instruction, LockId, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ProcessId, System};
+use crate::system::{
+    GroupId, Instruction, LockId, MAX_DROPPED, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ObjectId, ProcessId,
+    System,
+};
 use crate::units::Nanos;
 
 /// The object part of the relation, for one system under one profile.
@@ -56,6 +59,8 @@ pub struct Objects {
     acknowledged: HandleSet,
     /// The processes that some program kills by name.
     named: Vec<ProcessId>,
+    /// The objects that some program gives up its rights to; their places are their bits.
+    dropped: Vec<ObjectId>,
     /// The guarantees whose ghosts are kept.
     watched: GuaranteeSet,
     /// The checks that are left out.
@@ -111,6 +116,9 @@ pub enum ObjectsError {
         /// Its limit.
         limit: u32,
     },
+    /// Too many objects whose rights are given up.
+    #[error("rights to {0} objects are given up; at most {MAX_DROPPED} are modelled")]
+    Dropped(usize),
     /// Too many handles.
     #[error("{0} handles are named; at most {MAX_HANDLES} are modelled")]
     Handles(usize),
@@ -151,6 +159,10 @@ impl Objects {
         if system.handles.len() > MAX_HANDLES {
             return Err(ObjectsError::Handles(system.handles.len()));
         }
+        let dropped = given_up(system);
+        if dropped.len() > MAX_DROPPED {
+            return Err(ObjectsError::Dropped(dropped.len()));
+        }
         let contexts_per_process = programs.iter().map(Vec::len).max().unwrap_or(0).max(1);
         let (mut nodes, mut begins) = (Vec::new(), Vec::new());
         for of_process in &programs {
@@ -167,6 +179,7 @@ impl Objects {
             acknowledged: buffers::acknowledged(&given),
             given,
             named: killed_by_name(system),
+            dropped,
             watched: GuaranteeSet::ALL,
             omitted: precondition::Omitted::default(),
             nodes,
@@ -249,7 +262,7 @@ impl Objects {
                 flagged: buffers,
                 ..Process::FREE
             };
-            self.start_contexts(&mut state, slot, id);
+            self.start_contexts(&mut state, slot, id, 0);
             let names = state.names.iter_mut().zip(&self.named);
             names.filter(|(_, named)| **named == id).for_each(|(name, _)| *name = Name::Is(slot));
         }
@@ -404,6 +417,17 @@ fn killed_by_name(system: &System) -> Vec<ProcessId> {
         }
     });
     named.into_iter().collect()
+}
+
+/// The objects that some program gives up its rights to, each once.
+fn given_up(system: &System) -> Vec<ObjectId> {
+    let mut dropped = std::collections::BTreeSet::new();
+    system.for_each_instruction(|_, instruction| {
+        if let Instruction::DropRights(objects) = instruction {
+            dropped.extend(objects);
+        }
+    });
+    dropped.into_iter().collect()
 }
 
 /// What the policy allows, a bit for each right.

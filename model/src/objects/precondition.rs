@@ -33,6 +33,7 @@ preconditions! {
     ProcessQuota "process quota" "fork and spawn: the quota of processes admits one more",
     MemoryQuota "memory quota" "allocate: the quota of memory admits the amount",
     Authority "authority" "access: the authority over the object permits it",
+    RightKept "right kept" "access: the caller has not given up its rights to the object",
     NoLeader "no leader" "detach: the caller does not lead its process group",
     Tracked "tracked" "kill: it reaches those alone that the kernel still finds in the group",
     SameProcess "same process" "kill of a process: whoever has its number is the one that was named, where a name is a handle",

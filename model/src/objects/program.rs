@@ -83,6 +83,8 @@ pub enum Operation {
         /// How.
         right: Right,
     },
+    /// See [`Instruction::DropRights`].
+    DropRights(Vec<ObjectId>),
     /// See [`Instruction::Allocate`], in bytes.
     Allocate(u64),
     /// Goes on at one of these.
@@ -212,6 +214,7 @@ impl Program {
             Instruction::Attach(buffer) => Operation::Attach(*buffer),
             Instruction::SetLimit { buffer, capacity } => Operation::SetLimit { buffer: *buffer, capacity: *capacity },
             Instruction::Access { object, right } => Operation::Access { object: *object, right: *right },
+            Instruction::DropRights(objects) => Operation::DropRights(objects.clone()),
             Instruction::Allocate(bytes) => Operation::Allocate(bytes.0),
             Instruction::Adversary { .. } => Operation::Adversary,
         };

@@ -9,6 +9,9 @@
 use super::program::{HandleSet, Position};
 use crate::system::{BufferId, GroupId, HandleId, ProcessId};
 
+/// A set of objects, a bit each of those that some program gives up its rights to.
+pub type ObjectSet = u32;
+
 /// An entry of the process table.
 pub type ProcessSlot = u8;
 /// An entry of the context table.
@@ -127,11 +130,18 @@ pub struct Context {
     pub position: Position,
     /// Where it is within the instruction.
     pub phase: Phase,
+    /// The objects that it has given up its rights to.
+    pub dropped: ObjectSet,
 }
 
 impl Context {
     /// A free entry.
-    pub const FREE: Self = Self { position: 0, phase: Phase::Gone };
+    pub const FREE: Self = Self { position: 0, phase: Phase::Gone, dropped: 0 };
+
+    /// It goes on elsewhere, with the rights that it has.
+    pub(super) fn goes_to(&mut self, position: Position, phase: Phase) {
+        (self.position, self.phase) = (position, phase);
+    }
 }
 
 /// A lock.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{ContextSlot, ProcessSlot};
+use super::state::{ContextSlot, ObjectSet, ProcessSlot};
 use crate::system::{BufferId, GroupId, HandleId, LockId, ObjectId, Overflow, ProcessId, Right};
 
 /// One step of one context.
@@ -75,6 +75,8 @@ pub enum Action {
     SetLimit(BufferId, u8),
     /// Tries to use an object.
     Access(ObjectId, Right),
+    /// Gives up the rights to these objects.
+    DropRights(ObjectSet),
     /// Takes memory, in bytes.
     Allocate(u64),
     /// Goes on with that arm.

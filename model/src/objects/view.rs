@@ -1,7 +1,7 @@
 //! What each domain sees of a state: its declared view, for noninterference (G10, G11). All of it is here.
 //!
 //! - Of its own living processes everything that the kernel keeps for them: which program, status, group and whether that still
-//!   tracks them, handles and their flags, memory, and of each context the position and the phase; not the entry of the process table, nor how many
+//!   tracks them, handles and their flags, memory, and of each context the position, the phase and the rights given up; not the entry of the process table, nor how many
 //!   a walk has still to kill but by number.
 //! - What its steps come to ([`told`]): a refusal with its reason. A message that is dropped or merged is told as one that is queued.
 //! - Of what it shares with others only as much as it can still use ([demand](super::demand)): how many more processes and how much more
@@ -16,7 +16,7 @@
 use super::demand::{Asked, Demand, Resource};
 use super::precondition::Precondition;
 use super::program::{HandleSet, Operation, Position};
-use super::state::{ContextSlot, LockState, Membership, Name, Phase, ProcessSlot, Rank, State, Status};
+use super::state::{ContextSlot, LockState, Membership, Name, ObjectSet, Phase, ProcessSlot, Rank, State, Status};
 use super::step::{Action, Outcome, Step};
 use super::usage::{Entries, Memory};
 use super::{Objects, each};
@@ -81,8 +81,8 @@ pub struct Own {
     pub handles: [HandleSet; 3],
     /// In bytes.
     pub memory: u64,
-    /// Position and phase of each context.
-    pub contexts: Vec<(Position, u8, u8)>,
+    /// Position, phase, and the rights given up, of each context.
+    pub contexts: Vec<(Position, u8, u8, ObjectSet)>,
     /// The children that it may still wait for, and whether each has ended.
     pub children: Vec<(ProcessId, bool)>,
 }
@@ -189,7 +189,7 @@ impl<'a> Views<'a> {
                 Phase::BeforeExec => (4, 0),
                 Phase::Sleeping => (5, 0),
             };
-            (context.position, phase, more)
+            (context.position, phase, more, context.dropped)
         });
         let mut children: Vec<(ProcessId, bool)> = state
             .processes

@@ -4,8 +4,8 @@
 //! claimed of two choices that are not joined, and nothing of noninterference, timing or progress.
 
 use super::{
-    Attachment, Authority, BufferRights, Buffers, Creation, Identity, Inheritance, Inversion, Kill, Named, Profile,
-    Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kill, Named,
+    Profile, Quota, TimeIsolation, Tracking,
 };
 
 /// An axis.
@@ -69,6 +69,7 @@ axes! {
     "memory quota" memory_quota Quota,
     "files" files Authority,
     "network" network Authority,
+    "credentials" credentials Credentials,
     "time isolation" time_isolation TimeIsolation,
     "inversion" inversion Inversion,
     "buffers offered" buffers Buffers,
@@ -114,6 +115,7 @@ choices! {
     Identity: chain(&Self::ALL),
     Quota: last_above(&Self::ALL),
     Authority: Vec::new(),
+    Credentials: chain(&Self::ALL),
     TimeIsolation: Vec::new(),
     Inversion: Vec::new(),
     BufferRights: Vec::new(),

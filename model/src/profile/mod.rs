@@ -10,6 +10,7 @@ mod axes;
 pub mod buffer_rights;
 pub mod buffers;
 pub mod creation;
+pub mod credentials;
 pub mod identity;
 pub mod inheritance;
 pub mod inversion;
@@ -25,6 +26,7 @@ pub use axes::Axis;
 pub use buffer_rights::BufferRights;
 pub use buffers::{BufferKind, Buffers, CapacityRule};
 pub use creation::Creation;
+pub use credentials::Credentials;
 pub use identity::Identity;
 pub use inheritance::Inheritance;
 pub use inversion::Inversion;
@@ -59,6 +61,8 @@ pub struct Profile {
     pub files: Authority,
     /// What decides an access to the network.
     pub network: Authority,
+    /// Whose the rights are that a context gives up.
+    pub credentials: Credentials,
     /// What keeps a context from the time of others.
     pub time_isolation: TimeIsolation,
     /// By what right the owner of a lock runs.
@@ -90,6 +94,8 @@ pub struct Kernel {
     pub quota: &'static [Quota],
     /// Choices of both authorities.
     pub authority: &'static [Authority],
+    /// Choices of [`Profile::credentials`].
+    pub credentials: &'static [Credentials],
     /// Choices of [`Profile::time_isolation`].
     pub time_isolation: &'static [TimeIsolation],
     /// Choices of [`Profile::inversion`].
@@ -118,6 +124,7 @@ impl Kernel {
             ("memory quota", self.quota.contains(&profile.memory_quota)),
             ("files", self.authority.contains(&profile.files)),
             ("network", self.authority.contains(&profile.network)),
+            ("credentials", self.credentials.contains(&profile.credentials)),
             ("time isolation", self.time_isolation.contains(&profile.time_isolation)),
             ("inversion", self.inversion.contains(&profile.inversion)),
             ("buffers offered", profile.buffers.within(self.buffers)),

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lacuna_model::system::{GroupId, HandleId, ProcessId, System};
+use lacuna_model::system::{GroupId, HandleId, ObjectId, ProcessId, System};
 use petgraph::graphmap::DiGraphMap;
 use petgraph::visit::Dfs;
 
@@ -90,6 +90,8 @@ pub(super) struct Uses {
     passed: BTreeSet<(ProcessId, HandleId)>,
     waited: Vec<(ProcessId, ProcessId, Span)>,
     killed: Vec<(GroupId, Span)>,
+    /// Objects whose rights are given up.
+    dropped: BTreeSet<ObjectId>,
 }
 
 #[derive(Debug)]
@@ -134,6 +136,12 @@ impl Uses {
 
     pub(super) fn kills(&mut self, group: GroupId, span: &Span) {
         self.killed.push((group, span.clone()));
+    }
+
+    /// Returns to how many objects rights are given up, this one among them.
+    pub(super) fn drops(&mut self, object: ObjectId) -> usize {
+        self.dropped.insert(object);
+        self.dropped.len()
     }
 
     /// Is it created by no other process?

@@ -1,6 +1,8 @@
 //! Objects and the policy on them, job groups.
 
-use lacuna_model::system::{DomainId, Instruction, JobGroup, Lock, LockId, Object, ObjectClass, Right, System};
+use lacuna_model::system::{
+    DomainId, Instruction, JobGroup, Lock, LockId, MAX_DROPPED, Object, ObjectClass, ObjectId, Right, System,
+};
 
 use super::Lower;
 use crate::diagnostic::quote;
@@ -44,6 +46,27 @@ impl Lower<'_, '_> {
             let expected = class.rights().iter().map(|right| format!("{right:?}")).collect::<Vec<_>>();
             self.error(span, message, schema::list_of(expected.iter().map(String::as_str)));
         }
+    }
+
+    /// The objects that a program gives up its rights to.
+    pub(super) fn dropped(&mut self, list: &Item) -> Vec<ObjectId> {
+        if matches!(&list.shape, Shape::List(items) if items.is_empty()) {
+            self.error(&list.span, "this list is empty", "at least one object");
+        }
+        let mut objects = Vec::new();
+        for item in list.list() {
+            let Some(object) = self.id(Space::Object, Some(item)).map(ObjectId) else { continue };
+            if objects.contains(&object) {
+                self.error(&item.span, "this object is here twice", "every object once");
+                continue;
+            }
+            objects.push(object);
+            if self.uses.drops(object) > MAX_DROPPED {
+                let message = "this object is one too many that rights to are given up";
+                self.error(&item.span, message, format!("at most {MAX_DROPPED}"));
+            }
+        }
+        objects
     }
 
     pub(super) fn domain_list(&mut self, items: &[Item]) -> Vec<DomainId> {

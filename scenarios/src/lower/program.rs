@@ -190,6 +190,7 @@ impl Lower<'_, '_> {
                 let capacity = fields.integer("capacity").and_then(|capacity| u8::try_from(capacity).ok());
                 Instruction::SetLimit { buffer: buffer?, capacity: capacity? }
             }
+            "DropRights" => Instruction::DropRights(self.dropped(fields.get("objects")?)),
             "Access" => {
                 let object = self.id(Space::Object, fields.get("object")).map(ObjectId);
                 let item = fields.get("right")?;

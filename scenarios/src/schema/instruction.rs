@@ -9,6 +9,7 @@ static HANDLE: Kind = Kind::Refers(Space::Handle);
 static NEW_HANDLE: Kind = Kind::Declares(Space::Handle);
 static PROCESS: Kind = Kind::Refers(Space::Process);
 static BUFFER: Kind = Kind::Refers(Space::Buffer);
+static OBJECT: Kind = Kind::Refers(Space::Object);
 static LOCK: Kind = Kind::Refers(Space::Lock);
 static DURATION: Kind = Kind::Duration;
 static SIZE: Kind = Kind::Size;
@@ -99,6 +100,12 @@ pub(crate) static INSTRUCTION: Choice = Choice {
         ),
         variant("Access", &[Form::Fields(&ACCESS)], "Access(object: \"home\", right: Read)", "tries to use an object"),
         variant(
+            "DropRights",
+            &[Form::Fields(&DROP_RIGHTS)],
+            "DropRights(objects: [\"home\"])",
+            "gives up every right to these objects: for the calling context, or for its process, as the kernel has it",
+        ),
+        variant(
             "Allocate",
             &[Form::One(&SIZE)],
             "Allocate(\"64MiB\")",
@@ -160,6 +167,9 @@ static ACCESS: Record = arguments!(
         field("right", Kind::OneOf(&RIGHT), Need::Required, "how"),
     ]
 );
+
+static DROP_RIGHTS: Record =
+    arguments!("DropRights", &[field("objects", Kind::List(&OBJECT), Need::Required, "to which")]);
 
 static LOOP: Record = arguments!(
     "Loop",

@@ -36,6 +36,7 @@ fn leaf(process: u8) -> BoxedStrategy<Instruction> {
             .prop_map(|(buffer, capacity)| Instruction::SetLimit { buffer: BufferId(buffer), capacity })
             .boxed(),
         (0u8..2).prop_map(|object| Instruction::Access { object: ObjectId(object), right: Right::Write }).boxed(),
+        (0u8..2).prop_map(|object| Instruction::DropRights(vec![ObjectId(object)])).boxed(),
         Just(Instruction::Allocate(Bytes(3))).boxed(),
         (0u8..3).prop_map(|depth| Instruction::Adversary { depth: Some(depth) }).boxed(),
     ];

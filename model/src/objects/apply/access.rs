@@ -27,7 +27,9 @@ impl Objects {
 
 impl Taking<'_> {
     pub(super) fn access(&mut self, object: ObjectId, right: Right) -> Outcome {
-        let permitted = self.objects.permits(self.objects.domain_of(self.state, self.slot), object, right);
+        let kept = self.state.contexts[self.context].dropped & self.objects.object_set(&[object]) == 0;
+        let permitted = self.objects.permits(self.objects.domain_of(self.state, self.slot), object, right)
+            && self.objects.requires(Precondition::RightKept, kept);
         self.go_on(if permitted { Outcome::Done } else { Outcome::Refused(Refusal::NoRight) })
     }
 

@@ -3,7 +3,7 @@
 use super::super::each;
 use super::super::precondition::Precondition;
 use super::super::program::Operation;
-use super::super::state::{Context, ContextSlot, Followed, Phase, Queue};
+use super::super::state::{ContextSlot, Followed, Phase, Queue};
 use super::super::step::{Outcome, Refusal};
 use super::Taking;
 use crate::system::{BufferId, Effect, Fallback, Overflow};
@@ -59,7 +59,7 @@ impl Taking<'_> {
         }
         let at = usize::from(receiver);
         let position = self.objects.node(self.state, at).next;
-        self.state.contexts[at] = Context { position, phase: Phase::Begin };
+        self.state.contexts[at].goes_to(position, Phase::Begin);
         self.touched.contexts |= 1 << self.objects.process_of(receiver);
         self.go_on(Outcome::Done)
     }

@@ -3,7 +3,7 @@
 use super::super::Objects;
 use super::super::precondition::Precondition;
 use super::super::program::HandleSet;
-use super::super::state::{Context, Membership, Phase, Process, ProcessSlot, Rank, State, Status};
+use super::super::state::{Context, Membership, ObjectSet, Phase, Process, ProcessSlot, Rank, State, Status};
 use super::super::step::{Action, Outcome, Refusal};
 use super::super::usage::Entries;
 use super::Taking;
@@ -16,14 +16,20 @@ impl Objects {
         state.processes[parent].group.or(self.system.processes[child.index()].group)
     }
 
-    /// Makes the contexts of a process begin their programs.
-    pub(in crate::objects) fn start_contexts(&self, state: &mut State, slot: ProcessSlot, id: ProcessId) {
+    /// Makes the contexts of a process begin their programs, all without the rights that were given up before.
+    pub(in crate::objects) fn start_contexts(
+        &self,
+        state: &mut State,
+        slot: ProcessSlot,
+        id: ProcessId,
+        dropped: ObjectSet,
+    ) {
         let programs = &self.programs[id.index()];
         for (index, context) in self.contexts_of(slot).enumerate() {
             state.contexts[context] = programs.get(index).map_or(Context::FREE, |program| {
                 let is_task = self.system.processes[id.index()].contexts[index].task.is_some();
                 let phase = if is_task { Phase::Sleeping } else { Phase::Begin };
-                Context { position: program.entry, phase }
+                Context { position: program.entry, phase, dropped }
             });
         }
     }
@@ -82,15 +88,16 @@ impl Taking<'_> {
         self.touched.contexts |= 1 << free;
         self.is_named(free, child);
         let contexts = self.objects.contexts_of(free);
+        let dropped = self.state.contexts[self.context].dropped;
         if self.attacks {
             // The copy goes on attacking, in the one context that forked.
             let own = contexts.start + self.context % self.objects.contexts_per_process;
             self.state.contexts[own] = self.state.contexts[self.context];
         } else if listed.is_some() {
             let entry = self.objects.programs[child.index()][0].entry;
-            self.state.contexts[contexts.start] = Context { position: entry, phase: Phase::BeforeExec };
+            self.state.contexts[contexts.start] = Context { position: entry, phase: Phase::BeforeExec, dropped };
         } else {
-            self.objects.start_contexts(self.state, free, child);
+            self.objects.start_contexts(self.state, free, child, dropped);
         }
         self.go_on(Outcome::Created(free))
     }
@@ -101,7 +108,8 @@ impl Taking<'_> {
         let handles = self.inherited(handles, flagged, listed);
         self.begin_program(slot, handles);
         self.touched.contexts |= 1 << slot;
-        self.objects.start_contexts(self.state, slot as ProcessSlot, id);
+        let dropped = self.state.contexts[self.context].dropped;
+        self.objects.start_contexts(self.state, slot as ProcessSlot, id, dropped);
         Outcome::Done
     }
 
@@ -129,7 +137,8 @@ impl Taking<'_> {
         self.begin_program(usize::from(free), handles);
         self.touched.contexts |= 1 << free;
         self.is_named(free, child);
-        self.objects.start_contexts(self.state, free, child);
+        let dropped = self.state.contexts[self.context].dropped;
+        self.objects.start_contexts(self.state, free, child, dropped);
         self.done();
         Outcome::Created(free)
     }

@@ -7,6 +7,7 @@ mod ending;
 mod handles;
 mod locks;
 mod naming;
+mod rights;
 
 use super::program::Operation;
 use super::state::{Context, ContextSlot, Phase, Process, State};
@@ -99,6 +100,7 @@ impl Taking<'_> {
             Action::Attach(buffer) => self.attach(buffer),
             Action::SetLimit(buffer, capacity) => self.set_limit(buffer, capacity),
             Action::Access(object, right) => self.access(object, right),
+            Action::DropRights(objects) => self.drop_rights(objects),
             Action::Allocate(bytes) => self.allocate(bytes),
             Action::Choose(arm) => self.choose(arm),
             Action::JobDone => self.job_done(),
@@ -120,7 +122,7 @@ impl Taking<'_> {
 
     fn job_done(&mut self) -> Outcome {
         let entry = self.objects.program(self.state, self.context).entry;
-        *self.own_context() = Context { position: entry, phase: Phase::Sleeping };
+        self.own_context().goes_to(entry, Phase::Sleeping);
         Outcome::Done
     }
 
@@ -148,7 +150,7 @@ impl Taking<'_> {
     /// The context goes on with its next instruction.
     fn done(&mut self) -> Outcome {
         let position = self.objects.node(self.state, self.context).next;
-        *self.own_context() = Context { position, phase: Phase::Begin };
+        self.own_context().goes_to(position, Phase::Begin);
         Outcome::Done
     }
 

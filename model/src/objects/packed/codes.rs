@@ -1,7 +1,7 @@
 //! Numbers for what one execution context can be doing: a dense code for every pair of position and phase that its
-//! program has, 0 for a free entry. The members that a walk has left are no part of the code.
+//! program has, 0 for a free entry. The members that a walk has left, and the rights given up, are no part of the code.
 
-use super::super::program::{Operation, Program};
+use super::super::program::{Operation, Position, Program};
 use super::super::state::{Context, Phase};
 
 /// Which phases the profile has, and the context can have, beside the common ones.
@@ -11,6 +11,11 @@ pub(super) struct Phases {
     pub(super) walking: bool,
     pub(super) before_exec: bool,
     pub(super) sleeping: bool,
+}
+
+/// A context there that has given up nothing: what it has is no part of the code.
+fn at(position: Position, phase: Phase) -> Context {
+    Context { position, phase, dropped: 0 }
 }
 
 /// The codes of one context of one declared process.
@@ -34,20 +39,20 @@ impl Codes {
 
     pub(super) fn new(program: &Program, phases: Phases) -> Self {
         let mut codes = Self { positions: program.nodes.len(), second: vec![0; program.nodes.len()], ..Self::free() };
-        codes.contexts.extend((0..).take(codes.positions).map(|position| Context { position, phase: Phase::Begin }));
+        codes.contexts.extend((0..).take(codes.positions).map(|position| at(position, Phase::Begin)));
         for (position, node) in (0..).zip(&program.nodes) {
             let phase = match node.operation {
                 Operation::Open(handle) if phases.flagging => Phase::Flagging(handle),
                 Operation::Kill(_) if phases.walking => Phase::Walking(0),
                 _ => continue,
             };
-            codes.second[usize::from(position)] = codes.push(Context { position, phase });
+            codes.second[usize::from(position)] = codes.push(at(position, phase));
         }
         if phases.before_exec {
-            codes.before_exec = codes.push(Context { position: program.entry, phase: Phase::BeforeExec });
+            codes.before_exec = codes.push(at(program.entry, Phase::BeforeExec));
         }
         if phases.sleeping {
-            codes.sleeping = codes.push(Context { position: program.entry, phase: Phase::Sleeping });
+            codes.sleeping = codes.push(at(program.entry, Phase::Sleeping));
         }
         codes
     }
@@ -76,9 +81,9 @@ impl Codes {
         };
         let means = &self.contexts[usize::from(code)];
         let same = match (means.phase, context.phase) {
-            (Phase::Walking(_), Phase::Walking(_)) => means.position == context.position,
-            _ => means == context,
-        };
+            (Phase::Walking(_), Phase::Walking(_)) => true,
+            (means, phase) => means == phase,
+        } && means.position == context.position;
         same.then_some(u64::from(code))
     }
 

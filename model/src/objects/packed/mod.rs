@@ -46,8 +46,10 @@ pub struct Codec {
     shared_bits: usize,
     /// For each declared process, the codes of its contexts.
     codes: Vec<Codes>,
-    /// The widths of what there is one of for each context of a process: its code, the rest of its walk.
+    /// The widths of what there is one of for each context of a process: its code, the rest of its walk;
     contexts: Vec<(u32, u32)>,
+    /// and the width of what it has given up.
+    dropped: u32,
     /// After how many bits of an entry each of them begins.
     context_at: Vec<usize>,
     memory_unit: u64,
@@ -142,7 +144,8 @@ impl Codec {
         }
         let Widths { instance, entry, group, membership, rank, fate, handles, listed_or_memory, .. } = widths;
         let of_process = STATUS + instance + entry + group + membership + rank + fate + 2 * handles + listed_or_memory;
-        let of_contexts: u32 = contexts.iter().map(|(code, walk)| code + walk).sum();
+        let dropped = objects.dropped.len() as u32;
+        let of_contexts: u32 = contexts.iter().map(|(code, walk)| code + walk + dropped).sum();
         // Free, orphaned, or held by one of so many contexts.
         let lock = width((usize::from(system.process_table) * per_process) as u64 + 1);
         let locks = system.locks.len();
@@ -170,11 +173,12 @@ impl Codec {
                 .iter()
                 .scan(of_process as usize, |at, (code, walk)| {
                     let begins = *at;
-                    *at += (code + walk) as usize;
+                    *at += (code + walk + dropped) as usize;
                     Some(begins)
                 })
                 .collect(),
             contexts,
+            dropped,
             memory_unit: memory.unit,
             buffers,
             lock,
@@ -263,7 +267,7 @@ impl Codec {
             let (code, walk) = self.contexts[index];
             fits &= codes.and_then(|codes| codes.code(&state.contexts[context])).is_some_and(|known| {
                 let mut fields = Writer::new(words, at);
-                put_context(&state.contexts[context], known, code, walk, &mut fields);
+                self.put_context(&state.contexts[context], known, (code, walk), &mut fields);
                 fields.finish()
             });
         }
@@ -370,16 +374,31 @@ impl Codec {
                 let (low, high) = halves(*walk);
                 writer.put(0, low);
                 writer.put(0, high);
+                writer.put(0, self.dropped);
             });
             return;
         }
         let codes = self.codes_of(process.instance_of);
         writer.lose_if(codes.is_empty());
-        for ((context, codes), (code, walk)) in contexts.iter().zip(codes).zip(&self.contexts) {
+        for ((context, codes), widths) in contexts.iter().zip(codes).zip(&self.contexts) {
             let known = codes.code(context);
             writer.lose_if(known.is_none());
-            put_context(context, known.unwrap_or(0), *code, *walk, writer);
+            self.put_context(context, known.unwrap_or(0), *widths, writer);
         }
+    }
+
+    /// The code of a context, the rest of its walk, and what it has given up.
+    #[inline]
+    fn put_context(&self, context: &Context, known: u64, (code, walk): (u32, u32), writer: &mut impl Fields) {
+        writer.put(known, code);
+        if walk > 0 {
+            let members = if let Phase::Walking(members) = context.phase { members } else { 0 };
+            let (low, high) = halves(walk);
+            writer.put(members & u64::from(u32::MAX), low);
+            writer.put(members >> 32, high);
+        }
+        writer.put(u64::from(context.dropped), self.dropped);
+        writer.lose_if(context.phase == Phase::Gone && context.dropped != 0);
     }
 
     fn unpack_slot(&self, words: &[u64], slot: usize, state: &mut State) {
@@ -436,19 +455,8 @@ impl Codec {
                     *left = members;
                 }
             }
+            context.dropped = reader.take(self.dropped) as u32;
         }
-    }
-}
-
-/// The code of a context, and the rest of its walk.
-#[inline]
-fn put_context(context: &Context, known: u64, code: u32, walk: u32, writer: &mut impl Fields) {
-    writer.put(known, code);
-    if walk > 0 {
-        let members = if let Phase::Walking(members) = context.phase { members } else { 0 };
-        let (low, high) = halves(walk);
-        writer.put(members & u64::from(u32::MAX), low);
-        writer.put(members >> 32, high);
     }
 }
 

@@ -2,8 +2,8 @@
 //! read in its manual pages and sources; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
-    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -35,6 +35,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     identity: &Identity::ALL,
     quota: &[Quota::None, Quota::PerUser, Quota::PerJobGroup],
     authority: &Authority::ALL,
+    credentials: &[Credentials::PerProcess],
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
     inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
     buffers: BUFFERS,
@@ -61,6 +62,10 @@ pub(super) static FREEBSD: Named = Named {
         ("memory quota", "getrlimit(2)"),
         ("files", "the user's own files are the user's"),
         ("network", "socket(2): every user may open one"),
+        (
+            "credentials",
+            "setuid(2): of the process; a thread has them from its next system call on (sys/kern/subr_syscall.c)",
+        ),
         ("time isolation", "none by default; rctl(8) has pcpu"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("buffers offered", "pipe(2), unix(4), mqueuefs(5), sigqueue(2)"),
@@ -81,6 +86,7 @@ fn freebsd() -> Profile {
         memory_quota: Quota::None,
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
+        credentials: Credentials::PerProcess,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         buffers: BUFFERS,
@@ -108,6 +114,7 @@ pub(super) static FREEBSD_CAPSICUM: Named = Named {
         ("memory quota", "setrlimit(2): limits are a process's; a limit of a group wants rctl(8) and root"),
         ("files", "cap_enter(2): no global name space; Watson et al. 2010"),
         ("network", "cap_enter(2): no global name space; Watson et al. 2010"),
+        ("credentials", "cap_enter(2): places the process into capability mode, all its threads"),
         ("time isolation", "none by default; rctl(8) has pcpu"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("buffers offered", "pipe(2), unix(4), sigqueue(2), as far as they need no name"),
@@ -128,6 +135,7 @@ fn freebsd_capsicum() -> Profile {
         memory_quota: Quota::None,
         files: Authority::CapabilityOnly,
         network: Authority::CapabilityOnly,
+        credentials: Credentials::PerProcess,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         buffers: BUFFERS,

@@ -1,8 +1,8 @@
 //! The ideal kernel: on every axis the strongest choice. Its sources are kernels and papers that have the one choice.
 
 use crate::profile::{
-    Attachment, Authority, BufferRights, Buffers, Creation, Identity, Inheritance, Inversion, Kernel, Kill, Profile,
-    Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kernel,
+    Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 
 use super::Named;
@@ -17,6 +17,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     identity: &[Identity::StableHandle],
     quota: &[Quota::Reserved],
     authority: &[Authority::CapabilityOnly],
+    credentials: &[Credentials::PerProcess],
     time_isolation: &[TimeIsolation::Partitions],
     inversion: &[Inversion::Donation],
     buffers: Buffers::Every,
@@ -40,6 +41,10 @@ pub(super) static IDEAL: Named = Named {
         ("memory quota", "seL4 untyped memory: a reservation"),
         ("files", "Capsicum 2010; seL4 capabilities"),
         ("network", "Capsicum 2010; seL4 capabilities"),
+        (
+            "credentials",
+            "seL4: the threads of a process have one capability space; FreeBSD cap_enter(2): of the process",
+        ),
         ("time isolation", "ARINC 653: partition windows; inside them Lyons et al. 2018: seL4 MCS scheduling contexts"),
         ("inversion", "Steinberg et al. 2005: the owner runs on what the waiting one is scheduled by"),
         ("buffers offered", "no one kernel has all: each kind is some kernel's, see the axis"),
@@ -62,6 +67,7 @@ impl Profile {
             memory_quota: Quota::Reserved,
             files: Authority::CapabilityOnly,
             network: Authority::CapabilityOnly,
+            credentials: Credentials::PerProcess,
             time_isolation: TimeIsolation::Partitions,
             inversion: Inversion::Donation,
             buffers: Buffers::Every,

@@ -1,8 +1,8 @@
 //! Linux, as it is used every day, and used well: one kernel in two ways.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
-    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -36,6 +36,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     identity: &Identity::ALL,
     quota: &[Quota::None, Quota::PerUser, Quota::PerJobGroup],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
+    credentials: &Credentials::ALL,
     time_isolation: &TimeIsolation::ALL,
     inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
     buffers: BUFFERS,
@@ -59,6 +60,10 @@ pub(super) static LINUX: Named = Named {
         ("memory quota", "getrlimit(2): RLIMIT_AS is unlimited by default"),
         ("files", "path_resolution(7): the user's own files are the user's"),
         ("network", "socket(2): every user may open one"),
+        (
+            "credentials",
+            "credentials(7), nptl(7): ids are a thread's; the C library has the other threads change theirs one after the other",
+        ),
         (
             "time isolation",
             "sched(7): SCHED_FIFO has no budget; the throttling of all of them together is no promise to one",
@@ -89,6 +94,10 @@ pub(super) static LINUX_HARDENED: Named = Named {
         ("memory quota", "cgroup v2 documentation, memory.max"),
         ("files", "landlock(7), mount_namespaces(7)"),
         ("network", "network_namespaces(7), seccomp(2)"),
+        (
+            "credentials",
+            "landlock_restrict_self(2): the calling thread; for all of them, LANDLOCK_RESTRICT_SELF_TSYNC, is of Linux 7.0",
+        ),
         ("time isolation", "cgroup v2 documentation, cpu.max; sched(7), SCHED_DEADLINE"),
         ("inversion", "futex(2): FUTEX_LOCK_PI is the program's own choice, which no confinement makes for it"),
         ("buffers offered", "pipe(7), unix(7), mq_overview(7), eventfd(2), signal(7)"),
@@ -111,6 +120,7 @@ impl Profile {
             memory_quota: Quota::None,
             files: Authority::AmbientByUser,
             network: Authority::AmbientByUser,
+            credentials: Credentials::PerContext,
             time_isolation: TimeIsolation::None,
             inversion: Inversion::None,
             buffers: BUFFERS,
@@ -132,6 +142,7 @@ impl Profile {
             memory_quota: Quota::PerJobGroup,
             files: Authority::Subtractive,
             network: Authority::Subtractive,
+            credentials: Credentials::PerContext,
             time_isolation: TimeIsolation::Budgets,
             inversion: Inversion::None,
             buffers: BUFFERS,

@@ -1,8 +1,8 @@
 //! macOS, as it is used every day. What is said of it was read in its manual pages and in xnu; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
-    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -32,6 +32,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     identity: &[Identity::RecycledNumber],
     quota: &[Quota::None, Quota::PerUser],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
+    credentials: &Credentials::ALL,
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None, Inversion::PriorityInheritance],
     buffers: BUFFERS,
@@ -55,6 +56,7 @@ pub(super) static MACOS: Named = Named {
         ("memory quota", "setrlimit(2)"),
         ("files", "the user's own files are the user's"),
         ("network", "socket(2): every user may open one"),
+        ("credentials", "setuid(2): of the process; pthread_setugid_np(2), of the thread, is there and not used"),
         ("time isolation", "xnu doc/sched_clutch_edge.md: a worst latency for each bucket, and no supply"),
         ("inversion", "xnu osfmk/kern/turnstile.h: whoever waits pushes the owner"),
         ("buffers offered", "pipe(2), socket(2), sigaction(2)"),
@@ -75,6 +77,7 @@ fn macos() -> Profile {
         memory_quota: Quota::None,
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
+        credentials: Credentials::PerProcess,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::PriorityInheritance,
         buffers: BUFFERS,

@@ -1,8 +1,8 @@
 //! NetBSD, as it is used every day. What is said of it was read in its manual pages and sources; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
-    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -34,6 +34,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     identity: &[Identity::RecycledNumber],
     quota: &[Quota::None, Quota::PerUser],
     authority: &[Authority::AmbientByUser],
+    credentials: &[Credentials::PerProcess],
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None, Inversion::Ceiling],
     buffers: BUFFERS,
@@ -57,6 +58,7 @@ pub(super) static NETBSD: Named = Named {
         ("memory quota", "getrlimit(2): limits are a process's"),
         ("files", "kauth(9): the user's own files are the user's"),
         ("network", "socket(2): every user may open one"),
+        ("credentials", "setuid(2), kauth(9): of the process"),
         ("time isolation", "none is offered"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("buffers offered", "pipe(2), mq_open(3), sigqueue(2)"),
@@ -77,6 +79,7 @@ fn netbsd() -> Profile {
         memory_quota: Quota::None,
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
+        credentials: Credentials::PerProcess,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         buffers: BUFFERS,

@@ -1,8 +1,8 @@
 //! OpenBSD, as it is used every day. What is said of it was read in its manual pages and sources; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
-    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -31,6 +31,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     identity: &[Identity::RecycledNumber],
     quota: &[Quota::None, Quota::PerUser],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
+    credentials: &[Credentials::PerProcess],
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None],
     buffers: BUFFERS,
@@ -54,6 +55,7 @@ pub(super) static OPENBSD: Named = Named {
         ("memory quota", "getrlimit(2): limits are a process's"),
         ("files", "pledge(2), unveil(2) are there and not used"),
         ("network", "pledge(2) is there and not used"),
+        ("credentials", "setuid(2), pledge(2), unveil(2): of the process"),
         ("time isolation", "none is offered"),
         (
             "inversion",
@@ -77,6 +79,7 @@ fn openbsd() -> Profile {
         memory_quota: Quota::None,
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
+        credentials: Credentials::PerProcess,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         buffers: BUFFERS,

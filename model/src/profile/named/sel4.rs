@@ -2,8 +2,8 @@
 //! for each job group. What is said of it was read in its manual; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
-    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -34,6 +34,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     identity: &[Identity::StableHandle],
     quota: &[Quota::Reserved],
     authority: &[Authority::CapabilityOnly],
+    credentials: &Credentials::ALL,
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets, TimeIsolation::Partitions],
     inversion: &[Inversion::Ceiling, Inversion::Donation],
     buffers: BUFFERS,
@@ -64,6 +65,10 @@ pub(super) static SEL4_MCS: Named = Named {
         ("files", "manual, Capability-based Access Control"),
         ("network", "manual, Capability-based Access Control"),
         (
+            "credentials",
+            "manual, seL4_TCB_SetSpace: the threads of a process are given one root of one capability space",
+        ),
+        (
             "time isolation",
             "manual, Scheduling Contexts: budget and period; Lyons et al. 2018. Domains, which are partitions, are one where nothing else is configured",
         ),
@@ -86,6 +91,7 @@ fn sel4_mcs() -> Profile {
         memory_quota: Quota::Reserved,
         files: Authority::CapabilityOnly,
         network: Authority::CapabilityOnly,
+        credentials: Credentials::PerProcess,
         time_isolation: TimeIsolation::Budgets,
         inversion: Inversion::Donation,
         buffers: BUFFERS,

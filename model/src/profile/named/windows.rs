@@ -2,8 +2,8 @@
 //! documentation; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Identity, Inheritance, Inversion,
-    Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -33,6 +33,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     identity: &Identity::ALL,
     quota: &[Quota::None, Quota::PerJobGroup],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
+    credentials: &Credentials::ALL,
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
     inversion: &[Inversion::None],
     buffers: BUFFERS,
@@ -62,6 +63,7 @@ pub(super) static WINDOWS: Named = Named {
         ("memory quota", "none by default"),
         ("files", "Access Tokens: the token of the user"),
         ("network", "sockets are open to every user"),
+        ("credentials", "ImpersonateLoggedOnUser, SetThreadToken: the token of the calling thread"),
         ("time isolation", "none by default"),
         ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
@@ -82,6 +84,7 @@ fn windows() -> Profile {
         memory_quota: Quota::None,
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
+        credentials: Credentials::PerContext,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         buffers: BUFFERS,
@@ -115,6 +118,10 @@ pub(super) static WINDOWS_JOB: Named = Named {
         ("memory quota", "JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobMemoryLimit"),
         ("files", "Job Objects: since Vista a job limits no access"),
         ("network", "Job Objects: since Vista a job limits no access"),
+        (
+            "credentials",
+            "ImpersonateLoggedOnUser, SetThreadToken: the token of the calling thread; a job changes nothing of it",
+        ),
         ("time isolation", "JOBOBJECT_CPU_RATE_CONTROL_INFORMATION, HARD_CAP"),
         ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
@@ -135,6 +142,7 @@ fn windows_job() -> Profile {
         memory_quota: Quota::PerJobGroup,
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
+        credentials: Credentials::PerContext,
         time_isolation: TimeIsolation::Budgets,
         inversion: Inversion::None,
         buffers: BUFFERS,

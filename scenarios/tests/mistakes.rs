@@ -737,7 +737,7 @@ fn flows_and_users_name_each_domain_as_they_may() {
     check("x.ron", &with(r#"users: {"u": ["a", "b"], "v": [^"b", "c"]}"#), &["has a user already"]);
     check(
         "x.json",
-        r#"{"name": "x", "about": "x", "domains": ["a"], "flows": [^["a"]], "processes": {}}"#,
-        &["this is a list"],
+        r#"{"name": "x", "about": "x", "domains": ["a"], "flows": [^["a"]], "processes": ^{}}"#,
+        &["this is a list", "there is no process"],
     );
 }

@@ -215,7 +215,7 @@ impl WithKernel for Ask<'_> {
         if !self.question.symmetry {
             return Ok(self.report(self.whole(kernel)?, None));
         }
-        let why = match kernel.reduced() {
+        let why = match kernel.reduced(self.limits) {
             Ok(reduced) => {
                 let told = self.search(&reduced, Some(reduced.verified()), |_| None)?;
                 match told.unfolded(&reduced) {

@@ -3,9 +3,11 @@
 
 mod support;
 
+use std::sync::atomic::AtomicBool;
+
 use lacuna_check::engine::{
-    Edge, End, Limits, Noninterference, Pair, Product, Symmetric, TransitionSystem, TwoRun, Unrepresentable, explore,
-    noninterference, verify,
+    Edge, End, Limits, Noninterference, Pair, Product, Symmetric, TransitionSystem, TwoRun, Unrepresentable,
+    Unverified, explore, noninterference, verify,
 };
 use support::edges_of;
 
@@ -154,19 +156,32 @@ impl Symmetric for Counters {
 
 #[test]
 fn only_what_is_equivariant_is_reduced() {
-    assert_eq!(verify(&Counters { favourite: Some(1), sorts: true }, 1000).unwrap_err().what, "the edges differ");
-    let unsorted = verify(&Counters { favourite: None, sorts: false }, 1000).unwrap_err();
-    assert_eq!(unsorted.what, "the canonical states differ");
+    let why = |system| match verify(&system, 1000, &Limits::default()) {
+        Err(Unverified::NotEquivariant(difference)) => difference.what,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(why(Counters { favourite: Some(1), sorts: true }), "the edges differ");
+    assert_eq!(why(Counters { favourite: None, sorts: false }), "the canonical states differ");
     let system = Counters { favourite: None, sorts: true };
-    let reduced = verify(&system, 1000).unwrap();
+    let reduced = verify(&system, 1000, &Limits::default()).unwrap();
     assert_eq!((reduced.verified().states(), reduced.verified().permutations()), (27, 2));
     assert_eq!(explore(&reduced, &Limits::default()).summary.states, 10);
 }
 
 #[test]
+fn the_test_of_equivariance_keeps_to_its_limits() {
+    let system = Counters { favourite: None, sorts: true };
+    let verify = |limits: &Limits<'_>| verify(&system, 1000, limits).map(|reduced| reduced.verified().states());
+    assert!(verify(&Limits { max_states: 5, ..Limits::default() }).is_ok_and(|tested| (1..27).contains(&tested)));
+    assert_eq!(verify(&Limits { max_memory: 0, ..Limits::default() }), Err(Unverified::Untested));
+    let interrupt = AtomicBool::new(true);
+    assert_eq!(verify(&Limits { interrupt: Some(&interrupt), ..Limits::default() }), Err(Unverified::Interrupted));
+}
+
+#[test]
 fn a_path_of_orbits_unfolds_to_a_path() {
     let system = Counters { favourite: None, sorts: true };
-    let reduced = verify(&system, 1000).unwrap();
+    let reduced = verify(&system, 1000, &Limits::default()).unwrap();
     let found = explore(&reduced, &Limits::default());
     let first = found.summary.first(0).unwrap();
     let path = found.paths(&reduced, &[(first.level, first.sighting.state)]).pop().unwrap();

@@ -33,7 +33,7 @@ fn orbits() {
     // As many as a count by hand of the multisets gives, and SPIN of a sorted version.
     for (managers, orbits) in [(3, 80), (9, 2_232), (12, 6_656)] {
         let system = example::TwoPhaseCommit::new(managers).unwrap();
-        let reduced = verify(&system, 2_000).unwrap();
+        let reduced = verify(&system, 2_000, &Limits::default()).unwrap();
         for threads in 1..=3 {
             let limits = Limits { threads: NonZeroUsize::new(threads).unwrap(), ..Limits::default() };
             let found = explore(&reduced, &limits).summary;

@@ -11,10 +11,11 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::gather::Gather;
 use super::log::{Log, Place};
 use super::seen::{BATCH, Candidate, OutOfMemory, Seen, hash};
 use super::system::{Edge, Marks, Packed, TransitionSystem, Unrepresentable};
-use super::worker::{Pause, Shared, Sighting, Tally, Worker, own_bytes};
+use super::worker::{Pause, Shared, Sighting, Tally, Worker};
 
 /// States that a thread takes at once.
 const BLOCK: u64 = 256;
@@ -268,7 +269,7 @@ pub(super) fn explore_watched<T: TransitionSystem, W: Watch<T::State>>(
     watch: &mut W,
 ) -> Result<Exploration<T::State>, W::Error> {
     let threads = limits.threads.get().min(MOST_THREADS);
-    let own = threads as u64 * own_bytes::<T::State>();
+    let own = threads as u64 * Gather::<T::State>::bytes();
     let limits = &Limits { max_memory: limits.max_memory.saturating_sub(own), ..*limits };
     let mut found = Exploration::new(limits);
     let started = Instant::now();

@@ -6,6 +6,9 @@
 //! the system's claim, and [`verify`] puts it to the test on states of the very system; a [`Reduced`] system cannot be made
 //! without. A test is no proof: what is reported says on how many states it was tested.
 
+use std::num::NonZeroUsize;
+use std::sync::atomic::Ordering;
+
 use super::search::{Limits, Path, explore};
 use super::system::{Edge, TransitionSystem, Unrepresentable};
 use super::worker::Sighting;
@@ -51,24 +54,47 @@ pub struct NotEquivariant<S: std::fmt::Debug> {
     pub what: &'static str,
 }
 
+/// Why a system is not reduced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unverified<S: std::fmt::Debug> {
+    /// It may not be.
+    #[error(transparent)]
+    NotEquivariant(#[from] NotEquivariant<S>),
+    /// The limits leave no state to test.
+    #[error("the limits leave no state to test equivariance on")]
+    Untested,
+    /// Somebody asked to stop before that was known.
+    #[error("interrupted before equivariance was tested")]
+    Interrupted,
+}
+
 /// So many times as many states as are tested are explored, for those nearest to the start may show little of a system.
 const SPREAD: u64 = 64;
 
 /// Tests equivariance on at most so many states, spread evenly over those nearest to the start, all of them if there are no
-/// more; and reduces the system if it holds on them.
+/// more; and reduces the system if it holds on them. Of the limits it keeps to those on memory and states, for which it
+/// tests fewer, and to the interrupt; it takes one thread, so that the same states are tested with any number of them.
 ///
 /// # Errors
-/// If it fails somewhere, or an edge of one of them cannot be represented.
-pub fn verify<T: Symmetric>(system: &T, states: u64) -> Result<Reduced<'_, T>, NotEquivariant<T::State>> {
-    let found = explore(system, &Limits { max_states: states.saturating_mul(SPREAD), ..Limits::default() });
+/// If it fails somewhere, an edge of one of them cannot be represented, or somebody asks to stop.
+pub fn verify<'a, T: Symmetric>(
+    system: &'a T,
+    states: u64,
+    limits: &Limits<'_>,
+) -> Result<Reduced<'a, T>, Unverified<T::State>> {
+    let max_states = limits.max_states.min(states.saturating_mul(SPREAD));
+    let found = explore(system, &Limits { threads: NonZeroUsize::MIN, max_states, progress: None, ..*limits });
     let apart = found.summary.states.div_ceil(states.max(1)).max(1);
     let mut scratch = system.scratch();
     let permutations = system.permutations();
     let mut tested = 0;
     for state in found.iter().step_by(apart as usize) {
+        if limits.interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
+            return Err(Unverified::Interrupted);
+        }
         tested += 1;
         let canonical = system.canonical(&mut scratch, &state);
-        let fails = |permuted, what| Err(NotEquivariant { state, permuted, what });
+        let fails = |permuted, what| Err(NotEquivariant { state, permuted, what }.into());
         if system.canonical(&mut scratch, &canonical) != canonical {
             return fails(canonical, "the canonical state is not its own");
         }
@@ -91,6 +117,9 @@ pub fn verify<T: Symmetric>(system: &T, states: u64) -> Result<Reduced<'_, T>, N
         if orbits(system, &mut scratch, &canonical) != of_state {
             return fails(canonical, "the edges of the canonical state differ");
         }
+    }
+    if tested == 0 {
+        return Err(Unverified::Untested);
     }
     Ok(Reduced { system, verified: Verified { states: tested, permutations } })
 }

@@ -4,19 +4,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::gather::Gather;
 use super::log::{Log, Place};
-use super::seen::{BATCH, Candidate, Seen, hash};
+use super::seen::{BATCH, Seen};
 use super::system::{Edge, Marks, Packed, TransitionSystem, Unrepresentable};
-
-/// Successors gathered before they are inserted.
-pub(super) const GATHER: usize = 8 * BATCH;
-/// Bytes of the filter of states met a moment ago.
-const FILTER_BYTES: usize = 1 << 17;
-
-/// Bytes that a worker needs beside the states and the table of them.
-pub(super) fn own_bytes<S: Packed>() -> u64 {
-    (FILTER_BYTES + 2 * GATHER * size_of::<Candidate<S>>()) as u64
-}
 
 /// Why a thread stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,8 +114,7 @@ pub(super) struct Worker<T: TransitionSystem> {
     /// What is left of its block.
     block: Range<u64>,
     /// Successors that are not yet inserted.
-    pub(super) gathered: Vec<Candidate<T::State>>,
-    filter: Filter<T::State>,
+    pub(super) gather: Gather<T::State>,
     /// What it saw.
     pub(super) tally: Tally<T::State>,
     /// How long it inserted.
@@ -138,8 +128,7 @@ impl<T: TransitionSystem> Worker<T> {
             scratch: system.scratch(),
             place: Place::default(),
             block: 0..0,
-            gathered: Vec::with_capacity(2 * GATHER),
-            filter: Filter::new(known),
+            gather: Gather::new(known),
             tally: Tally::new(),
             inserting: Duration::ZERO,
         }
@@ -157,7 +146,7 @@ impl<T: TransitionSystem> Worker<T> {
     fn go_on(&mut self, system: &T, shared: &Shared<'_>, tick: &mut impl FnMut()) -> Pause {
         loop {
             for index in self.block.clone() {
-                if self.gathered.len() >= GATHER
+                if self.gather.is_enough()
                     && let Err(pause) = self.insert(shared)
                 {
                     return pause;
@@ -186,7 +175,7 @@ impl<T: TransitionSystem> Worker<T> {
     #[inline]
     pub(super) fn expand(&mut self, system: &T, state: &T::State, wanted: Marks) -> Result<(), Unrepresentable> {
         let (mut ordinal, mut marked) = (0, 0);
-        let Self { scratch, gathered, filter, tally, .. } = self;
+        let Self { scratch, gather, tally, .. } = self;
         system.edges(scratch, state, |edge: Edge<T::State>| {
             marked |= edge.marks;
             if edge.marks & wanted != 0 {
@@ -197,10 +186,7 @@ impl<T: TransitionSystem> Worker<T> {
             if edge.after == *state {
                 return;
             }
-            let candidate = Candidate { hash: hash(&edge.after), state: edge.after };
-            if !filter.met(&candidate) {
-                gathered.push(candidate);
-            }
+            gather.add(edge.after);
         })?;
         tally.marks |= marked;
         tally.transitions += u64::from(ordinal);
@@ -217,7 +203,8 @@ impl<T: TransitionSystem> Worker<T> {
         let mut done = 0;
         let mut uncounted = 0;
         let mut result = Ok(());
-        while done < self.gathered.len() {
+        let gathered = self.gather.candidates();
+        while done < gathered.len() {
             let states = shared.states.load(Ordering::Relaxed) + uncounted;
             if states > shared.max_states {
                 result = Err(Pause::MaxStates);
@@ -231,7 +218,7 @@ impl<T: TransitionSystem> Worker<T> {
                 result = Err(Pause::OutOfMemory);
                 break;
             }
-            let batch = &self.gathered[done..(done + BATCH).min(self.gathered.len())];
+            let batch = &gathered[done..(done + BATCH).min(gathered.len())];
             uncounted += shared.seen.insert(batch, shared.log, &mut self.place);
             done += batch.len();
             if uncounted > shared.seen.uncounted() {
@@ -241,34 +228,8 @@ impl<T: TransitionSystem> Worker<T> {
         if uncounted > 0 && shared.states.fetch_add(uncounted, Ordering::Relaxed) + uncounted > shared.max_states {
             result = Err(Pause::MaxStates);
         }
-        self.gathered.drain(..done);
+        self.gather.inserted(done);
         self.inserting += started.elapsed();
         result
-    }
-}
-
-/// States met a moment ago, one for each of some bits of the hash: most of what a state leads to was just met. Exact.
-#[derive(Debug)]
-struct Filter<S> {
-    met: Vec<Candidate<S>>,
-}
-
-impl<S: Packed> Filter<S> {
-    fn new(known: S) -> Self {
-        let fit = FILTER_BYTES / size_of::<Candidate<S>>();
-        let size = if fit.is_power_of_two() { fit } else { fit.next_power_of_two() / 2 };
-        Self { met: vec![Candidate { hash: hash(&known), state: known }; size] }
-    }
-
-    /// Was it met? It is now.
-    #[inline]
-    fn met(&mut self, candidate: &Candidate<S>) -> bool {
-        let at = candidate.hash as usize & (self.met.len() - 1);
-        let last = &mut self.met[at];
-        if last.hash == candidate.hash && last.state == candidate.state {
-            return true;
-        }
-        *last = *candidate;
-        false
     }
 }

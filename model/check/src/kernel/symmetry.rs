@@ -3,7 +3,7 @@
 use lacuna_model::objects::ProcessSlot;
 
 use super::Kernel;
-use crate::engine::{Reduced, Symmetric, verify};
+use crate::engine::{Limits, Reduced, Symmetric, verify};
 
 /// So many permuted states are compared before a system is taken to be equivariant.
 const COMPARED: u64 = 20_000;
@@ -40,11 +40,11 @@ impl<const W: usize> Symmetric for Kernel<'_, W> {
 
 impl<const W: usize> Kernel<'_, W> {
     /// The system of orbits, or why there is none.
-    pub(crate) fn reduced(&self) -> Result<Reduced<'_, Self>, String> {
+    pub(crate) fn reduced(&self, limits: &Limits<'_>) -> Result<Reduced<'_, Self>, String> {
         if let Some(why) = self.objects.asymmetry() {
             return Err(why.to_string());
         }
-        verify(self, COMPARED / self.permutations().max(1)).map_err(|error| error.to_string())
+        verify(self, COMPARED / self.permutations().max(1), limits).map_err(|error| error.to_string())
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
     use lacuna_model::system::{Instruction, System};
 
     use super::*;
-    use crate::engine::{Edge, Fairness, Limits, Sighting, TransitionSystem, Unrepresentable, explore};
+    use crate::engine::{Edge, Fairness, Sighting, TransitionSystem, Unrepresentable, explore};
 
     const WORDS: usize = 4;
 
@@ -94,7 +94,7 @@ mod tests {
                     let all = explore(kernel, &Limits::default());
                     let mut room = kernel.scratch();
                     let forms: HashSet<_> = all.iter().map(|state| kernel.canonical(&mut room, &state)).collect();
-                    let found = explore(&kernel.reduced().unwrap(), &Limits::default());
+                    let found = explore(&kernel.reduced(&Limits::default()).unwrap(), &Limits::default());
                     assert_eq!(found.summary.states, forms.len() as u64, "{} {}", system.name, profile.name);
                     assert!(found.summary.states < all.summary.states, "{} {}", system.name, profile.name);
                     assert_eq!(found.summary.marks, all.summary.marks, "{} {}", system.name, profile.name);
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn what_is_found_in_orbits_is_a_path_of_the_model() {
         with_kernel_of(&library("ci-job"), &Profile::linux(), |kernel| {
-            let reduced = kernel.reduced().unwrap();
+            let reduced = kernel.reduced(&Limits::default()).unwrap();
             let found = explore(&reduced, &Limits::default());
             let whole = explore(kernel, &Limits::default());
             let (mut room, mut moved) = (kernel.scratch(), 0);
@@ -143,20 +143,20 @@ mod tests {
     fn who_supervises_a_group_is_part_of_what_a_process_is() {
         let system = lacuna_scenarios::parse(LAUNCHERS).unwrap();
         let profile = Profile { tracking: Tracking::Subreaper, ..Profile::linux_hardened() };
-        with_kernel_of(&system, &profile, |kernel| assert_eq!(kernel.reduced().err(), None));
+        with_kernel_of(&system, &profile, |kernel| assert_eq!(kernel.reduced(&Limits::default()).err(), None));
     }
 
     #[test]
     fn what_is_tested_is_spread_over_more_than_the_first_states() {
         with_kernel_of(&ci_job(3), &Profile::linux(), |kernel| {
             assert!(explore(kernel, &Limits::default()).summary.states > 2 * COMPARED);
-            let states = kernel.reduced().unwrap().verified().states();
+            let states = kernel.reduced(&Limits::default()).unwrap().verified().states();
             assert!(states <= COMPARED / 7 && states > COMPARED / 14, "{states}");
-            assert_eq!(verify(kernel, 1).unwrap().verified().states(), 1);
+            assert_eq!(verify(kernel, 1, &Limits::default()).unwrap().verified().states(), 1);
         });
         // Nothing is killed in the first two hundred states.
         with_kernel_of(&ci_job(3), &Profile { kill: Kill::OneProcess, ..Profile::linux_hardened() }, |kernel| {
-            assert!(verify(kernel, 200).is_err());
+            assert!(verify(kernel, 200, &Limits::default()).is_err());
         });
     }
 
@@ -174,22 +174,26 @@ mod tests {
     fn what_follows_the_table_is_not_reduced() {
         let refused = |system: &System, profile: &Profile, why: &str| {
             with_kernel_of(system, profile, |kernel| {
-                assert!(kernel.reduced().unwrap_err().contains(why), "{profile:?}");
+                assert!(kernel.reduced(&Limits::default()).unwrap_err().contains(why), "{profile:?}");
                 // The test of equivariance finds it by itself.
-                assert!(verify(kernel, 4_000).is_err(), "{} {profile:?}", system.name);
+                assert!(verify(kernel, 4_000, &Limits::default()).is_err(), "{} {profile:?}", system.name);
             });
         };
         for kill in [Kill::Walk, Kill::OneProcess] {
             let profile = Profile { kill, ..Profile::linux_hardened() };
             refused(&library("fork-bomb"), &profile, "in the order of the process table");
             // Whoever kills nobody may be reduced.
-            with_kernel_of(&library("parallel-spawn"), &profile, |kernel| assert!(kernel.reduced().is_ok()));
+            with_kernel_of(&library("parallel-spawn"), &profile, |kernel| {
+                assert!(kernel.reduced(&Limits::default()).is_ok())
+            });
         }
         let system = lacuna_scenarios::parse(TWO_GROUPS).unwrap();
         let profile = Profile { tracking: Tracking::Subreaper, ..Profile::linux_hardened() };
         refused(&system, &profile, "zombies of different groups");
-        with_kernel_of(&system, &Profile::linux_hardened(), |kernel| assert!(kernel.reduced().is_ok()));
-        with_kernel_of(&library("double-fork"), &profile, |kernel| assert!(kernel.reduced().is_ok()));
+        with_kernel_of(&system, &Profile::linux_hardened(), |kernel| {
+            assert!(kernel.reduced(&Limits::default()).is_ok())
+        });
+        with_kernel_of(&library("double-fork"), &profile, |kernel| assert!(kernel.reduced(&Limits::default()).is_ok()));
     }
 
     /// What a canonical form may forget.
@@ -286,7 +290,7 @@ mod tests {
     fn a_canonical_form_that_forgets_something_is_caught() {
         for forgets in [Forgets::Parents, Forgets::Supervisors, Forgets::Generations] {
             with_kernel_of(&ci_job(2), &Profile::linux(), |kernel| {
-                assert!(verify(&Forgetful { kernel, forgets }, 2_000).is_err(), "{forgets:?}");
+                assert!(verify(&Forgetful { kernel, forgets }, 2_000, &Limits::default()).is_err(), "{forgets:?}");
             });
         }
     }

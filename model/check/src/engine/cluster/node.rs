@@ -9,15 +9,16 @@ use super::post::{Failed, Mail, Post};
 use super::process::Process;
 use super::verdict::{put_end, read_end, worst};
 use crate::engine::checkpoint::Writer;
+use crate::engine::gather::ENOUGH;
 use crate::engine::search::{End, Exploration, Limits, Summary, cut, length};
 use crate::engine::seen::{BATCH, Candidate, hash};
 use crate::engine::system::{Packed, TransitionSystem};
 use crate::engine::words::{Words, put_tally};
-use crate::engine::worker::{GATHER, Tally, Worker};
+use crate::engine::worker::{Tally, Worker};
 
 /// Bytes that it needs beside the states, the table of them and its post.
 pub(super) fn own_bytes<S: Packed>() -> u64 {
-    (2 * GATHER * size_of::<Candidate<S>>()) as u64
+    (2 * ENOUGH * size_of::<Candidate<S>>()) as u64
 }
 
 /// Such a worker.
@@ -50,7 +51,7 @@ impl<'a, T: TransitionSystem> Node<'a, T> {
             worker: Worker::new(system, known),
             found: Exploration::new(&limits),
             summary: Summary::new(),
-            mine: Vec::with_capacity(2 * GATHER),
+            mine: Vec::with_capacity(2 * ENOUGH),
             stop: None,
             writer: None,
             limits,
@@ -87,7 +88,7 @@ impl<'a, T: TransitionSystem> Node<'a, T> {
             }
             let before = self.found.summary.states;
             for index in block.clone() {
-                if self.worker.gathered.len() >= GATHER {
+                if self.worker.gather.is_enough() {
                     self.distribute()?;
                 }
                 let state = self.found.log.state(index);
@@ -117,20 +118,16 @@ impl<'a, T: TransitionSystem> Node<'a, T> {
     /// Gives each successor to its owner.
     fn distribute(&mut self) -> Result<(), Failed> {
         let (peers, me) = (self.post.peers(), self.post.me());
-        if peers == 1 {
-            std::mem::swap(&mut self.worker.gathered, &mut self.mine);
-        } else {
-            let mut gathered = std::mem::take(&mut self.worker.gathered);
-            for candidate in gathered.drain(..) {
-                let owner = owner(candidate.hash, peers);
-                if owner == me {
-                    self.mine.push(candidate);
-                } else if self.post.add(owner, candidate.state.words()) {
-                    self.send(owner)?;
-                }
+        for index in 0..self.worker.gather.candidates().len() {
+            let candidate = self.worker.gather.candidates()[index];
+            let owner = owner(candidate.hash, peers);
+            if owner == me {
+                self.mine.push(candidate);
+            } else if self.post.add(owner, candidate.state.words()) {
+                self.send(owner)?;
             }
-            self.worker.gathered = gathered;
         }
+        self.worker.gather.inserted(self.worker.gather.candidates().len());
         let mut mine = std::mem::take(&mut self.mine);
         self.insert(&mine);
         mine.clear();

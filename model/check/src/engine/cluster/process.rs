@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::settings::ClusterConfig;
 use super::{node, post};
+use crate::engine::gather::Gather;
 use crate::engine::search::{Limits, Progress, REPORT_EVERY};
 use crate::engine::system::Packed;
-use crate::engine::worker::own_bytes;
 
 /// All that.
 pub(super) struct Process<'a> {
@@ -38,7 +38,7 @@ impl<'a> Process<'a> {
     /// What each worker may use.
     pub(super) fn share<S: Packed>(&self) -> Limits<'a> {
         let (workers, processes) = (self.config.workers.get(), self.config.place().1);
-        let own = own_bytes::<S>() + node::own_bytes::<S>() + post::own_bytes(workers, processes);
+        let own = Gather::<S>::bytes() + node::own_bytes::<S>() + post::own_bytes(workers, processes);
         let max_memory = (self.limits.max_memory / workers as u64).saturating_sub(own);
         Limits { threads: NonZeroUsize::MIN, max_memory, progress: None, ..*self.limits }
     }

@@ -13,7 +13,7 @@ use crate::engine::{
     explore_with_checkpoints, leads_to,
 };
 use crate::kernel::{
-    ALWAYS, AT_REST, CUT, Kernel, MOST_WORDS, TABLE_FULL, WithKernel, triggered, violated, with_kernel,
+    ALWAYS, AT_REST, CUT, Explored, Kernel, MOST_WORDS, TABLE_FULL, WithKernel, triggered, violated, with_kernel,
 };
 
 /// What a search says of one guarantee.
@@ -212,21 +212,24 @@ impl WithKernel for Ask<'_> {
     type Out = Result<Report, CheckError>;
 
     fn with<const W: usize>(self, kernel: &Kernel<'_, W>) -> Self::Out {
+        let whole = || self.search(kernel, &Explored::Whole(kernel));
         if !self.question.symmetry {
-            return Ok(self.report(self.whole(kernel)?, None));
+            return Ok(self.report(whole()?, None));
         }
         let why = match kernel.reduced(self.limits) {
             Ok(reduced) => {
-                let told = self.search(&reduced, Some(reduced.verified()), |_| None)?;
-                match told.unfolded(&reduced) {
-                    Some(told) => return Ok(self.report(told, Some(Symmetry::On(reduced.verified())))),
+                let verified = reduced.verified();
+                let orbits = Explored::Orbits(reduced);
+                let told = self.search(kernel, &orbits)?;
+                match orbits.reduced().and_then(|reduced| told.unfolded(reduced)) {
+                    Some(told) => return Ok(self.report(told, Some(Symmetry::On(verified)))),
                     // Tested, and yet it does not hold: then nothing that was found so counts.
                     None => "a path that was found so is none of the model".into(),
                 }
             }
             Err(why) => why,
         };
-        Ok(self.report(self.whole(kernel)?, Some(Symmetry::Off { why })))
+        Ok(self.report(whole()?, Some(Symmetry::Off { why })))
     }
 }
 
@@ -244,17 +247,15 @@ impl<S: Packed> Told<S> {
 }
 
 impl Ask<'_> {
-    /// Searches the model as it is.
-    fn whole<const W: usize>(&self, kernel: &Kernel<'_, W>) -> Result<Told<[u64; W]>, CheckError> {
-        self.search(kernel, None, |found| self.question.ends.map(|fairness| (fairness, self.ends(kernel, found))))
-    }
-
-    fn search<T: TransitionSystem>(
+    fn search<const W: usize>(
         &self,
-        system: &T,
-        reduced: Option<Verified>,
-        ends: impl FnOnce(&Exploration<T::State>) -> Option<(Fairness, Ends)>,
-    ) -> Result<Told<T::State>, CheckError> {
+        kernel: &Kernel<'_, W>,
+        system: &Explored<'_, '_, W>,
+    ) -> Result<Told<[u64; W]>, CheckError> {
+        let reduced = system.reduced().is_some();
+        let ends = |found: &Exploration<[u64; W]>| {
+            self.question.ends.filter(|_| !reduced).map(|fairness| (fairness, self.ends(kernel, found)))
+        };
         Ok(match self.means {
             Means::Threads => self.tell(system, &explore(system, self.limits), ends),
             Means::Checkpoints(checkpoints) => {
@@ -280,9 +281,9 @@ impl Ask<'_> {
     }
 
     /// The same for equal questions of equal systems, and for hardly any other.
-    fn fingerprint(&self, reduced: Option<Verified>) -> u64 {
+    fn fingerprint(&self, reduced: bool) -> u64 {
         // FNV-1a, of everything that the search depends on.
-        let symmetry = if reduced.is_some() { " symmetry" } else { "" };
+        let symmetry = if reduced { " symmetry" } else { "" };
         let text = format!(
             "{SEMANTICS} {:?} {:?} {:?} {}{symmetry}",
             self.objects.system(),

@@ -2,6 +2,8 @@
 
 mod symmetry;
 
+pub(crate) use symmetry::Explored;
+
 use lacuna_model::expand::{Bound, Expander};
 use lacuna_model::guarantee::{GuaranteeId, GuaranteeSet};
 use lacuna_model::objects::{Codec, Forest, Objects, Outcome, Phase, Refusal, State};
@@ -148,7 +150,7 @@ pub(crate) fn with_kernel<D: WithKernel>(objects: &Objects, fairness: Fairness, 
             }
         };
     }
-    widths!(1 2 3 4 5 6 8 12 24 64)
+    widths!(1 2 3 4 6 8 16 64)
 }
 
 #[cfg(test)]

@@ -19,6 +19,6 @@ pub use liveness::{Fairness, Lasso, LeadsTo, Live, Liveness, leads_to};
 pub use lossy::{Lossy, LossyOutcome, explore_lossy};
 pub use product::{LEAK, Noninterference, Pair, Product, Runs, STUCK, TwoRun, noninterference};
 pub use search::{End, Exploration, First, Limits, MOST_THREADS, Path, Progress, Summary, explore};
-pub use symmetry::{NotEquivariant, Reduced, Symmetric, Unverified, Verified, verify};
+pub use symmetry::{NotEquivariant, Reduced, Room, Symmetric, Unverified, Verified, verify};
 pub use system::{Edge, Marks, Packed, TransitionSystem, Unrepresentable};
 pub use worker::Sighting;

@@ -194,12 +194,24 @@ pub struct Room<T: TransitionSystem> {
     edges: Vec<Edge<T::State>>,
 }
 
+impl<T: TransitionSystem> Room<T> {
+    /// Such room.
+    pub fn new(system: &T) -> Self {
+        Self { scratch: system.scratch(), edges: Vec::new() }
+    }
+
+    /// The room that the system itself works in.
+    pub fn of_system(&mut self) -> &mut T::Scratch {
+        &mut self.scratch
+    }
+}
+
 impl<T: Symmetric> TransitionSystem for Reduced<'_, T> {
     type State = T::State;
     type Scratch = Room<T>;
 
     fn scratch(&self) -> Room<T> {
-        Room { scratch: self.system.scratch(), edges: Vec::new() }
+        Room::new(self.system)
     }
 
     fn initial(&self) -> Vec<T::State> {

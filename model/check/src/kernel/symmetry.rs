@@ -3,7 +3,7 @@
 use lacuna_model::objects::ProcessSlot;
 
 use super::Kernel;
-use crate::engine::{Limits, Reduced, Symmetric, verify};
+use crate::engine::{Edge, Limits, Reduced, Room, Symmetric, TransitionSystem, Unrepresentable, verify};
 
 /// So many permuted states are compared before a system is taken to be equivariant.
 const COMPARED: u64 = 20_000;
@@ -38,6 +38,63 @@ impl<const W: usize> Symmetric for Kernel<'_, W> {
     }
 }
 
+/// What is explored. One type for both: the engine is compiled once for each type and width, and that takes minutes.
+pub(crate) enum Explored<'a, 'k, const W: usize> {
+    /// The model as it is.
+    Whole(&'a Kernel<'k, W>),
+    /// Its orbits.
+    Orbits(Reduced<'a, Kernel<'k, W>>),
+}
+
+impl<'a, 'k, const W: usize> Explored<'a, 'k, W> {
+    /// The orbits, if it is those.
+    pub(crate) fn reduced(&self) -> Option<&Reduced<'a, Kernel<'k, W>>> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Orbits(reduced) => Some(reduced),
+        }
+    }
+}
+
+impl<'k, const W: usize> TransitionSystem for Explored<'_, 'k, W> {
+    type State = [u64; W];
+    type Scratch = Room<Kernel<'k, W>>;
+
+    fn scratch(&self) -> Self::Scratch {
+        match self {
+            Self::Whole(kernel) => Room::new(*kernel),
+            Self::Orbits(reduced) => reduced.scratch(),
+        }
+    }
+
+    fn initial(&self) -> Vec<[u64; W]> {
+        match self {
+            Self::Whole(kernel) => kernel.initial(),
+            Self::Orbits(reduced) => reduced.initial(),
+        }
+    }
+
+    #[inline]
+    fn edges(
+        &self,
+        room: &mut Self::Scratch,
+        state: &[u64; W],
+        visit: impl FnMut(Edge<[u64; W]>),
+    ) -> Result<(), Unrepresentable> {
+        match self {
+            Self::Whole(kernel) => kernel.edges(room.of_system(), state, visit),
+            Self::Orbits(reduced) => reduced.edges(room, state, visit),
+        }
+    }
+
+    fn may_stop(&self, state: &[u64; W]) -> bool {
+        match self {
+            Self::Whole(kernel) => kernel.may_stop(state),
+            Self::Orbits(reduced) => reduced.may_stop(state),
+        }
+    }
+}
+
 impl<const W: usize> Kernel<'_, W> {
     /// The system of orbits, or why there is none.
     pub(crate) fn reduced(&self, limits: &Limits<'_>) -> Result<Reduced<'_, Self>, String> {
@@ -58,7 +115,7 @@ mod tests {
     use lacuna_model::system::{Instruction, System};
 
     use super::*;
-    use crate::engine::{Edge, Fairness, Sighting, TransitionSystem, Unrepresentable, explore};
+    use crate::engine::{Fairness, Sighting, explore};
 
     const WORDS: usize = 4;
 

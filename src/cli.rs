@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lacuna_hosted::SetUp;
 use lacuna_model::guarantee::GuaranteeId;
+use lacuna_model::sched::Policy;
 use lacuna_model::units::Nanos;
 
 use crate::commands::search::SearchOptions;
@@ -83,6 +84,9 @@ pub enum Command {
     Analyse {
         /// A file, or a name of the library.
         scenario: String,
+        /// With its tasks scheduled by this policy: `rm`, `dm`, `edf`, `np-fp`, `np-edf`; otherwise as declared.
+        #[arg(long, value_name = "POLICY", value_parser = policy, default_value_t = Policy::Declared)]
+        policy: Policy,
     },
     /// Let simulated time pass, once.
     Simulate {
@@ -94,6 +98,9 @@ pub enum Command {
         /// Under this profile.
         #[arg(long, value_name = "PROFILE", default_value = "ideal")]
         kernel: String,
+        /// With its tasks scheduled by this policy: `rm`, `dm`, `edf`, `np-fp`, `np-edf`; otherwise as declared.
+        #[arg(long, value_name = "POLICY", value_parser = policy, default_value_t = Policy::Declared)]
+        policy: Policy,
         /// Where choices start from.
         #[arg(long, value_name = "N", default_value_t = 0)]
         seed: u64,
@@ -234,6 +241,14 @@ pub struct ExecOptions {
 
 fn guarantee(text: &str) -> Result<GuaranteeId, String> {
     text.parse().map_err(|error: lacuna_model::guarantee::UnknownGuarantee| error.to_string())
+}
+
+fn policy(text: &str) -> Result<Policy, String> {
+    let known = Policy::ALL.into_iter().find(|policy| policy.name() == text);
+    known.ok_or_else(|| {
+        let each = Policy::ALL.iter().map(|policy| format!("`{policy}` ({})", policy.about()));
+        format!("there are {}", each.collect::<Vec<_>>().join(", "))
+    })
 }
 
 fn nanos(text: &str) -> Result<Nanos, String> {

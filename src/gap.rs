@@ -8,17 +8,19 @@ use lacuna_check::Report;
 use lacuna_hosted::measure::launch;
 use lacuna_hosted::probe::{self, Row as ProbeRow};
 use lacuna_hosted::{Facts, Plan, SetUp};
-use lacuna_model::analysis::response_time::{Bound, operation_response};
+use lacuna_model::analysis::response_time::{Bound, NotAnalysable, operation_response};
+use lacuna_model::analysis::schedulability::{self, Analysis};
 use lacuna_model::evidence::{AnalysisVerdict, Assumption, HostOutcome, ModelVerdict, SimVerdict};
 use lacuna_model::guarantee::{GuaranteeId, g23_kernel_time, safety};
 use lacuna_model::profile::Profile;
+use lacuna_model::sched::Policy;
 use lacuna_model::system::{Instruction, System};
 use lacuna_model::units::Nanos;
 use lacuna_sim::safety::{Observed, observe};
 use lacuna_sim::simulation::Run;
 
 use crate::cli::Execution;
-use crate::commands::analyse::{self, Row as Analysed};
+use crate::commands::analyse;
 use crate::commands::check::{Judged, judge};
 use crate::commands::search::limits;
 use crate::commands::simulate;
@@ -98,7 +100,7 @@ pub struct Gap {
     /// The model under the three profiles.
     pub judged: [Judged; 3],
     /// The bounds of the tasks, or why there are none.
-    pub analysed: Result<Vec<Analysed>, String>,
+    pub analysed: Result<Analysis, NotAnalysable>,
     /// The simulated run.
     pub run: Run,
     /// What the attacks came to.
@@ -137,6 +139,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         scenario: &system.name,
         horizon: Nanos(10_000_000_000),
         kernel: &plan.effective().name,
+        policy: Policy::Declared,
         seed: 0,
         execution: Execution::Random,
         trace: None,
@@ -150,7 +153,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
     let asked: Vec<_> = probe::all().into_iter().filter(|probe| speaks_of(&judged, probe.guarantee)).collect();
     let probes = attack(&plan, &asked, interrupt)?;
     let signals = signals::measure(system, &judged[1].profile, interrupt)?;
-    let analysed = analyse::rows(system);
+    let analysed = schedulability::analyse(system);
 
     let mut rows: Vec<Row> = ids
         .iter()
@@ -342,18 +345,18 @@ fn simulated_deadlines(run: &Run) -> &'static str {
 }
 
 /// The row of G18, if the scenario has tasks.
-fn deadline_row(analysed: &Result<Vec<Analysed>, String>, run: &Run) -> Option<Row> {
+fn deadline_row(analysed: &Result<Analysis, NotAnalysable>, run: &Run) -> Option<Row> {
     let paper = match analysed {
-        Ok(rows) if rows.is_empty() => return None,
-        Ok(rows) if rows.iter().all(|row| row.verdict == AnalysisVerdict::Bound) => "bound",
-        Ok(rows) if rows.iter().any(|row| matches!(row.verdict, AnalysisVerdict::Unschedulable { .. })) => {
+        Ok(analysis) if analysis.tasks.is_empty() => return None,
+        Ok(analysis) if analysis.verdicts().all(|verdict| *verdict == AnalysisVerdict::Bound) => "bound",
+        Ok(analysis) if analysis.verdicts().any(|verdict| matches!(verdict, AnalysisVerdict::Unschedulable { .. })) => {
             "unschedulable"
         }
         Ok(_) | Err(_) => "unknown",
     };
     // One without a bound leaves all without.
-    let worst = analysed.as_ref().ok().and_then(|rows| {
-        let worst: Option<Vec<Nanos>> = rows.iter().map(|row| row.worst).collect();
+    let worst = analysed.as_ref().ok().and_then(|analysis| {
+        let worst: Option<Vec<Nanos>> = analysis.tasks.iter().map(|row| row.worst).collect();
         worst?.into_iter().max()
     });
     let longest = run.summary.contexts.iter().filter_map(|context| context.response_ns.as_ref());
@@ -420,14 +423,14 @@ fn exit(
     judged: &[Judged; 3],
     rows: &[Row],
     (probes, signals): (&[ProbeRow], &[signals::Row]),
-    analysed: &Result<Vec<Analysed>, String>,
+    analysed: &Result<Analysis, NotAnalysable>,
 ) -> Exit {
     let mut exit = judged.iter().fold(Exit::AsExpected, |exit, judged| exit.and(judged.exit));
     if probes.iter().any(|row| row.outcome.got_out()) || rows.iter().any(|row| row.sim == "missed") {
         exit = exit.and(Exit::NotAsExpected);
     }
     let deadlines = match analysed {
-        Ok(rows) => rows.iter().fold(Exit::AsExpected, |exit, row| exit.and(row.exit())),
+        Ok(analysis) => analyse::exit(analysis),
         Err(_) => Exit::Unknown,
     };
     exit = exit.and(deadlines);

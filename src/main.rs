@@ -99,16 +99,17 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
                 None => commands::check::run(&request, format),
             }
         }
-        Command::Analyse { scenario } => commands::analyse::run(&scenario, format),
+        Command::Analyse { scenario, policy } => commands::analyse::run(&scenario, policy, format),
         Command::Scenarios => commands::scenarios::run(format),
         Command::New { file } => commands::new::run(&file, format),
         Command::Explain { topic } => commands::explain::run(topic.as_deref(), interrupt, format),
         Command::Validate { scenario } => commands::validate::run(&scenario, format),
-        Command::Simulate { scenario, horizon, kernel, seed, execution, trace, gantt, responses } => {
+        Command::Simulate { scenario, horizon, kernel, policy, seed, execution, trace, gantt, responses } => {
             let request = commands::simulate::Request {
                 scenario: &scenario,
                 horizon,
                 kernel: &kernel,
+                policy,
                 seed,
                 execution,
                 trace,

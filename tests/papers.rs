@@ -9,12 +9,12 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("papers")
 }
 
-/// The text of every file but the index, by file name.
+/// The text of every entry but the index, by file name.
 fn entries() -> BTreeMap<String, String> {
     let files = std::fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap());
     let named = files.map(|file| (file.file_name().into_string().unwrap(), file.path()));
     named
-        .filter(|(name, _)| name != "README.md")
+        .filter(|(name, _)| name.ends_with(".md") && name != "README.md")
         .map(|(name, path)| (name, std::fs::read_to_string(path).unwrap()))
         .collect()
 }

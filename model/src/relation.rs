@@ -14,8 +14,9 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use crate::objects::{ContextSlot, LockState, Objects, Outcome, State, Step};
-use crate::sched::{Demonic, Sched, SchedStep, Wait};
+use crate::objects::{Action, ContextSlot, LockState, Objects, Outcome, Phase, State, Step};
+use crate::sched::{Demonic, JobEvent, Sched, SchedStep, Wait};
+use crate::system::Task;
 use crate::time::{Erased, Time, TimeOffer, TimeStep};
 use crate::units::Nanos;
 
@@ -238,6 +239,13 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
                 let (after, outcome) = self.objects.apply(&state.objects, step);
                 self.time.follow(self.objects, &state.objects, &after, step, &mut state.time);
                 for context in 0..after.contexts.len() as ContextSlot {
+                    let at = usize::from(context);
+                    let gone =
+                        after.contexts[at].phase == Phase::Gone && state.objects.contexts[at].phase != Phase::Gone;
+                    if gone || (step.action == Action::JobDone && step.context == context) {
+                        let event = if gone { JobEvent::Gone } else { JobEvent::Ended };
+                        self.sched.job(&mut state.sched, context, self.schedule(&state.objects, context), event);
+                    }
                     let was = self.objects.is_ready(&state.objects, context);
                     let is = self.objects.is_ready(&after, context);
                     if was && !is {
@@ -257,8 +265,16 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
             Label::Time(step) => {
                 let running = self.sched.running(&state.sched);
                 self.time.apply(self.objects, &state.objects, &mut state.time, step, running);
-                if let TimeStep::Elapse(duration) = step {
-                    self.sched.elapse(&mut state.sched, duration);
+                match step {
+                    TimeStep::Elapse(duration) => self.sched.elapse(&mut state.sched, duration),
+                    TimeStep::Arrive { context, .. } => {
+                        let declared = self.objects.declaration(&state.objects, context);
+                        if let Some(Task { deadline, period, .. }) = declared.task {
+                            let event = JobEvent::Arrived { deadline, period };
+                            self.sched.job(&mut state.sched, context, declared.schedule, event);
+                        }
+                    }
+                    TimeStep::Release(_) | TimeStep::Begin { .. } => {}
                 }
                 None
             }

@@ -1,11 +1,14 @@
-//! Sched: the automaton that owns dispatch. In: ready, block, who waits for whose lock, elapse, replenish. Out: which context of which
+//! Sched: the automaton that owns dispatch. In: ready, block, jobs that arrive and end, who waits for whose lock, elapse, replenish. Out: which context of which
 //! core, and when it will next have something to do. It sees contexts as numbers and what they are scheduled by; no
 //! domain, no right, no handle reaches it.
 
+pub mod deadlines;
 pub mod fixed_priority;
 pub mod frame;
+pub mod policy;
 
 pub use fixed_priority::FixedPriority;
+pub use policy::Policy;
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -37,6 +40,22 @@ pub struct Wait {
     pub owner: ContextSlot,
 }
 
+/// What becomes of a job of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobEvent {
+    /// It has arrived.
+    Arrived {
+        /// When it is due, from now.
+        deadline: Nanos,
+        /// When the next one arrives, from now.
+        period: Nanos,
+    },
+    /// The first that had arrived has ended.
+    Ended,
+    /// The context is no more, nor its jobs.
+    Gone,
+}
+
 /// A scheduling policy, as an automaton on one core.
 pub trait Sched {
     /// Its state; relative, without absolute time.
@@ -48,6 +67,8 @@ pub trait Sched {
     fn ready(&self, state: &mut Self::State, context: ContextSlot, by: Option<SchedulingContextId>);
     /// A context is no longer ready: it waits, sleeps, or is gone.
     fn block(&self, state: &mut Self::State, context: ContextSlot);
+    /// Something has become of a job of the context.
+    fn job(&self, _: &mut Self::State, _: ContextSlot, _by: Option<SchedulingContextId>, _: JobEvent) {}
     /// Who waits for whom now, and whom a lock has raised to its ceiling. Told again whenever that may have changed.
     fn locks(&self, _: &mut Self::State, _waits: &[Wait], _ceilings: &[(ContextSlot, u32)]) {}
     /// May the context be dispatched, were it the most urgent? A ready one may not while its budget is spent.

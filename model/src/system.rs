@@ -440,16 +440,32 @@ pub enum Instruction {
 }
 
 /// What is scheduled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SchedulingContext {
     /// Its name.
     pub name: String,
     /// Fixed priority; larger is more urgent.
     pub priority: u32,
+    /// Who goes first among those of this priority; the same for all of them.
+    pub order: Order,
+    /// What it runs keeps the core, once dispatched and until it blocks, but for those of a higher priority than this; at least
+    /// [`Self::priority`]. Without it, but for those more urgent.
+    pub threshold: Option<u32>,
     /// If bounded: at most `budget` of computing in every `period`.
     pub budget: Option<Budget>,
     /// If bounded: how long a job waits at most while somebody less urgent runs.
     pub inversion: Option<Nanos>,
+}
+
+/// Who goes first among those of one priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Order {
+    /// Whoever became ready first.
+    #[default]
+    Readiness,
+    /// Whoever's job has the earliest absolute deadline; then whoever became ready first. One that has no job of a task is after those
+    /// that have.
+    Deadline,
 }
 
 /// A budget, refilled to its full amount at every multiple of its period (a deferrable server).

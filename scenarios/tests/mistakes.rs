@@ -232,6 +232,14 @@ fn durations_and_sizes() {
     check_fields("scheduling_contexts: {\"s\": (priority: 1, budget: ^\"0ms\", period: ^\"0s\")}", &["zero", "zero"]);
     check_fields("scheduling_contexts: {\"s\": (priority: 1, ^budget: \"1ms\")}", &["no `period`"]);
     check_fields("scheduling_contexts: {\"s\": (priority: 1, ^period: \"1ms\")}", &["no `budget`"]);
+    check_fields("scheduling_contexts: {\"s\": (priority: 2, threshold: ^1)}", &["lower than the priority, 2"]);
+    check_fields("scheduling_contexts: {\"s\": (priority: 2, order: ^Fifo)}", &["`Readiness` or `Deadline`"]);
+    // A level has one order, whichever of its scheduling contexts says so.
+    let two = |first: &str, other: &str| {
+        format!("scheduling_contexts: {{\"s\": (priority: 1{first}), ^\"t\": (priority: 1{other})}}")
+    };
+    check_fields(&two(", order: Deadline", ""), &["`s` has the same priority, and another `order`"]);
+    check_fields(&two("", ", order: ^Deadline").replacen('^', "", 1), &["`s` has the same priority"]);
     check_fields("scheduling_contexts: {\"s\": (priority: ^99999999999999999999)}", &["out of range"]);
     check_fields("scheduling_contexts: {\"s\": (priority: ^-1)}", &["out of range"]);
 }

@@ -23,7 +23,7 @@ const TASKS: [(&str, u64, u64); 4] = [("sensor", 1, 4), ("control", 1, 5), ("pla
 
 fn four_tasks() -> System {
     let schedule =
-        |priority, name: &str| SchedulingContext { name: name.into(), priority, budget: None, inversion: None };
+        |priority, name: &str| SchedulingContext { name: name.into(), priority, ..SchedulingContext::default() };
     let context = |(index, (name, wcet, period)): (u8, (&str, u64, u64))| Context {
         name: name.into(),
         schedule: Some(SchedulingContextId(index)),

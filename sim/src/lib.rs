@@ -39,7 +39,7 @@
 //!     program: vec![Instruction::Compute { bcet: wcet, wcet }],
 //!     task: Some(Task { period, deadline: period, offset: Nanos(0), jitter: Nanos(0) }),
 //! };
-//! let schedule = |name: &str, priority| SchedulingContext { name: name.into(), priority, budget: None, inversion: None };
+//! let schedule = |name: &str, priority| SchedulingContext { name: name.into(), priority, ..SchedulingContext::default() };
 //! let system = System {
 //!     name: "two tasks".into(),
 //!     about: String::new(),

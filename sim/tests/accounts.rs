@@ -108,8 +108,7 @@ fn jobs_of_a_killed_process_are_missed_or_abandoned() {
     system.scheduling_contexts.push(SchedulingContext {
         name: "killer".into(),
         priority: 2,
-        budget: None,
-        inversion: None,
+        ..SchedulingContext::default()
     });
     system.processes.push(process(1, "killer", None, vec![wait(14), Instruction::Kill(GroupId(0))]));
     system.processes.push(process(1, "never", None, vec![]));
@@ -141,7 +140,7 @@ fn jobs_of_a_process_that_a_message_ends_are_missed_or_abandoned() {
             ..Buffer::default()
         });
         system.handles.push("cancel".into());
-        let scheduling = SchedulingContext { name: "killer".into(), priority: 2, budget: None, inversion: None };
+        let scheduling = SchedulingContext { name: "killer".into(), priority: 2, ..SchedulingContext::default() };
         system.scheduling_contexts.push(scheduling);
         let send = Instruction::Send(lacuna_model::system::BufferId(0));
         system.processes.push(process(1, "killer", None, vec![compute(14), send, forever()]));
@@ -176,8 +175,7 @@ fn supervised() -> System {
         system.scheduling_contexts.push(SchedulingContext {
             name: format!("s{index}"),
             priority,
-            budget: None,
-            inversion: None,
+            ..SchedulingContext::default()
         });
     }
     let wait = Instruction::Wait { process: ProcessId(1), until: Some(Nanos(20)) };
@@ -241,7 +239,11 @@ fn no_progress_is_an_error() {
     let mut system = support::empty();
     let body = vec![Instruction::Detach];
     system.processes = vec![process(0, "p", None, vec![compute(4), Instruction::Loop { times: None, body }])];
-    system.scheduling_contexts.push(SchedulingContext { name: "s".into(), priority: 1, budget: None, inversion: None });
+    system.scheduling_contexts.push(SchedulingContext {
+        name: "s".into(),
+        priority: 1,
+        ..SchedulingContext::default()
+    });
     let error = try_run(&system, &Profile::ideal(), Options::new(Nanos(100))).unwrap_err();
     assert_eq!(error, SimulationError::Zeno { context: "p/main".into(), at: Nanos(4) });
 }

@@ -11,7 +11,7 @@ use lacuna_model::objects::{Objects, Outcome, State};
 use lacuna_model::relation::{Label, Relation};
 use lacuna_model::time::Ns;
 use lacuna_model::units::Nanos;
-use lacuna_sim::policy::FixedPriority;
+use lacuna_sim::policy::{FixedPriority, Policy};
 use lacuna_sim::resolver::{Draw, Seeded};
 use lacuna_sim::simulation::{Options, Simulation, SimulationError, simulate};
 use proptest::prelude::*;
@@ -43,6 +43,15 @@ fn reached(objects: &Objects) -> Option<HashSet<State>> {
 
 fn policy(objects: &Objects) -> FixedPriority {
     FixedPriority::of(objects)
+}
+
+/// The same objects, with their tasks scheduled by a policy.
+fn under(policy: Policy, objects: &Objects) -> Objects {
+    Objects::new(&policy.assign(objects.system()).unwrap(), objects.profile()).unwrap()
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    proptest::sample::select(Policy::ALL.to_vec())
 }
 
 fn is_a_path(objects: &Objects, seed: u64, draw: Draw) -> Result<(), TestCaseError> {
@@ -84,8 +93,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_run_is_a_path(objects in support::random::objects(), seed: u64, draw in draws()) {
-        is_a_path(&objects, seed, draw)?;
+    fn a_run_is_a_path(objects in support::random::objects(), by in policies(), seed: u64, draw in draws()) {
+        is_a_path(&under(by, &objects), seed, draw)?;
     }
 
     #[test]

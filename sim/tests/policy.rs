@@ -1,17 +1,19 @@
-//! Fixed priorities and budgets, judged from outside: by readiness as the objects define it, and by an account of budgets
-//! in absolute time.
+//! Priorities, deadlines, thresholds and budgets, judged from outside: by readiness as the objects define it, and by an account of jobs and
+//! budgets in absolute time.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use lacuna_model::objects::{ContextSlot, Objects, State};
+use lacuna_model::objects::{Action, ContextSlot, Objects, Phase, State, Step};
 use lacuna_model::relation::Label;
-use lacuna_model::system::SchedulingContextId;
+use lacuna_model::sched::SchedStep;
+use lacuna_model::system::{Order, SchedulingContextId};
 use lacuna_model::time::TimeStep;
 use lacuna_model::units::Nanos;
-use lacuna_sim::policy::FixedPriority;
+use lacuna_sim::log::Record;
+use lacuna_sim::policy::{FixedPriority, Policy};
 use lacuna_sim::resolver::Seeded;
 use lacuna_sim::simulation::{Options, simulate};
 use proptest::prelude::*;
@@ -37,21 +39,61 @@ impl Account {
     }
 }
 
+/// The jobs of each context, in absolute time: when each that has not ended is due, in the order in which they arrived.
+#[derive(Debug, Default)]
+struct Jobs {
+    due: HashMap<ContextSlot, Vec<u64>>,
+    /// Who was dispatched and has not blocked since.
+    started: HashSet<ContextSlot>,
+}
+
+impl Jobs {
+    fn follow(&mut self, objects: &Objects, before: &State, record: &Record, after: &State) {
+        match record.label {
+            Label::Time(TimeStep::Arrive { context, .. }) => {
+                let deadline = objects.declaration(before, context).task.unwrap().deadline;
+                self.due.entry(context).or_default().push(record.at.0 + deadline.0);
+            }
+            Label::Object(Step { context, action: Action::JobDone }) => {
+                // A copy that an attacking job made of itself has none.
+                let due = self.due.entry(context).or_default();
+                _ = (!due.is_empty()).then(|| due.remove(0));
+            }
+            Label::Sched(SchedStep::Dispatch(context)) => _ = self.started.insert(context),
+            _ => {}
+        }
+        self.due.retain(|context, _| after.contexts[usize::from(*context)].phase != Phase::Gone);
+        self.started.retain(|context| {
+            let lives = after.contexts[usize::from(*context)].phase != Phase::Gone;
+            lives && objects.is_ready(after, *context)
+        });
+    }
+
+    /// The larger the more urgent.
+    fn urgency(&self, objects: &Objects, state: &State, context: ContextSlot) -> (i64, bool, i64) {
+        let Some(by) = schedule(objects, state, context) else { return (-1, false, i64::MIN) };
+        let by = &objects.system().scheduling_contexts[by.index()];
+        let due = self.due.get(&context).and_then(|due| due.first()).filter(|_| by.order == Order::Deadline);
+        let due = due.map_or(i64::MIN, |due| -(*due as i64));
+        match by.threshold.filter(|_| self.started.contains(&context)) {
+            Some(threshold) => (threshold.into(), true, due),
+            None => (by.priority.into(), false, due),
+        }
+    }
+}
+
 fn schedule(objects: &Objects, state: &State, context: ContextSlot) -> Option<SchedulingContextId> {
     objects.declaration(state, context).schedule
 }
 
-/// While time passes, the core belongs to a ready context with budget, of the highest priority; it is idle only if there
-/// is none.
+/// While time passes, the core belongs to a ready context with budget, the most urgent; it is idle only if there is none.
 fn obeys(objects: &Objects, seed: u64) -> Result<(), TestCaseError> {
     let policy = FixedPriority::new(&objects.system().scheduling_contexts);
     let run = simulate(objects, policy, &mut Seeded::new(seed), &Options::new(Nanos(60))).unwrap();
-    let priority = |state: &State, context| {
-        schedule(objects, state, context).map(|id| objects.system().scheduling_contexts[id.index()].priority)
-    };
-    let mut account = Account::default();
+    let (mut account, mut jobs) = (Account::default(), Jobs::default());
     let mut wrong = None;
-    run.log.replay(objects, |state, record, _| {
+    run.log.replay(objects, |state, record, after| {
+        jobs.follow(objects, state, record, after);
         let Label::Time(TimeStep::Elapse(_)) = record.label else { return };
         let (from, to) = (record.at.0, record.end().0);
         let eligible = |context: &ContextSlot| {
@@ -62,10 +104,10 @@ fn obeys(objects: &Objects, seed: u64) -> Result<(), TestCaseError> {
         let live =
             contexts.filter(|context| state.contexts[usize::from(*context)] != lacuna_model::objects::Context::FREE);
         let candidates: Vec<ContextSlot> = live.filter(eligible).collect();
-        let highest = candidates.iter().map(|context| priority(state, *context)).max();
+        let highest = candidates.iter().map(|context| jobs.urgency(objects, state, *context)).max();
         let right = match record.running {
             None => candidates.is_empty(),
-            Some(running) => candidates.contains(&running) && Some(priority(state, running)) == highest,
+            Some(running) => candidates.contains(&running) && Some(jobs.urgency(objects, state, running)) == highest,
         };
         if !right {
             wrong.get_or_insert_with(|| format!("{record:?}, candidates {candidates:?}"));
@@ -83,7 +125,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, max_shrink_iters: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_core_goes_to_the_highest_priority_that_has_budget(objects in support::random::objects(), seed: u64) {
-        obeys(&objects, seed)?;
+    fn the_core_goes_to_the_most_urgent_that_has_budget(
+        objects in support::random::objects(),
+        by in proptest::sample::select(Policy::ALL.to_vec()),
+        seed: u64,
+    ) {
+        obeys(&Objects::new(&by.assign(objects.system()).unwrap(), objects.profile()).unwrap(), seed)?;
     }
 }

@@ -71,8 +71,8 @@ fn json_of(system: &System, gap: &Gap) -> Value {
         "effective": gap.plan.effective(),
         "model": { "ideal": states(0), "linux": states(1), "plan": states(2) },
         "analysed": match &gap.analysed {
-            Ok(rows) => json!({ "contexts": rows.iter().map(super::analyse::json_of).collect::<Vec<_>>() }),
-            Err(why) => json!({ "unknown": why }),
+            Ok(analysis) => json!({ "contexts": analysis.tasks.iter().map(super::analyse::json_of).collect::<Vec<_>>() }),
+            Err(why) => json!({ "unknown": why.to_string() }),
         },
         "simulated": gap.run.summary,
         "rows": rows,

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lacuna_model::evidence::SimVerdict;
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
-use lacuna_model::system::{Instruction, System};
+use lacuna_model::system::{Instruction, Order, SchedulingContext, System};
 use lacuna_model::units::Nanos;
 use lacuna_sim::durations::Quantiles;
 use lacuna_sim::export::{gantt, perfetto};
-use lacuna_sim::policy::FixedPriority;
+use lacuna_sim::policy::{FixedPriority, Policy};
 use lacuna_sim::resolver::{Draw, Seeded};
 use lacuna_sim::simulation::{Options, Run, Simulation};
 use lacuna_sim::statistics::OperationSummary;
@@ -34,6 +34,8 @@ pub struct Request<'a> {
     pub horizon: Nanos,
     /// Under which profile.
     pub kernel: &'a str,
+    /// How its tasks are scheduled.
+    pub policy: Policy,
     /// Where choices start from.
     pub seed: u64,
     /// How long executions take.
@@ -53,6 +55,7 @@ pub struct Request<'a> {
 /// # Errors
 /// If the system has no semantics, the run gets nowhere or plainly too far, or somebody interrupts.
 pub fn once(system: &System, profile: &Profile, request: &Request<'_>) -> Result<(Objects, Run), Failure> {
+    let system = &request.policy.assign(system).map_err(Failure::input)?;
     let objects = Objects::new(system, profile).map_err(Failure::input)?;
     let policy = FixedPriority::of(&objects);
     let draw = match request.execution {
@@ -129,6 +132,7 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
             let mut value = json!(run.summary);
             value["scenario"] = json!(system.name);
             value["kernel"] = json!(profile.name);
+            value["policy"] = json!(request.policy.name());
             value["seed"] = json!(request.seed);
             document(value);
         }
@@ -159,9 +163,10 @@ fn write(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> io::Result<(
 fn print(system: &System, profile: &Profile, request: &Request<'_>, run: &Run) {
     line(format_args!("{}   {}", system.name, system.about));
     line(format_args!(
-        "{} simulated under {}, fixed priorities, seed {}; one run, no proof\n",
+        "{} simulated under {}, {}, seed {}; one run, no proof\n",
         Nanos(run.summary.horizon_ns),
         profile.name,
+        scheduling(system, request.policy),
         request.seed
     ));
     let names = run.summary.contexts.iter().map(|context| context.name.as_str());
@@ -193,6 +198,16 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, run: &Run) {
     run.summary.spawns.iter().for_each(|summary| operation("spawn", summary));
     if let Some(since) = run.summary.quiescent_at_ns {
         line(format_args!("nothing happens after {}", Nanos(since)));
+    }
+}
+
+/// How the tasks are scheduled, in a few words.
+fn scheduling(system: &System, policy: Policy) -> &'static str {
+    let differ = |scheduling: &SchedulingContext| scheduling.order == Order::Deadline || scheduling.threshold.is_some();
+    match policy {
+        Policy::Declared if !system.scheduling_contexts.iter().any(differ) => "fixed priorities",
+        Policy::Declared => "priorities, orders and thresholds as declared",
+        policy => policy.about(),
     }
 }
 

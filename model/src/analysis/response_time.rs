@@ -14,11 +14,12 @@
 //! among them. Offsets are ignored, which is safe. A job that takes no time still waits until the core is free for it,
 //! where the least fixed point would be 0: it is counted as one nanosecond.
 
-use crate::system::{Context, Instruction, Process, System};
+use super::utilisation::{Load, load};
+use crate::system::{Context, Instruction, Process, SchedulingContext, System};
 use crate::units::Nanos;
 
 /// What the analysis must know of one task. Times in nanoseconds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Demand {
     /// Its name.
     pub name: String,
@@ -30,8 +31,12 @@ pub struct Demand {
     pub deadline: Nanos,
     /// Release jitter.
     pub jitter: Nanos,
+    /// First arrival.
+    pub offset: Nanos,
     /// Larger is more urgent.
     pub priority: u32,
+    /// Once begun, it keeps the core but for a priority above this; at least the priority.
+    pub threshold: u32,
 }
 
 /// A bound on a response.
@@ -69,10 +74,12 @@ const MAX_JOBS: usize = 1_000_000;
 /// At most so many steps of all fixed-point iterations of a task.
 const MAX_STEPS: u64 = 50_000_000;
 
-/// The responses of task `index` of a set.
+/// The responses of task `index` of a set: with [thresholds](super::threshold_response), if some task has one.
 pub fn response_times(tasks: &[Demand], index: usize) -> ResponseTimes {
     let mut jobs = Vec::new();
-    let worst = responses(tasks, index, &mut jobs);
+    let has_thresholds = tasks.iter().any(|task| task.threshold > task.priority);
+    let of = if has_thresholds { super::threshold_response::responses } else { responses };
+    let worst = of(tasks, index, &mut jobs);
     ResponseTimes { worst: worst.unwrap_or_else(|bound| bound), jobs }
 }
 
@@ -85,7 +92,7 @@ fn responses(tasks: &[Demand], index: usize, jobs: &mut Vec<Nanos>) -> Result<Bo
         .filter(|(other, task)| *other != index && task.priority >= own.priority)
         .map(|(_, task)| task)
         .collect();
-    if exceeds_the_core(urgent.iter().copied().chain([own])) {
+    if load(urgent.iter().copied().chain([own])) == Load::Above {
         return Err(Bound::Unbounded);
     }
     let (period, jitter) = (u128::from(own.period.0), u128::from(own.jitter.0));
@@ -116,28 +123,6 @@ fn responses(tasks: &[Demand], index: usize, jobs: &mut Vec<Nanos>) -> Result<Bo
         }
     }
     Err(Bound::Unknown("the busy period has more than 1,000,000 jobs"))
-}
-
-/// Is Σ C/T above 1? Exactly: the fractions are added over the product of the periods, reduced as they come; where that
-/// does not fit, the sum is taken to be within the core, and the limits of the iteration decide.
-fn exceeds_the_core<'a>(tasks: impl Iterator<Item = &'a Demand>) -> bool {
-    let (mut numerator, mut denominator) = (0u128, 1u128);
-    for task in tasks {
-        let (wcet, period) = (u128::from(task.wcet.0), u128::from(task.period.0));
-        let sum = numerator.checked_mul(period).zip(wcet.checked_mul(denominator));
-        let (Some((left, right)), Some(below)) = (sum, denominator.checked_mul(period)) else { return false };
-        let Some(above) = left.checked_add(right) else { return false };
-        let common = gcd(above, below);
-        (numerator, denominator) = (above / common, below / common);
-        if numerator > denominator {
-            return true;
-        }
-    }
-    false
-}
-
-fn gcd(a: u128, b: u128) -> u128 {
-    if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }
 
 /// Why a system has no bounds of this kind.
@@ -172,14 +157,29 @@ pub fn task_set(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
                     why: "it is no task, and not less urgent than every task: nothing bounds how long it runs",
                 });
             }
+            if least.is_some_and(|least| keeps_the_core_from(system, context, least)) {
+                return Err(NotAnalysable::Context { context: task_name(system, process, &context.name), why: BLOCKS });
+            }
         }
     }
     Ok(tasks)
 }
 
+const BLOCKS: &str = "it is no task, and once it runs keeps the core from more urgent ones: nothing bounds how long";
+
+/// Does a context, once dispatched, keep the core for some time from whoever has that priority, which is higher than its own?
+fn keeps_the_core_from(system: &System, context: &Context, priority: Option<u32>) -> bool {
+    let threshold = scheduling(system, context).and_then(|scheduling| scheduling.threshold);
+    takes_time(&context.program) && priority.is_some() && threshold >= priority
+}
+
+fn scheduling<'s>(system: &'s System, context: &Context) -> Option<&'s SchedulingContext> {
+    context.schedule.map(|id| &system.scheduling_contexts[id.index()])
+}
+
 /// Whoever has no scheduling context is below all others.
 fn priority(system: &System, context: &Context) -> Option<u32> {
-    context.schedule.map(|id| system.scheduling_contexts[id.index()].priority)
+    scheduling(system, context).map(|scheduling| scheduling.priority)
 }
 
 /// The tasks of a system, if each is of the kind that this analysis covers.
@@ -197,8 +197,8 @@ fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
                 let why = "time is partitioned, which this analysis does not cover";
                 return Err(NotAnalysable::Context { context: name, why });
             }
-            let budget = context.schedule.and_then(|id| system.scheduling_contexts[id.index()].budget);
-            if budget.is_some() {
+            let scheduling = scheduling(system, context);
+            if scheduling.is_some_and(|scheduling| scheduling.budget.is_some()) {
                 let why = "it runs on a budget, which this analysis does not cover";
                 return Err(NotAnalysable::Context { context: name, why });
             }
@@ -206,13 +206,16 @@ fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
                 let why = "a job does more than compute, or computes without end";
                 return Err(NotAnalysable::Context { context: name, why });
             };
+            let priority = priority(system, context).unwrap_or(0);
             tasks.push(Demand {
                 name,
                 wcet,
                 period: task.period,
                 deadline: task.deadline,
                 jitter: task.jitter,
-                priority: priority(system, context).unwrap_or(0),
+                offset: task.offset,
+                priority,
+                threshold: scheduling.and_then(|scheduling| scheduling.threshold).unwrap_or(priority),
             });
         }
     }
@@ -236,13 +239,18 @@ pub fn operation_response(system: &System, own: &Context, cost: Nanos) -> Result
                 });
             }
         }
+        let others = process.contexts.iter().filter(|other| other.task.is_none() && !std::ptr::eq(*other, own));
+        if let Some(other) = others.into_iter().find(|other| keeps_the_core_from(system, other, urgency)) {
+            return Err(NotAnalysable::Context { context: task_name(system, process, &other.name), why: BLOCKS });
+        }
     }
     let (context, priority) = (&own.name, urgency.unwrap_or(0));
     let mut tasks = tasks_of(system)?;
-    tasks.retain(|task| task.priority >= priority);
     // A period that no busy period reaches makes it one job.
-    let once = Nanos(u64::MAX);
-    tasks.push(Demand { name: context.clone(), wcet: cost, period: once, deadline: once, jitter: Nanos(0), priority });
+    let (name, once) = (context.clone(), Nanos(u64::MAX));
+    let threshold = scheduling(system, own).and_then(|scheduling| scheduling.threshold).unwrap_or(priority);
+    let operation = Demand { name, wcet: cost, period: once, deadline: once, priority, threshold, ..Demand::default() };
+    tasks.push(operation);
     Ok(response_times(&tasks, tasks.len() - 1).worst())
 }
 
@@ -330,10 +338,10 @@ fn computing(program: &[crate::system::Instruction]) -> Option<Nanos> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn set(tasks: &[(u64, u64, u64)]) -> Vec<Demand> {
+    pub(crate) fn set(tasks: &[(u64, u64, u64)]) -> Vec<Demand> {
         let demand = |(index, &(wcet, period, jitter)): (usize, &(u64, u64, u64))| Demand {
             name: index.to_string(),
             wcet: Nanos(wcet),
@@ -341,6 +349,8 @@ mod tests {
             deadline: Nanos(period),
             jitter: Nanos(jitter),
             priority: u32::MAX - u32::try_from(index).unwrap(),
+            threshold: u32::MAX - u32::try_from(index).unwrap(),
+            ..Demand::default()
         };
         tasks.iter().enumerate().map(demand).collect()
     }
@@ -413,8 +423,7 @@ mod tests {
             scheduling_contexts: vec![SchedulingContext {
                 name: "s".into(),
                 priority: 0,
-                budget: None,
-                inversion: None,
+                ..SchedulingContext::default()
             }],
             major_frame: None,
             kernel_bounds: KernelBounds::default(),

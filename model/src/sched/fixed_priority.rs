@@ -1,7 +1,9 @@
-//! Preemptive fixed priorities on one core, with budgets.
+//! Fixed priorities on one core, within a priority by readiness or by deadline, with preemption thresholds and budgets. *Earliest deadline
+//! first* is one priority for all, by deadline.
 //!
 //! Sources: C. L. Liu, J. W. Layland, *Scheduling algorithms for multiprogramming in a hard-real-time environment*,
-//! Journal of the ACM 20(1), 1973 (the policy); J. K. Strosnider, J. P. Lehoczky, L. Sha, *The deferrable server
+//! Journal of the ACM 20(1), 1973 (fixed priorities, and earliest deadline first); the Ada 2022 reference manual, D.2.6 (deadlines within a
+//! priority); Y. Wang, M. Saksena, *Scheduling fixed-priority tasks with preemption threshold*, RTCSA 1999; J. K. Strosnider, J. P. Lehoczky, L. Sha, *The deferrable server
 //! algorithm*, IEEE Transactions on Computers 44(1), 1995 (the budgets: kept while unused, set back to the full amount at
 //! each multiple of the period counted from the start, never carried over).
 //!
@@ -9,7 +11,15 @@
 //! left. The core belongs to an eligible context of the highest priority; one without a scheduling context is below all
 //! others.
 //!
-//! **Ties.** Among eligible contexts of the highest priority
+//! **Deadlines.** Of a priority that is ordered by deadline, the most urgent context is the one whose job has the earliest absolute
+//! deadline; whoever has no job of a task comes after those that have. The job of a context is the first of those that arrived and
+//! have not ended. Deadlines pass without any effect.
+//!
+//! **Thresholds.** A context of a scheduling context with a threshold is, from its dispatch until it blocks, as urgent as that says, and
+//! goes before all others that are: it keeps the core but for whoever has a higher priority. A threshold that nobody is above is
+//! non-preemptive execution. An exhausted budget and the end of a window take the core away all the same.
+//!
+//! **Ties.** Among eligible contexts that are as urgent
 //! 1. the one that has the core keeps it;
 //! 2. otherwise whoever became ready earlier goes first; a preempted context keeps its place;
 //! 3. those that became ready at the same instant are a tie for the resolver: a context's number decides nothing.
@@ -19,8 +29,8 @@
 //! same instant and costs nothing.
 //!
 //! **Locks.** Whoever holds a lock may run by something else than its own scheduling context, as the axis *inversion* says: as urgently as
-//! the most urgent one who waits for it, directly or by way of others; on that one's budget; or as urgently as the lock's ceiling.
-//! Of the two it runs by the more urgent one that has budget left.
+//! the most urgent one who waits for it, directly or by way of others; on that one's budget; or as urgently as the lock's ceiling, which is a
+//! priority, and without a deadline. Of the two it runs by the more urgent one that has budget left.
 //!
 //! **Windows.** Where time is partitioned, nobody is eligible but by a scheduling context whose window it is ([`Frame`]). A window in which
 //! none of its contexts is ready stays idle: so what a partition is given depends on nobody outside of it.
@@ -30,12 +40,15 @@
 //! - A budget that is full and not in use needs no replenishment, and has none: its period goes on by itself.
 //! - In each period of a scheduling context, it is charged at most its amount.
 
+use std::cmp::Reverse;
+
+use super::deadlines::{Deadlines, Longest};
 use super::frame::{Frame, Place};
-use super::{Sched, SchedStep, Wait};
+use super::{JobEvent, Sched, SchedStep, Wait};
 use crate::coding::Coder;
 use crate::objects::{ContextSlot, Objects};
 use crate::profile::Inversion;
-use crate::system::{SchedulingContext, SchedulingContextId};
+use crate::system::{Order, SchedulingContext, SchedulingContextId};
 use crate::units::Nanos;
 
 /// The policy, for the scheduling contexts of one system.
@@ -44,15 +57,35 @@ pub struct FixedPriority {
     scheduling_contexts: Vec<SchedulingContext>,
     inversion: Inversion,
     frame: Option<Frame>,
+    longest: Longest,
+}
+
+/// How urgent a context is: the larger the more. The parts decide in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Urgency {
+    /// Below all priorities, without a scheduling context.
+    priority: Option<u32>,
+    /// It was dispatched and has a threshold.
+    started: bool,
+    deadline: Option<Reverse<i128>>,
 }
 
 /// By what else a context may run than by its own scheduling context: it holds a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Raise {
     context: ContextSlot,
-    to: u32,
+    to: RaisedTo,
     /// What is charged, if it is not its own.
     on: Option<SchedulingContextId>,
+}
+
+/// How urgent a raised context is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum RaisedTo {
+    /// As the ceiling of the lock.
+    Ceiling(u32),
+    /// As this one, which waits for the lock and is scheduled by that.
+    Waiter(ContextSlot, SchedulingContextId),
 }
 
 /// A ready context.
@@ -62,6 +95,8 @@ struct Ready {
     by: Option<SchedulingContextId>,
     /// Did it become ready at the same instant as the entry before it?
     with_previous: bool,
+    /// Was it dispatched since, under a threshold?
+    started: bool,
 }
 
 /// What is left of a budget and of its period.
@@ -80,6 +115,8 @@ pub struct FixedPriorityState {
     /// Has no time passed since the last one became ready?
     same_instant: bool,
     running: Option<ContextSlot>,
+    /// Of the jobs of contexts that are ordered by deadline.
+    deadlines: Deadlines,
     /// Of each scheduling context that has a budget.
     supplies: Vec<Option<Supply>>,
     /// Where in the major frame it is, if there is one.
@@ -98,13 +135,15 @@ impl FixedPriorityState {
 impl FixedPriority {
     /// The policy for these scheduling contexts, indexed by [`SchedulingContextId`].
     pub fn new(scheduling_contexts: &[SchedulingContext]) -> Self {
-        Self { scheduling_contexts: scheduling_contexts.to_vec(), inversion: Inversion::None, frame: None }
+        let scheduling_contexts = scheduling_contexts.to_vec();
+        Self { scheduling_contexts, inversion: Inversion::None, frame: None, longest: Longest::default() }
     }
 
     /// The policy for the scheduling contexts of a system, as its profile has it.
     pub fn of(objects: &Objects) -> Self {
         let mut policy = Self::new(&objects.system().scheduling_contexts);
         policy.inversion = objects.profile().inversion;
+        policy.longest = Longest::of(objects.system());
         if !objects.profile().time_isolation.enforces_budgets() {
             policy.scheduling_contexts.iter_mut().for_each(|scheduling| scheduling.budget = None);
         }
@@ -118,6 +157,28 @@ impl FixedPriority {
         by.and_then(|id| self.scheduling_contexts.get(id.index())).map(|scheduling| scheduling.priority)
     }
 
+    fn is_by_deadline(&self, by: Option<SchedulingContextId>) -> bool {
+        let scheduling = by.and_then(|id| self.scheduling_contexts.get(id.index()));
+        scheduling.is_some_and(|scheduling| scheduling.order == Order::Deadline)
+    }
+
+    fn threshold(&self, by: Option<SchedulingContextId>) -> Option<u32> {
+        by.and_then(|id| self.scheduling_contexts.get(id.index())).and_then(|scheduling| scheduling.threshold)
+    }
+
+    /// How urgent a context is by that, before it is dispatched.
+    fn urgency(&self, state: &FixedPriorityState, context: ContextSlot, by: Option<SchedulingContextId>) -> Urgency {
+        let deadline = if self.is_by_deadline(by) { state.deadlines.of(context) } else { None };
+        Urgency { priority: self.priority(by), started: false, deadline: deadline.map(Reverse) }
+    }
+
+    fn raised_to(&self, state: &FixedPriorityState, to: RaisedTo) -> Urgency {
+        match to {
+            RaisedTo::Ceiling(ceiling) => Urgency { priority: Some(ceiling), started: false, deadline: None },
+            RaisedTo::Waiter(waiter, by) => self.urgency(state, waiter, Some(by)),
+        }
+    }
+
     /// Whether whoever runs by that may have the core now: its window, and its budget.
     fn is_admitted(&self, state: &FixedPriorityState, by: Option<SchedulingContextId>) -> bool {
         let its_window = match (&self.frame, &state.place) {
@@ -128,10 +189,14 @@ impl FixedPriority {
     }
 
     /// By what a ready context would run now: how urgently, and what is charged. Nothing, if that has no budget left, or no window now.
-    fn runs_by(&self, state: &FixedPriorityState, entry: &Ready) -> Option<(Option<u32>, Option<SchedulingContextId>)> {
-        let own = (self.priority(entry.by), entry.by);
+    fn runs_by(&self, state: &FixedPriorityState, entry: &Ready) -> Option<(Urgency, Option<SchedulingContextId>)> {
+        let mut own = (self.urgency(state, entry.context, entry.by), entry.by);
+        if entry.started {
+            own.0.priority = own.0.priority.max(self.threshold(entry.by));
+            own.0.started = true;
+        }
         let raised = state.raised.iter().find(|raise| raise.context == entry.context);
-        let raised = raised.map(|raise| (Some(raise.to), raise.on.or(entry.by)));
+        let raised = raised.map(|raise| (self.raised_to(state, raise.to), raise.on.or(entry.by)));
         // Where both are as urgent it is its own that is charged.
         [raised, Some(own)]
             .into_iter()
@@ -177,6 +242,7 @@ impl Sched for FixedPriority {
             ready: Vec::new(),
             same_instant: false,
             running: None,
+            deadlines: Deadlines::default(),
             supplies: self.scheduling_contexts.iter().map(full).collect(),
             place: self.frame.as_ref().map(Frame::start),
             raised: Vec::new(),
@@ -185,14 +251,14 @@ impl Sched for FixedPriority {
 
     fn ready(&self, state: &mut FixedPriorityState, context: ContextSlot, by: Option<SchedulingContextId>) {
         if !state.same_instant || state.ready.is_empty() {
-            state.ready.push(Ready { context, by, with_previous: false });
+            state.ready.push(Ready { context, by, with_previous: false, started: false });
             state.same_instant = true;
             return;
         }
         // Into the last group, which is kept in the order of the numbers so that equal situations are equal states.
         let first = state.ready.iter().rposition(|entry| !entry.with_previous).unwrap_or(0);
         let place = state.ready[first..].partition_point(|entry| entry.context < context) + first;
-        state.ready.insert(place, Ready { context, by, with_previous: place > first });
+        state.ready.insert(place, Ready { context, by, with_previous: place > first, started: false });
         if place == first {
             state.ready[first + 1].with_previous = true;
         }
@@ -214,23 +280,36 @@ impl Sched for FixedPriority {
         }
     }
 
+    fn job(
+        &self,
+        state: &mut FixedPriorityState,
+        context: ContextSlot,
+        by: Option<SchedulingContextId>,
+        event: JobEvent,
+    ) {
+        if self.is_by_deadline(by) {
+            state.deadlines.follow(context, event);
+        }
+    }
+
     fn locks(&self, state: &mut FixedPriorityState, waits: &[Wait], ceilings: &[(ContextSlot, u32)]) {
-        state.raised.clear();
-        let mut raise = |context: ContextSlot, to: u32, on: Option<SchedulingContextId>| match state
-            .raised
+        let mut raised = std::mem::take(&mut state.raised);
+        raised.clear();
+        let mut raise = |context: ContextSlot, to: RaisedTo, on: Option<SchedulingContextId>| match raised
             .iter_mut()
-            .find(|raise| raise.context == context)
+            .find(|raise: &&mut Raise| raise.context == context)
         {
-            Some(known) if known.to >= to => {}
+            Some(known) if self.raised_to(state, known.to) >= self.raised_to(state, to) => {}
             Some(known) => *known = Raise { context, to, on },
-            None => state.raised.push(Raise { context, to, on }),
+            None => raised.push(Raise { context, to, on }),
         };
         if self.inversion.raises_to_the_ceiling() {
-            ceilings.iter().for_each(|(owner, ceiling)| raise(*owner, *ceiling, None));
+            ceilings.iter().for_each(|(owner, ceiling)| raise(*owner, RaisedTo::Ceiling(*ceiling), None));
         }
         if self.inversion.follows_waiters() {
             for wait in waits {
-                let Some(to) = self.priority(wait.by) else { continue };
+                let Some(by) = wait.by.filter(|by| by.index() < self.scheduling_contexts.len()) else { continue };
+                let to = RaisedTo::Waiter(wait.waiter, by);
                 let on = wait.by.filter(|_| self.inversion.lends_the_budget());
                 // Whom it waits for may wait for another. A ring of them ends after as many steps as there are.
                 let mut owner = Some(wait.owner);
@@ -241,7 +320,8 @@ impl Sched for FixedPriority {
                 }
             }
         }
-        state.raised.sort_by_key(|raise| raise.context);
+        raised.sort_by_key(|raise| raise.context);
+        state.raised = raised;
     }
 
     fn may_be_dispatched(&self, state: &FixedPriorityState, context: ContextSlot) -> bool {
@@ -270,7 +350,12 @@ impl Sched for FixedPriority {
 
     fn apply(&self, state: &mut FixedPriorityState, step: SchedStep) {
         match step {
-            SchedStep::Dispatch(context) => state.running = Some(context),
+            SchedStep::Dispatch(context) => {
+                state.running = Some(context);
+                if let Some(entry) = state.ready.iter_mut().find(|entry| entry.context == context) {
+                    entry.started = self.threshold(entry.by).is_some();
+                }
+            }
             SchedStep::Idle => state.running = None,
             SchedStep::Replenish(id) => {
                 let budget = self.scheduling_contexts.get(id.index()).and_then(|scheduling| scheduling.budget);
@@ -298,6 +383,7 @@ impl Sched for FixedPriority {
     fn elapse(&self, state: &mut FixedPriorityState, duration: Nanos) {
         let running_by = self.running_by(state);
         state.same_instant = false;
+        state.deadlines.pass(duration);
         if let (Some(frame), Some(place)) = (&self.frame, &mut state.place) {
             frame.pass(place, duration);
         }
@@ -321,20 +407,25 @@ impl Sched for FixedPriority {
     fn code(&self, state: &mut FixedPriorityState, contexts: usize, coder: &mut impl Coder) {
         let most = contexts.saturating_sub(1) as u64;
         let by = self.scheduling_contexts.len().saturating_sub(1) as u64;
+        let has_thresholds = self.scheduling_contexts.iter().any(|scheduling| scheduling.threshold.is_some());
         let known = std::mem::take(&mut state.ready);
         for place in 0..contexts {
             let entry = known.get(place);
             let context = coder.maybe(entry.map(|entry| entry.context.into()), most);
             let by = coder.maybe(entry.and_then(|entry| entry.by).map(|id| id.0.into()), by);
             let with_previous = coder.flag(entry.is_some_and(|entry| entry.with_previous));
+            let started = has_thresholds && coder.flag(entry.is_some_and(|entry| entry.started));
             if let Some(context) = context {
                 let by = by.map(|id| SchedulingContextId(id as u8));
-                state.ready.push(Ready { context: context as ContextSlot, by, with_previous });
+                state.ready.push(Ready { context: context as ContextSlot, by, with_previous, started });
             }
         }
         coder.lose_if(known.len() > contexts);
         state.same_instant = coder.flag(state.same_instant);
         state.running = coder.maybe(state.running.map(u64::from), most).map(|context| context as ContextSlot);
+        if self.scheduling_contexts.iter().any(|scheduling| scheduling.order == Order::Deadline) {
+            state.deadlines.code(contexts, self.longest, coder);
+        }
         for (supply, scheduling) in state.supplies.iter_mut().zip(&self.scheduling_contexts) {
             if let (Some(supply), Some(budget)) = (supply, scheduling.budget) {
                 supply.left = coder.time(supply.left, budget.amount);

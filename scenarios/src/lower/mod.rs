@@ -15,7 +15,7 @@ mod tasks;
 pub use names::MAX_OF_A_KIND;
 
 use lacuna_model::guarantee::{OF_PAIRS, TIMED};
-use lacuna_model::system::{Budget, BufferId, DomainId, Expectation, KernelBounds, SchedulingContext, System};
+use lacuna_model::system::{Budget, BufferId, DomainId, Expectation, KernelBounds, Order, SchedulingContext, System};
 use lacuna_model::units::Nanos;
 
 use self::handles::Uses;
@@ -74,6 +74,10 @@ fn about(root: &Fields, report: &mut Report<'_>) -> String {
         report.push(Mistake::new(&item.span, message).expected("plain text"));
     }
     text.to_owned()
+}
+
+fn order((name, _): (&'static str, &Payload)) -> Order {
+    if name == "Deadline" { Order::Deadline } else { Order::Readiness }
 }
 
 impl<'l, 's> Lower<'l, 's> {
@@ -151,8 +155,9 @@ impl<'l, 's> Lower<'l, 's> {
             root.map("job_groups").iter().map(|(word, item)| objects::job_group(word, item)).collect();
         let buffers = root.map("buffers").iter().map(|(word, item)| self.buffer(word, item)).collect();
         let locks = root.map("locks").iter().map(|(word, item)| objects::lock(word, item)).collect();
-        let scheduling_contexts =
+        let scheduling_contexts: Vec<_> =
             root.map("scheduling_contexts").iter().map(|(word, item)| self.scheduling_context(word, item)).collect();
+        self.check_orders(&scheduling_contexts);
         let processes = self.processes();
         let major_frame = self.major_frame(&processes);
         let system = System {
@@ -202,8 +207,33 @@ impl<'l, 's> Lower<'l, 's> {
             (None, None) => None,
         });
         let priority = fields.and_then(|fields| fields.integer("priority")).and_then(|p| u32::try_from(p).ok());
+        let order = fields.and_then(|fields| fields.get("order")?.chosen()).map_or(Order::Readiness, order);
+        let threshold = fields.and_then(|fields| tasks::threshold(fields, priority, self.report));
         let inversion = fields.and_then(|fields| fields.duration("inversion"));
-        SchedulingContext { name: word.text.clone(), priority: priority.unwrap_or(0), budget, inversion }
+        SchedulingContext {
+            name: word.text.clone(),
+            priority: priority.unwrap_or(0),
+            order,
+            threshold,
+            budget,
+            inversion,
+        }
+    }
+
+    /// Those of one priority have one order.
+    fn check_orders(&mut self, scheduling_contexts: &[SchedulingContext]) {
+        let written = self.root.map("scheduling_contexts");
+        for (index, (scheduling, (word, item))) in scheduling_contexts.iter().zip(written).enumerate() {
+            let Some(fields) = item.record().filter(|fields| fields.integer("priority").is_some()) else { continue };
+            let other = scheduling_contexts[..index]
+                .iter()
+                .find(|other| other.priority == scheduling.priority && other.order != scheduling.order);
+            if let Some(other) = other {
+                let span = fields.get("order").map_or(&word.span, |item| &item.span).clone();
+                let message = format!("{} has the same priority, and another `order`", quote(&other.name));
+                self.error(&span, message, "one order for all of one priority");
+            }
+        }
     }
 
     /// Which domain may flow to which.

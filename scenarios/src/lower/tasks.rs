@@ -63,6 +63,18 @@ pub(super) fn interval(fields: &Fields, report: &mut Report<'_>) -> Option<(Nano
     Some((bcet, wcet))
 }
 
+/// The preemption threshold, once checked against the priority.
+pub(super) fn threshold(fields: &Fields, priority: Option<u32>, report: &mut Report<'_>) -> Option<u32> {
+    let threshold = fields.integer("threshold").and_then(|value| u32::try_from(value).ok())?;
+    if let (Some(item), Some(priority)) = (fields.get("threshold"), priority)
+        && threshold < priority
+    {
+        let message = format!("the threshold is lower than the priority, {priority}");
+        report.push(Mistake::new(&item.span, message).expected("at least the priority"));
+    }
+    Some(threshold)
+}
+
 /// The system of a pure task set, without bounds and expectations.
 pub(super) fn system(root: &Fields, report: &mut Report<'_>) -> System {
     for name in REPLACED {
@@ -94,15 +106,19 @@ pub(super) fn system(root: &Fields, report: &mut Report<'_>) -> System {
         let Some(fields) = item.record() else { continue };
         let (interval, release) = (interval(fields, report), release(fields, report));
         if let (Some(interval), Some(release)) = (interval, release) {
-            tasks.push((word.text, interval, release));
+            tasks.push((word.text, interval, release, fields));
         }
     }
-    let periods: Vec<Nanos> = tasks.iter().map(|(_, _, release)| release.period).collect();
+    let periods: Vec<Nanos> = tasks.iter().map(|(_, _, release, _)| release.period).collect();
     let priorities = explicit_priorities(root, report).unwrap_or_else(|| rate_monotonic(&periods));
     let mut contexts = Vec::new();
     let mut scheduling_contexts = Vec::new();
-    for (index, ((name, (bcet, wcet), release), priority)) in (0..=u8::MAX).zip(tasks.into_iter().zip(priorities)) {
-        scheduling_contexts.push(SchedulingContext { name: name.clone(), priority, budget: None, inversion: None });
+    for (index, ((name, (bcet, wcet), release, fields), priority)) in
+        (0..=u8::MAX).zip(tasks.into_iter().zip(priorities))
+    {
+        let threshold = threshold(fields, Some(priority), report);
+        let scheduling = SchedulingContext { name: name.clone(), priority, threshold, ..SchedulingContext::default() };
+        scheduling_contexts.push(scheduling);
         contexts.push(Context {
             name,
             schedule: Some(SchedulingContextId(index)),

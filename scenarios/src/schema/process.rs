@@ -88,5 +88,11 @@ pub(crate) static TASK_SET: Record = Record {
             Need::Absent("rate monotonic: the shorter the period, the more urgent; then the earlier in the file"),
             "its fixed priority, larger is more urgent; for all tasks or for none",
         ),
+        field(
+            "threshold",
+            Kind::Integer { min: 0, max: u32::MAX as u64 },
+            Need::Absent("the priority, for whoever is more urgent takes the core"),
+            "once begun, a job keeps the core but for a priority above this; at least the priority",
+        ),
     ],
 };

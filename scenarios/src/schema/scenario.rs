@@ -314,13 +314,25 @@ static SCHEDULING_CONTEXT: Record = Record {
     title: "Scheduling context",
     noun: "a scheduling context",
     tag: None,
-    about: "What is scheduled: a priority, and a budget or none.",
+    about: "What is scheduled: a priority, and a budget or none. Where all have one priority and the order is `Deadline`, that is earliest deadline first.",
     fields: &[
         field(
             "priority",
             Kind::Integer { min: 0, max: u32::MAX as u64 },
             Need::Required,
             "fixed priority; larger is more urgent",
+        ),
+        field(
+            "order",
+            Kind::OneOf(&ORDER),
+            Need::Absent("`Readiness`"),
+            "who goes first among those of this priority; the same for all of them",
+        ),
+        field(
+            "threshold",
+            Kind::Integer { min: 0, max: u32::MAX as u64 },
+            Need::Absent("the priority, for whoever is more urgent takes the core"),
+            "what was dispatched keeps the core, until it blocks, but for a priority above this; at least the priority",
         ),
         field(
             "budget",
@@ -339,6 +351,18 @@ static SCHEDULING_CONTEXT: Record = Record {
             Kind::Duration,
             Need::Absent("no bound is claimed"),
             "a job waits at most so long while the core belongs to somebody less urgent",
+        ),
+    ],
+};
+
+static ORDER: Choice = Choice {
+    title: "Order",
+    noun: "order",
+    variants: &[
+        bare("Readiness", "whoever became ready first"),
+        bare(
+            "Deadline",
+            "whoever's job has the earliest absolute deadline, then whoever became ready first; what is no task comes last",
         ),
     ],
 };

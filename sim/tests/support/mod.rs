@@ -63,10 +63,10 @@ pub(crate) fn task_set(tasks: &[T], unit: u64) -> System {
         system.scheduling_contexts.push(SchedulingContext {
             name: format!("s{index}"),
             priority: task.priority,
-            inversion: None,
             budget: task
                 .budget
                 .map(|(amount, period)| Budget { amount: Nanos(amount * unit), period: Nanos(period * unit) }),
+            ..SchedulingContext::default()
         });
         let context = Context {
             name: format!("t{index}"),

@@ -5,7 +5,7 @@ use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{
     Attachment, Budget, Buffer, BufferId, By, Context, DomainId, Effect, Fallback, GroupId, HandleId, Instruction,
-    JobGroup, KernelBounds, Lock, LockId, MajorFrame, Object, ObjectClass, ObjectId, Overflow, Pool, Process,
+    JobGroup, KernelBounds, Lock, LockId, MajorFrame, Object, ObjectClass, ObjectId, Order, Overflow, Pool, Process,
     ProcessId, Right, SchedulingContext, SchedulingContextId, System, Task, When, Window,
 };
 use lacuna_model::units::{Bytes, Nanos};
@@ -137,15 +137,18 @@ fn attachment(process: ProcessId) -> Attachment {
 fn scheduling_contexts() -> impl Strategy<Value = Vec<SchedulingContext>> {
     let budget =
         (1u64..4, 0u64..6).prop_map(|(amount, more)| Budget { amount: Nanos(amount), period: Nanos(amount + more) });
-    let one = (0u32..3, proptest::option::of(budget));
-    proptest::collection::vec(one, 3).prop_map(|list| {
+    let one = (0u32..3, proptest::option::of(budget), proptest::option::weighted(0.2, 0u32..3));
+    let orders = proptest::collection::vec(proptest::bool::weighted(0.3), 3);
+    (proptest::collection::vec(one, 3), orders).prop_map(|(list, by_deadline)| {
         let named = (0..).zip(list);
         named
-            .map(|(index, (priority, budget)): (u8, _)| SchedulingContext {
+            .map(|(index, (priority, budget, threshold)): (u8, _)| SchedulingContext {
                 name: format!("s{index}"),
                 priority,
+                order: if by_deadline[priority as usize] { Order::Deadline } else { Order::Readiness },
+                threshold: threshold.map(|more| priority + more),
                 budget,
-                inversion: None,
+                ..SchedulingContext::default()
             })
             .collect()
     })

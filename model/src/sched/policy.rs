@@ -1,0 +1,198 @@
+//! Policies by name: each gives the scheduling contexts of a system's tasks other priorities, orders and thresholds, and so is an instance
+//! of [`FixedPriority`](super::FixedPriority).
+//!
+//! Sources: C. L. Liu, J. W. Layland, Journal of the ACM 20(1), 1973 (rate monotonic, earliest deadline first); J. Y.-T. Leung, J. Whitehead,
+//! *On the complexity of fixed-priority scheduling of periodic, real-time tasks*, Performance Evaluation 2(4), 1982 (deadline
+//! monotonic).
+//!
+//! # Invariants
+//! - Tasks stay more urgent than what is no task and was less urgent than all of them, and less urgent than what was above all of them;
+//!   what was between comes below.
+//! - The ceiling of a lock stays at least the priority of whoever takes it.
+
+use std::fmt;
+
+use crate::system::{Instruction, MAX_OF_A_KIND, Order, SchedulingContext, SchedulingContextId, System, Task};
+use crate::units::Nanos;
+
+/// A policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Policy {
+    /// Everything as the system declares it.
+    #[default]
+    Declared,
+    /// The shorter the period the more urgent.
+    RateMonotonic,
+    /// The shorter the relative deadline the more urgent.
+    DeadlineMonotonic,
+    /// The earliest absolute deadline first.
+    EarliestDeadline,
+    /// Priorities as declared; a job that was begun keeps the core.
+    NonPreemptive,
+    /// The earliest absolute deadline first; a job that was begun keeps the core.
+    NonPreemptiveDeadline,
+}
+
+/// Why a system cannot be scheduled so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotAssign {
+    /// Tasks without a scheduling context need one.
+    #[error("with one for every task the system has more than {MAX_OF_A_KIND} scheduling contexts")]
+    TooMany,
+}
+
+impl Policy {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Declared,
+        Self::RateMonotonic,
+        Self::DeadlineMonotonic,
+        Self::EarliestDeadline,
+        Self::NonPreemptive,
+        Self::NonPreemptiveDeadline,
+    ];
+
+    /// `"edf"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Declared => "declared",
+            Self::RateMonotonic => "rm",
+            Self::DeadlineMonotonic => "dm",
+            Self::EarliestDeadline => "edf",
+            Self::NonPreemptive => "np-fp",
+            Self::NonPreemptiveDeadline => "np-edf",
+        }
+    }
+
+    /// In a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Declared => "as declared",
+            Self::RateMonotonic => "rate monotonic",
+            Self::DeadlineMonotonic => "deadline monotonic",
+            Self::EarliestDeadline => "earliest deadline first",
+            Self::NonPreemptive => "priorities as declared, non-preemptive",
+            Self::NonPreemptiveDeadline => "earliest deadline first, non-preemptive",
+        }
+    }
+
+    /// The system with its tasks scheduled so.
+    ///
+    /// # Errors
+    /// See [`CannotAssign`].
+    pub fn assign(self, system: &System) -> Result<System, CannotAssign> {
+        let mut system = system.clone();
+        if self == Self::Declared {
+            return Ok(system);
+        }
+        give_scheduling_contexts(&mut system)?;
+        let of_tasks = of_tasks(&system);
+        match self {
+            Self::Declared => {}
+            Self::NonPreemptive => {
+                let most = system.scheduling_contexts.iter().map(|scheduling| scheduling.priority).max();
+                of_tasks.iter().for_each(|(by, _)| system.scheduling_contexts[by.index()].threshold = most);
+            }
+            Self::RateMonotonic => assign_in_order(&mut system, &of_tasks, |task| task.period),
+            Self::DeadlineMonotonic => assign_in_order(&mut system, &of_tasks, |task| task.deadline),
+            Self::EarliestDeadline | Self::NonPreemptiveDeadline => {
+                let level = place(&mut system, &of_tasks, |_| 0);
+                for (by, _) in &of_tasks {
+                    let scheduling = &mut system.scheduling_contexts[by.index()];
+                    scheduling.order = Order::Deadline;
+                    scheduling.threshold = (self == Self::NonPreemptiveDeadline).then_some(level);
+                }
+            }
+        }
+        raise_ceilings(&mut system);
+        Ok(system)
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Every task gets a scheduling context, if it has none.
+fn give_scheduling_contexts(system: &mut System) -> Result<(), CannotAssign> {
+    let contexts = system.processes.iter_mut().flat_map(|process| &mut process.contexts);
+    for context in contexts.filter(|context| context.task.is_some() && context.schedule.is_none()) {
+        if system.scheduling_contexts.len() >= MAX_OF_A_KIND {
+            return Err(CannotAssign::TooMany);
+        }
+        context.schedule = u8::try_from(system.scheduling_contexts.len()).ok().map(SchedulingContextId);
+        let name = context.name.clone();
+        system.scheduling_contexts.push(SchedulingContext { name, ..SchedulingContext::default() });
+    }
+    Ok(())
+}
+
+/// What tasks are scheduled by, each with its tasks, in the file's order of the first.
+fn of_tasks(system: &System) -> Vec<(SchedulingContextId, Vec<Task>)> {
+    let mut found: Vec<(SchedulingContextId, Vec<Task>)> = Vec::new();
+    for context in system.processes.iter().flat_map(|process| &process.contexts) {
+        let (Some(task), Some(by)) = (context.task, context.schedule) else { continue };
+        match found.iter_mut().find(|(known, _)| *known == by) {
+            Some((_, tasks)) => tasks.push(task),
+            None => found.push((by, vec![task])),
+        }
+    }
+    found
+}
+
+/// The less `key` is, of its most urgent task, the more urgent; then the earlier in the file.
+fn assign_in_order(system: &mut System, of_tasks: &[(SchedulingContextId, Vec<Task>)], key: fn(&Task) -> Nanos) {
+    let mut order: Vec<usize> = (0..of_tasks.len()).collect();
+    order.sort_by_key(|index| of_tasks[*index].1.iter().map(key).min());
+    let rank = |index: usize| order.iter().rev().position(|other| *other == index).unwrap_or(0);
+    place(system, of_tasks, |index| u32::try_from(rank(index)).unwrap_or(u32::MAX));
+    for (by, _) in of_tasks {
+        let scheduling = &mut system.scheduling_contexts[by.index()];
+        (scheduling.order, scheduling.threshold) = (Order::Readiness, None);
+    }
+}
+
+/// Numbers all priorities anew: below, what is no task's; then the tasks by their `rank`; then what was above all tasks. Returns the least
+/// of the tasks'.
+fn place(system: &mut System, of_tasks: &[(SchedulingContextId, Vec<Task>)], rank: impl Fn(usize) -> u32) -> u32 {
+    let is_a_task_s = |index: usize| of_tasks.iter().any(|(by, _)| by.index() == index);
+    let most = of_tasks.iter().map(|(by, _)| system.scheduling_contexts[by.index()].priority).max().unwrap_or(0);
+    let others = system.scheduling_contexts.iter().enumerate().filter(|(index, _)| !is_a_task_s(*index));
+    let mut levels: Vec<u32> = others.map(|(_, scheduling)| scheduling.priority).collect();
+    levels.sort_unstable();
+    levels.dedup();
+    let below = levels.iter().filter(|level| **level <= most).count() as u32;
+    let ranks = (0..of_tasks.len()).map(|index| rank(index) + 1).max().unwrap_or(0);
+    for (index, scheduling) in system.scheduling_contexts.iter_mut().enumerate() {
+        if let Some(task) = of_tasks.iter().position(|(by, _)| by.index() == index) {
+            scheduling.priority = below + rank(task);
+            continue;
+        }
+        let level = levels.iter().position(|level| *level == scheduling.priority).unwrap_or(0) as u32;
+        let priority = if level < below { level } else { level + ranks };
+        // A threshold that nobody was above stays one.
+        scheduling.threshold = scheduling.threshold.map(|threshold| if threshold > most { u32::MAX } else { priority });
+        scheduling.priority = priority;
+    }
+    below
+}
+
+/// As high as whoever takes the lock, where there was a ceiling.
+fn raise_ceilings(system: &mut System) {
+    fn takes(program: &[Instruction], lock: usize) -> bool {
+        program.iter().any(|instruction| match instruction {
+            Instruction::Lock(taken) => taken.index() == lock,
+            Instruction::Loop { body, .. } => takes(body, lock),
+            Instruction::Choose(arms) => arms.iter().any(|arm| takes(arm, lock)),
+            _ => false,
+        })
+    }
+    for (index, lock) in system.locks.iter_mut().enumerate().filter(|(_, lock)| lock.ceiling.is_some()) {
+        let contexts = system.processes.iter().flat_map(|process| &process.contexts);
+        let takers = contexts.filter(|context| takes(&context.program, index)).filter_map(|context| context.schedule);
+        lock.ceiling = takers.map(|by| system.scheduling_contexts[by.index()].priority).max().or(lock.ceiling);
+    }
+}

@@ -1,0 +1,103 @@
+//! Examples with known answers: each file of `papers/examples` is run through the command line, and gives the numbers that its source
+//! gives. What of an example is published, recomputed or from memory, the entries of `papers/` say.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use lacuna_model::analysis::processor_demand::{demand, slack_limit};
+use lacuna_model::analysis::response_time::{response_times, task_set};
+use lacuna_model::sched::Policy;
+use support::lacuna;
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("papers/examples")
+}
+
+fn path(file: &str) -> String {
+    directory().join(file).to_str().unwrap().to_owned()
+}
+
+/// What one unit of an example is.
+const MS: u64 = 1_000_000;
+
+/// (file, policy, unit, worst responses, whether a simulation with all released together shows them)
+const RESPONSES: [(&str, &str, u64, &[u64], bool); 6] = [
+    ("lehoczky-arbitrary-deadlines.csv", "declared", MS, &[52, 156], true),
+    ("lehoczky-arbitrary-deadlines-reversed.csv", "declared", MS, &[108, 52], true),
+    ("lehoczky-busy-period.csv", "declared", MS, &[26, 118], true),
+    // Published are schedulability, the first response, and "within 60" for the second.
+    ("linux-density.csv", "edf", MS, &[50, 60], true),
+    // Nobody blocks where all are released together: 20, 40, 75.
+    ("non-preemptive.csv", "np-fp", 1, &[54, 74, 75], false),
+    // Recomputed; published is that it is schedulable.
+    ("buttazzo-demand.csv", "edf", MS, &[4, 5, 7], false),
+];
+
+#[test]
+fn responses_are_the_published_ones() {
+    for (file, policy, unit, worst, shown) in RESPONSES {
+        let analysed = lacuna(&["analyse", &path(file), "--policy", policy, "--format", "json"]);
+        assert_eq!(analysed.code, Some(0), "{file}: {}{}", analysed.out, analysed.err);
+        let horizon = if unit == 1 { "1us" } else { "10s" };
+        let simulated = lacuna(&["simulate", &path(file), "--policy", policy, "--for", horizon, "--format", "json"]);
+        assert_eq!(simulated.code, Some(0), "{file}: {}", simulated.err);
+        for (index, worst) in worst.iter().enumerate() {
+            let bound = analysed.json()["contexts"][index].clone();
+            assert_eq!(bound["wcrt_ns"], worst * unit, "{file}: {bound:#}");
+            let seen = simulated.json()["contexts"][index]["response_ns"]["max"].as_u64().unwrap();
+            assert!(if shown { seen == worst * unit } else { seen <= worst * unit }, "{file}: {seen}");
+        }
+    }
+}
+
+fn demands(file: &str) -> Vec<lacuna_model::analysis::response_time::Demand> {
+    let bytes = std::fs::read(directory().join(file)).unwrap();
+    let scenario = lacuna_scenarios::parse_bytes(file, &bytes).unwrap();
+    task_set(&Policy::EarliestDeadline.assign(&scenario.system).unwrap()).unwrap()
+}
+
+#[test]
+fn the_demand_of_buttazzo_s_table() {
+    let tasks = demands("buttazzo-demand.csv");
+    let table = [(4, 2), (5, 4), (7, 7), (10, 9), (13, 11), (16, 16), (21, 18), (22, 20), (25, 23)];
+    for (at, asked) in table {
+        assert_eq!(demand(&tasks, at * u128::from(MS)), Some(asked * u128::from(MS)), "at {at}");
+        assert_eq!(demand(&tasks, at * u128::from(MS) - 1).map(|before| before < asked * u128::from(MS)), Some(true));
+    }
+    let analysed = lacuna(&["analyse", &path("buttazzo-demand.csv"), "--policy", "edf", "--format", "json"]);
+    let of_all = analysed.json()["demand"].clone();
+    // The busy period ends before the table's limit.
+    assert_eq!(slack_limit(&tasks), Some(25 * u128::from(MS)));
+    assert_eq!((of_all["verdict"].as_str(), of_all["limit_ns"].as_u64()), (Some("bound"), Some(16 * MS)));
+    assert!(of_all["points"].as_u64().unwrap() <= 9, "no more than there are deadlines");
+}
+
+/// Lehoczky 1990, example 3, job by job; recomputed.
+#[test]
+fn the_worst_job_is_not_the_first() {
+    let bytes = std::fs::read(directory().join("lehoczky-busy-period.csv")).unwrap();
+    let tasks = task_set(&lacuna_scenarios::parse_bytes("x.csv", &bytes).unwrap().system).unwrap();
+    let responses: Vec<u64> = response_times(&tasks, 1).of_jobs().iter().map(|response| response.0 / MS).collect();
+    assert_eq!(responses, [114, 102, 116, 104, 118, 106, 94]);
+}
+
+/// Nothing lies there that no test runs, and every example is told of by the entry of its source.
+#[test]
+fn every_example_is_run_and_told_of() {
+    let mut files: Vec<String> = std::fs::read_dir(directory())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let mut run: Vec<&str> = RESPONSES.iter().map(|(file, ..)| *file).collect();
+    run.sort_unstable();
+    assert_eq!(files, run);
+    let entries = std::fs::read_dir(directory().parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let text: String =
+        entries.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    for file in files {
+        assert!(text.contains(&format!("(examples/{file})")), "no source tells of {file}");
+    }
+}

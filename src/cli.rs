@@ -84,9 +84,13 @@ pub enum Command {
     Analyse {
         /// A file, or a name of the library.
         scenario: String,
-        /// With its tasks scheduled by this policy: `rm`, `dm`, `edf`, `np-fp`, `np-edf`; otherwise as declared.
+        /// With its tasks scheduled by this policy: `rm`, `dm`, `opa` (optimal priorities), `edf`, `np-fp`, `np-edf`;
+        /// otherwise as declared.
         #[arg(long, value_name = "POLICY", value_parser = policy, default_value_t = Policy::Declared)]
         policy: Policy,
+        /// Also say by how much each execution time may grow, the others as they are, until a deadline is no longer known to be met.
+        #[arg(long)]
+        sensitivity: bool,
     },
     /// Let simulated time pass, once.
     Simulate {
@@ -98,7 +102,8 @@ pub enum Command {
         /// Under this profile.
         #[arg(long, value_name = "PROFILE", default_value = "ideal")]
         kernel: String,
-        /// With its tasks scheduled by this policy: `rm`, `dm`, `edf`, `np-fp`, `np-edf`; otherwise as declared.
+        /// With its tasks scheduled by this policy: `rm`, `dm`, `opa` (optimal priorities), `edf`, `np-fp`, `np-edf`;
+        /// otherwise as declared.
         #[arg(long, value_name = "POLICY", value_parser = policy, default_value_t = Policy::Declared)]
         policy: Policy,
         /// Where choices start from.
@@ -116,6 +121,23 @@ pub enum Command {
         /// Write how response times are distributed.
         #[arg(long, value_name = "FILE.svg")]
         responses: Option<PathBuf>,
+    },
+    /// Simulate under every policy, side by side. Missed deadlines are a result, and no failure.
+    Compare {
+        /// A file, or a name of the library.
+        scenario: String,
+        /// How much simulated time.
+        #[arg(long = "for", value_name = "TIME", value_parser = nanos, default_value = "10s")]
+        horizon: Nanos,
+        /// Under this profile.
+        #[arg(long, value_name = "PROFILE", default_value = "ideal")]
+        kernel: String,
+        /// Where choices start from.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
+        /// How long executions take within their declared intervals.
+        #[arg(long, value_enum, default_value_t = Execution::Worst)]
+        execution: Execution,
     },
     /// Run a scenario's plan and probes on this host.
     Run {

@@ -17,8 +17,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
+use lacuna_model::sched::Policy;
 
 use cli::{Cli, Command, HostOptions};
+use commands::analyse::Margins;
 use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
@@ -99,7 +101,25 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
                 None => commands::check::run(&request, format),
             }
         }
-        Command::Analyse { scenario, policy } => commands::analyse::run(&scenario, policy, format),
+        Command::Analyse { scenario, policy, sensitivity } => {
+            let margins = if sensitivity { Margins::Asked } else { Margins::NotAsked };
+            commands::analyse::run(&scenario, policy, margins, format)
+        }
+        Command::Compare { scenario, horizon, kernel, seed, execution } => {
+            let request = commands::simulate::Request {
+                scenario: &scenario,
+                horizon,
+                kernel: &kernel,
+                policy: Policy::Declared,
+                seed,
+                execution,
+                trace: None,
+                gantt: None,
+                responses: None,
+                interrupt,
+            };
+            commands::compare::run(&request, format)
+        }
         Command::Scenarios => commands::scenarios::run(format),
         Command::New { file } => commands::new::run(&file, format),
         Command::Explain { topic } => commands::explain::run(topic.as_deref(), interrupt, format),

@@ -170,6 +170,9 @@ impl<'a, S: Sched> Simulation<'a, S> {
             self.taken_now += 1;
         }
         let attack = is_attack(&offers);
+        if let Label::Sched(step) = label {
+            self.collector.schedule(step, self.relation.sched().running(&self.state.sched));
+        }
         let outcome = self.relation.apply(&mut self.state, label);
         let running = self.relation.sched().running(&self.state.sched);
         let record = Record { at, label, outcome, running };

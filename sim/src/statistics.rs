@@ -8,6 +8,7 @@ use lacuna_model::analysis::response_time::task_name;
 use lacuna_model::evidence::SimVerdict;
 use lacuna_model::objects::{Action, ContextSlot, Objects, Outcome, Phase, State, Step};
 use lacuna_model::relation::Label;
+use lacuna_model::sched::SchedStep;
 use lacuna_model::system::{GroupId, ProcessId, Task};
 use lacuna_model::time::TimeStep;
 use lacuna_model::units::Nanos;
@@ -27,6 +28,10 @@ pub struct Summary {
     /// Of each process that was created, from the beginning of its creation until its program runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spawns: Vec<OperationSummary>,
+    /// How often the core went to another context than had it last.
+    pub switches: u64,
+    /// How often a context lost the core that could have gone on: to a more urgent one, or at the end of its budget or its window.
+    pub preemptions: u64,
     /// How long was simulated, in nanoseconds.
     pub horizon_ns: u64,
     /// If nothing was ever going to happen any more: since when, in nanoseconds.
@@ -49,6 +54,9 @@ pub struct ContextSummary {
     pub abandoned: u64,
     /// The relative deadline, in nanoseconds.
     pub deadline_ns: u64,
+    /// The tardiness of the job that was late the most, in nanoseconds: from its deadline to its end, or to that of the run or of its process;
+    /// 0, if none was late.
+    pub tardiness_ns: u64,
     /// Response times of the jobs that ended, from arrival, in nanoseconds.
     pub response_ns: Option<Quantiles>,
     /// The verdict on G18; the first miss is reported by its number and its arrival.
@@ -76,6 +84,7 @@ struct Jobs {
     abandoned: u64,
     missed: u64,
     first_miss: Option<(u64, Nanos)>,
+    tardiness: Nanos,
     responses: Durations,
 }
 
@@ -104,6 +113,10 @@ pub(crate) struct Collector<'a> {
     slots: Vec<Slot>,
     kills: Vec<Durations>,
     spawns: Vec<Durations>,
+    switches: u64,
+    preemptions: u64,
+    /// Who had the core last.
+    last: Option<ContextSlot>,
 }
 
 impl<'a> Collector<'a> {
@@ -122,6 +135,7 @@ impl<'a> Collector<'a> {
                     abandoned: 0,
                     missed: 0,
                     first_miss: None,
+                    tardiness: Nanos(0),
                     responses: Durations::default(),
                 }));
             }
@@ -134,7 +148,23 @@ impl<'a> Collector<'a> {
             slots: vec![Slot::default(); initial.contexts.len()],
             kills: vec![Durations::default(); system.job_groups.len()],
             spawns: vec![Durations::default(); system.processes.len()],
+            switches: 0,
+            preemptions: 0,
+            last: None,
         }
+    }
+
+    /// The scheduler takes a step while that context has the core.
+    pub(crate) fn schedule(&mut self, step: SchedStep, running: Option<ContextSlot>) {
+        match step {
+            SchedStep::Dispatch(context) => {
+                self.switches += u64::from(self.last != Some(context));
+                self.last = Some(context);
+            }
+            SchedStep::Idle => {}
+            SchedStep::Replenish(_) => return,
+        }
+        self.preemptions += u64::from(running.is_some());
     }
 
     /// A label has been taken at `now`.
@@ -198,7 +228,7 @@ impl<'a> Collector<'a> {
             for context in 0..after.contexts.len() {
                 if after.contexts[context].phase == Phase::Gone {
                     let slot = std::mem::take(&mut self.slots[context]);
-                    self.close(&slot, |deadline| deadline < u128::from(now.0), Left::Ended);
+                    self.close(&slot, now, Left::Ended);
                 }
             }
         }
@@ -214,18 +244,20 @@ impl<'a> Collector<'a> {
         let response = Nanos(now.0 - arrival.0);
         jobs.responses.add(response);
         if response > jobs.task.deadline {
-            jobs.miss(slot.finished, arrival);
+            jobs.miss(slot.finished, arrival, Nanos(response.0 - jobs.task.deadline.0));
         }
         slot.finished += 1;
     }
 
     /// No more jobs of this entry will end; those there are have missed if their deadlines have passed.
-    fn close(&mut self, slot: &Slot, passed: impl Fn(u128) -> bool, left: Left) {
+    fn close(&mut self, slot: &Slot, now: Nanos, left: Left) {
         let Some(jobs) = slot.task.and_then(|task| self.jobs.get_mut(task)) else { return };
         for job in slot.finished..slot.arrived {
             let arrival = Nanos(slot.first_arrival + job * jobs.task.period.0);
-            if passed(u128::from(arrival.0) + u128::from(jobs.task.deadline.0)) {
-                jobs.miss(job, arrival);
+            let late = u128::from(now.0).checked_sub(u128::from(arrival.0) + u128::from(jobs.task.deadline.0));
+            // Whatever ends at the very end of the run ends after it.
+            if let Some(late) = late.filter(|late| *late > 0 || left == Left::UnderWay) {
+                jobs.miss(job, arrival, Nanos(u64::try_from(late).unwrap_or(u64::MAX)));
             } else if left == Left::Ended {
                 jobs.abandoned += 1;
             }
@@ -235,7 +267,7 @@ impl<'a> Collector<'a> {
     /// The run is over: whatever ends at all ends after the horizon.
     pub(crate) fn finish(mut self, horizon: Nanos, quiescent_at: Option<Nanos>) -> Summary {
         for slot in std::mem::take(&mut self.slots) {
-            self.close(&slot, |deadline| deadline <= u128::from(horizon.0), Left::UnderWay);
+            self.close(&slot, horizon, Left::UnderWay);
         }
         let system = self.objects.system();
         let operations = |names: Vec<&String>, durations: Vec<Durations>| {
@@ -251,6 +283,8 @@ impl<'a> Collector<'a> {
             contexts: self.jobs.into_iter().map(Jobs::summary).collect(),
             kills: operations(system.job_groups.iter().map(|group| &group.name).collect(), self.kills),
             spawns: operations(system.processes.iter().map(|process| &process.name).collect(), self.spawns),
+            switches: self.switches,
+            preemptions: self.preemptions,
             horizon_ns: horizon.0,
             quiescent_at_ns: quiescent_at.map(|at| at.0),
         }
@@ -267,8 +301,9 @@ enum Left {
 }
 
 impl Jobs {
-    fn miss(&mut self, job: u64, arrival: Nanos) {
+    fn miss(&mut self, job: u64, arrival: Nanos, late: Nanos) {
         self.missed += 1;
+        self.tardiness = self.tardiness.max(late);
         self.first_miss.get_or_insert((job, arrival));
     }
 
@@ -285,6 +320,7 @@ impl Jobs {
             finished: self.responses.count(),
             abandoned: self.abandoned,
             deadline_ns: self.task.deadline.0,
+            tardiness_ns: self.tardiness.0,
             response_ns: self.responses.quantiles(),
             verdict,
         }

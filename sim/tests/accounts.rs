@@ -65,6 +65,9 @@ fn a_job_that_never_ends_misses_its_deadline() {
     // Arrived at 0, 30, 60 and 90; the deadline of the last is beyond the horizon.
     assert_eq!((starved.jobs, starved.missed, starved.finished), (4, 3, 0));
     assert_eq!(starved.response_ns, None);
+    // The first is due at 30, and still waits at 100.
+    assert_eq!(starved.tardiness_ns, 70);
+    assert_eq!(run.summary.contexts[0].tardiness_ns, 0);
     // A deadline at the horizon itself has passed too: whatever ends now ends later.
     assert_eq!(of_tasks(&rate_monotonic(&[(10, 10), (1, 30)]), 120).summary.contexts[1].missed, 4);
 }
@@ -96,6 +99,8 @@ fn an_overload_is_kept_account_of_job_by_job() {
     let context = &run.summary.contexts[0];
     assert_eq!((context.jobs, context.finished), (15, 10));
     assert_eq!(context.response_ns, Some(Quantiles { min: 3, p50: 7, p99: 12, max: 12 }));
+    // Job k ends k − 2 after its deadline, and job 9 is the last that ends; those after it are late by less until the end of the run.
+    assert_eq!(context.tardiness_ns, 7);
     // Jobs 3 to 12: those that ended late, and those unfinished at the horizon with deadlines up to 29.
     assert_eq!((context.missed, context.verdict.clone()), (10, SimVerdict::Missed { job: 3, released_ns: 6 }));
 }
@@ -306,7 +311,9 @@ fn among_equals_whoever_was_ready_first_goes_first_and_keeps_the_core() {
     assert_eq!(dispatches(&of_tasks(&[at(0, 5), at(2, 5), at(1, 5)], 100)), [0, 2, 1]);
     // A more urgent one at 3: the preempted goes on before those that came later.
     let urgent = T { priority: 2, ..at(3, 4) };
-    assert_eq!(dispatches(&of_tasks(&[at(0, 5), at(2, 5), at(1, 5), urgent], 100)), [0, 3, 0, 2, 1]);
+    let run = of_tasks(&[at(0, 5), at(2, 5), at(1, 5), urgent], 100);
+    assert_eq!(dispatches(&run), [0, 3, 0, 2, 1]);
+    assert_eq!((run.summary.switches, run.summary.preemptions), (5, 1));
 }
 
 #[test]
@@ -332,6 +339,8 @@ fn a_budget_is_kept_and_refilled_at_multiples_of_its_period() {
     let responses: Vec<_> = run.summary.contexts.iter().map(|context| context.response_ns.unwrap().max).collect();
     // 6 to 9, refilled at 9: 9 to 12; refilled at 18: 18 to 19.
     assert_eq!(responses, [19 - 6, 57]);
+    // The other begins at 0, and loses the core at 6 and at 18; between 6 and 12 nobody else has it.
+    assert_eq!((run.summary.switches, run.summary.preemptions), (5, 3));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod support;
 use lacuna_model::analysis::processor_demand::{DemandVerdict, Preemption, processor_demand};
 use lacuna_model::analysis::response_time::{Bound, Demand, response_times, task_set};
 use lacuna_model::analysis::schedulability::{Discipline, analyse};
+use lacuna_model::analysis::sensitivity::{Margin, margin};
 use lacuna_model::analysis::{deadline_response::deadline_response, threshold_response::blocking};
 use lacuna_model::evidence::AnalysisVerdict;
 use lacuna_model::profile::Profile;
@@ -159,7 +160,7 @@ proptest! {
         seed: u64,
         most: bool,
     ) {
-        let mut system = under(policy, &tasks);
+        let Ok(mut system) = policy.assign(&support::task_set(&tasks, 1)) else { return Ok(()) };
         if policy == Policy::Declared {
             for (scheduling, more) in system.scheduling_contexts.iter_mut().zip(more) {
                 scheduling.threshold = Some(scheduling.priority + more);
@@ -206,6 +207,31 @@ proptest! {
         }).collect();
         let run = run(&with_thresholds(&arranged), seed, Draw::Most, 3 * hyperperiod(&tasks) + bound.0 + 1);
         prop_assert_eq!(worst(&run, index), Some(bound.0));
+    }
+
+    /// With its margin every deadline is met, with a nanosecond more one is missed; the others are as they were.
+    #[test]
+    fn a_margin_is_exact(tasks in synchronous(), index in 0usize..4, edf: bool, seed: u64) {
+        prop_assume!(index < tasks.len());
+        let tasks: Vec<T> = (0..).zip(&tasks).map(|(priority, task)| T { priority, ..*task }).collect();
+        let policy = if edf { Policy::EarliestDeadline } else { Policy::Declared };
+        let discipline = if edf { Discipline::EarliestDeadline } else { Discipline::FixedPriority };
+        let demands = task_set(&under(policy, &tasks)).unwrap();
+        let longest = tasks.iter().map(|task| task.deadline).max().unwrap();
+        let missed_with = |more: u64| {
+            let mut tasks = tasks.clone();
+            (tasks[index].bcet, tasks[index].wcet) = (tasks[index].wcet + more, tasks[index].wcet + more);
+            let horizon = if is_full(&tasks) { 20_000 } else { 2 * hyperperiod(&tasks) + longest };
+            missed(&run(&under(policy, &tasks), seed, Draw::Most, horizon))
+        };
+        match margin(&demands, discipline, index) {
+            Margin::Exactly(more) => {
+                prop_assert_eq!(missed_with(more.0), 0);
+                prop_assert!(missed_with(more.0 + 1) > 0);
+            }
+            Margin::None => prop_assert!(missed_with(0) > 0),
+            Margin::AtLeast(more, _) => prop_assert_eq!(missed_with(more.0), 0),
+        }
     }
 
     /// Without preemption, met for any arrivals; and not, if there is a pattern with a miss.

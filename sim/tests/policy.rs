@@ -130,6 +130,8 @@ proptest! {
         by in proptest::sample::select(Policy::ALL.to_vec()),
         seed: u64,
     ) {
-        obeys(&Objects::new(&by.assign(objects.system()).unwrap(), objects.profile()).unwrap(), seed)?;
+        // Not every system has optimal priorities.
+        let system = by.assign(objects.system()).unwrap_or_else(|_| objects.system().clone());
+        obeys(&Objects::new(&system, objects.profile()).unwrap(), seed)?;
     }
 }

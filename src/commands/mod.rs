@@ -3,6 +3,7 @@
 pub mod analyse;
 pub mod check;
 pub mod clean;
+pub mod compare;
 pub mod exec;
 pub mod explain;
 pub mod gap;

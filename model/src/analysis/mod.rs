@@ -1,9 +1,11 @@
 //! Analysis: bounds on paper, in integer arithmetic.
 
+pub mod assignment;
 pub mod deadline_response;
 pub mod processor_demand;
 pub mod reattachment;
 pub mod response_time;
 pub mod schedulability;
+pub mod sensitivity;
 pub mod threshold_response;
 pub mod utilisation;

@@ -3,7 +3,7 @@
 //!
 //! Sources: C. L. Liu, J. W. Layland, Journal of the ACM 20(1), 1973 (rate monotonic, earliest deadline first); J. Y.-T. Leung, J. Whitehead,
 //! *On the complexity of fixed-priority scheduling of periodic, real-time tasks*, Performance Evaluation 2(4), 1982 (deadline
-//! monotonic).
+//! monotonic); N. C. Audsley, Information Processing Letters 79(1), 2001 (optimal priorities).
 //!
 //! # Invariants
 //! - Tasks stay more urgent than what is no task and was less urgent than all of them, and less urgent than what was above all of them;
@@ -12,6 +12,9 @@
 
 use std::fmt;
 
+use crate::analysis::assignment::{Assignment, audsley};
+use crate::analysis::processor_demand::Preemption;
+use crate::analysis::response_time::{NotAnalysable, task_set};
 use crate::system::{Instruction, MAX_OF_A_KIND, Order, SchedulingContext, SchedulingContextId, System, Task};
 use crate::units::Nanos;
 
@@ -25,6 +28,8 @@ pub enum Policy {
     RateMonotonic,
     /// The shorter the relative deadline the more urgent.
     DeadlineMonotonic,
+    /// Fixed priorities that meet every deadline by the analysis, if any do.
+    Audsley,
     /// The earliest absolute deadline first.
     EarliestDeadline,
     /// Priorities as declared; a job that was begun keeps the core.
@@ -40,14 +45,30 @@ pub enum CannotAssign {
     /// Tasks without a scheduling context need one.
     #[error("with one for every task the system has more than {MAX_OF_A_KIND} scheduling contexts")]
     TooMany,
+    /// Each task needs a priority of its own.
+    #[error("the scheduling context `{0}` is that of several tasks, and each needs a priority of its own")]
+    Shared(String),
+    /// Nothing is known of what priorities do.
+    #[error(transparent)]
+    NotAnalysable(#[from] NotAnalysable),
+    /// There are no priorities that meet every deadline.
+    #[error("no fixed priorities meet every deadline: with {below} tasks below, none of the others meets its own")]
+    NoPriorities {
+        /// How many tasks can have the lowest ones.
+        below: u32,
+    },
+    /// Whether there are was not found out.
+    #[error("no fixed priorities were found that meet every deadline: {0}")]
+    Unknown(&'static str),
 }
 
 impl Policy {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Declared,
         Self::RateMonotonic,
         Self::DeadlineMonotonic,
+        Self::Audsley,
         Self::EarliestDeadline,
         Self::NonPreemptive,
         Self::NonPreemptiveDeadline,
@@ -59,6 +80,7 @@ impl Policy {
             Self::Declared => "declared",
             Self::RateMonotonic => "rm",
             Self::DeadlineMonotonic => "dm",
+            Self::Audsley => "opa",
             Self::EarliestDeadline => "edf",
             Self::NonPreemptive => "np-fp",
             Self::NonPreemptiveDeadline => "np-edf",
@@ -71,6 +93,7 @@ impl Policy {
             Self::Declared => "as declared",
             Self::RateMonotonic => "rate monotonic",
             Self::DeadlineMonotonic => "deadline monotonic",
+            Self::Audsley => "optimal priorities (Audsley)",
             Self::EarliestDeadline => "earliest deadline first",
             Self::NonPreemptive => "priorities as declared, non-preemptive",
             Self::NonPreemptiveDeadline => "earliest deadline first, non-preemptive",
@@ -96,6 +119,18 @@ impl Policy {
             }
             Self::RateMonotonic => assign_in_order(&mut system, &of_tasks, |task| task.period),
             Self::DeadlineMonotonic => assign_in_order(&mut system, &of_tasks, |task| task.deadline),
+            Self::Audsley => {
+                assign_in_order(&mut system, &of_tasks, |task| task.deadline);
+                if let Some((by, _)) = of_tasks.iter().find(|(_, tasks)| tasks.len() > 1) {
+                    return Err(CannotAssign::Shared(system.scheduling_contexts[by.index()].name.clone()));
+                }
+                let tasks = task_set(&system)?;
+                match audsley(&tasks, Preemption::Preemptive) {
+                    Assignment::Found(priorities) => _ = place(&mut system, &of_tasks, |index| priorities[index]),
+                    Assignment::None { level } => return Err(CannotAssign::NoPriorities { below: level }),
+                    Assignment::Unknown(why) => return Err(CannotAssign::Unknown(why)),
+                }
+            }
             Self::EarliestDeadline | Self::NonPreemptiveDeadline => {
                 let level = place(&mut system, &of_tasks, |_| 0);
                 for (by, _) in &of_tasks {

@@ -1,0 +1,100 @@
+//! Policies through the command line: one set under each of them, optimal priorities, margins, and what a scenario says of order and threshold.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use support::{file, lacuna};
+
+/// Deadlines beyond the periods: the less urgent by every rule of thumb must be the more urgent. By the published responses (52, 156; and
+/// 108, 52 the other way round), Lehoczky 1990.
+const NOT_MONOTONIC: &str = "name,wcet,period,deadline\na,52ms,100ms,110ms\nb,52ms,140ms,154ms\n";
+
+#[test]
+fn optimal_priorities_are_found_where_no_rule_of_thumb_does() {
+    let (_directory, path) = file("set.csv", NOT_MONOTONIC);
+    for policy in ["rm", "dm"] {
+        let run = lacuna(&["analyse", &path, "--policy", policy, "--format", "json"]);
+        assert_eq!(run.code, Some(1), "{policy}: {}", run.out);
+        assert_eq!(run.row("contexts", "b")["wcrt_ns"], 156_000_000);
+    }
+    let run = lacuna(&["analyse", &path, "--policy", "opa", "--format", "json"]);
+    assert_eq!(run.code, Some(0), "{}", run.out);
+    assert_eq!(run.row("contexts", "a")["wcrt_ns"], 108_000_000);
+    assert_eq!(run.row("contexts", "b")["wcrt_ns"], 52_000_000);
+    let (_directory, none) = file("set.csv", "wcet,period,deadline\n2ms,4ms,3ms\n2ms,4ms,3ms\n");
+    let run = lacuna(&["analyse", &none, "--policy", "opa"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("no fixed priorities meet every deadline"), "{}", run.err);
+}
+
+#[test]
+fn margins_are_to_the_nanosecond() {
+    let (_directory, path) = file("set.csv", "name,wcet,period,deadline\na,4ms,8ms,8ms\nb,2ms,16ms,10ms\n");
+    let margin = |policy: &str, name: &str| {
+        let run = lacuna(&["analyse", &path, "--policy", policy, "--sensitivity", "--format", "json"]);
+        let row = run.row("contexts", name);
+        assert_eq!(row["margin_is_exact"], true, "{row:#}");
+        row["margin_ns"].clone()
+    };
+    // Of b: a + b ≤ 8, or 2a + b ≤ 10.
+    assert_eq!(margin("rm", "a"), 2_000_000);
+    assert_eq!(margin("rm", "b"), 2_000_000);
+    // Due by 8, a ≤ 8; by 10, a + b ≤ 10; by 16, 2a + b ≤ 16.
+    assert_eq!(margin("edf", "a"), 3_000_000);
+    assert_eq!(margin("edf", "b"), 4_000_000);
+}
+
+#[test]
+fn one_scenario_under_every_policy() {
+    let (_directory, path) = file("set.csv", NOT_MONOTONIC);
+    let run = lacuna(&["compare", &path, "--for", "7s", "--format", "json"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let json = run.json();
+    let rows = json["policies"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["policy"].as_str().unwrap()).collect();
+    assert_eq!(names, ["declared", "rm", "dm", "opa", "edf", "np-fp", "np-edf"]);
+    let row = |name: &str| &rows[names.iter().position(|known| *known == name).unwrap()];
+    // Ten hyperperiods, and in each one job of b that responds after 156 ms.
+    assert_eq!((row("rm")["missed"].as_u64(), row("rm")["tardiness_ns"].as_u64()), (Some(10), Some(2_000_000)));
+    assert_eq!(row("rm")["analysis"], "unschedulable");
+    for policy in ["opa", "edf"] {
+        assert_eq!(
+            (row(policy)["missed"].as_u64(), row(policy)["analysis"].as_str()),
+            (Some(0), Some("bound")),
+            "{policy}"
+        );
+    }
+    assert_eq!(row("np-fp")["preemptions"], 0);
+    assert!(row("rm")["preemptions"].as_u64() > Some(0));
+    let text = lacuna(&["compare", &path, "--for", "7s"]);
+    assert!(text.out.contains("156ms!"), "{}", text.out);
+}
+
+/// The threshold of the lower keeps the core from the middle, not from the highest; among two of one priority the earlier deadline goes first.
+#[test]
+fn a_scenario_says_order_and_threshold() {
+    let text = r#"Scenario(
+        name: "order", about: "Order and threshold.", domains: ["d"],
+        processes: {"p": (domain: "d", contexts: {
+            "low": (schedule: "low", task: (period: "100ms"), program: [Compute(bcet: "10ms", wcet: "10ms")]),
+            "middle": (schedule: "middle", task: (period: "100ms", offset: "1ms"), program: [Compute(bcet: "10ms", wcet: "10ms")]),
+            "high": (schedule: "high", task: (period: "100ms", offset: "2ms"), program: [Compute(bcet: "10ms", wcet: "10ms")]),
+            "late": (schedule: "x", task: (period: "100ms", deadline: "90ms"), program: [Compute(bcet: "1ms", wcet: "1ms")]),
+            "soon": (schedule: "y", task: (period: "100ms", deadline: "80ms"), program: [Compute(bcet: "1ms", wcet: "1ms")]),
+        })},
+        scheduling_contexts: {
+            "low": (priority: 1, threshold: 2), "middle": (priority: 2), "high": (priority: 3),
+            "x": (priority: 0, order: Deadline), "y": (priority: 0, order: Deadline),
+        },
+    )"#;
+    let (_directory, path) = file("order.ron", text);
+    let run = lacuna(&["simulate", &path, "--for", "100ms", "--format", "json"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let response = |name: &str| run.row("contexts", name)["response_ns"]["max"].as_u64().unwrap() / 1_000_000;
+    // 0 to 2 low, 2 to 12 high, 12 to 20 low, 20 to 30 middle, then the one that is due sooner.
+    let responses = ["low", "high", "middle", "soon", "late"].map(response);
+    assert_eq!(responses, [20, 10, 29, 31, 32]);
+    let analysed = lacuna(&["analyse", &path]);
+    assert_eq!(analysed.code, Some(4));
+    assert!(analysed.err.contains("not ordered by deadline among all tasks"), "{}", analysed.err);
+}

@@ -139,6 +139,21 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = Execution::Worst)]
         execution: Execution,
     },
+    /// Generate many task sets, and say what share of them passes which test of schedulability, by utilisation.
+    Sweep {
+        /// The file, `Sweep(…)`: see the format's page.
+        #[arg(value_name = "FILE.ron")]
+        file: String,
+        /// On so many threads, instead of one a processor; the result is the same on any number.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+        threads: Option<u16>,
+        /// Write the counts.
+        #[arg(long, value_name = "FILE.csv")]
+        csv: Option<PathBuf>,
+        /// Draw the shares.
+        #[arg(long, value_name = "FILE.svg")]
+        svg: Option<PathBuf>,
+    },
     /// Run a scenario's plan and probes on this host.
     Run {
         /// A file, or a name of the library.

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use lacuna_model::sweep::Sweep;
 use lacuna_model::system::System;
 use lacuna_scenarios::{Diagnostic, MAX_SIZE, Scenario, Severity, Source, library};
 
@@ -41,13 +42,26 @@ pub fn library_systems() -> impl Iterator<Item = System> {
     library().iter().filter_map(|entry| entry.system().ok())
 }
 
+/// Loads a sweep, which is always a file.
+///
+/// # Errors
+/// If it cannot be read or is no sweep; every mistake is shown.
+pub fn load_sweep(name: &str) -> Result<Sweep, Failure> {
+    let source = file(name)?;
+    source.parse_sweep().map_err(|diagnostics| wrong(&source, &diagnostics))
+}
+
+fn file(name: &str) -> Result<Source, Failure> {
+    let bytes = read(Path::new(name)).map_err(|error| Failure::input(format!("cannot read `{name}`: {error}")))?;
+    Source::from_bytes(name, &bytes).map_err(|diagnostics| {
+        let readable = Source::new(name, String::from_utf8_lossy(&bytes));
+        wrong(&readable, &diagnostics)
+    })
+}
+
 fn source(name: &str) -> Result<Source, Failure> {
     if name.contains(['/', '\\', '.']) {
-        let bytes = read(Path::new(name)).map_err(|error| Failure::input(format!("cannot read `{name}`: {error}")))?;
-        return Source::from_bytes(name, &bytes).map_err(|diagnostics| {
-            let readable = Source::new(name, String::from_utf8_lossy(&bytes));
-            wrong(&readable, &diagnostics)
-        });
+        return file(name);
     }
     let entries = library();
     if let Some(entry) = entries.iter().find(|entry| entry.name == name) {

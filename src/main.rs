@@ -8,6 +8,7 @@ mod gap;
 mod host;
 mod load;
 mod print;
+mod ratios;
 mod responses;
 mod signals;
 mod verdict;
@@ -138,6 +139,11 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
                 interrupt,
             };
             commands::simulate::run(&request, format)
+        }
+        Command::Sweep { file, threads, csv, svg } => {
+            let threads = threads.map(usize::from);
+            let request = commands::sweep::Request { file: &file, threads, csv, svg, interrupt };
+            commands::sweep::run(&request, format)
         }
         Command::Plan { scenario, host } => commands::plan::run(&scenario, host.setup, format),
         Command::Exec(options) => commands::exec::run(&options, interrupt, format),

@@ -6,9 +6,9 @@ use lacuna_sim::timeline::{JobEnd, Row, Timeline};
 use plotters::prelude::*;
 
 /// Width and height, in pixels.
-const SIZE: (u32, u32) = (960, 480);
+pub const SIZE: (u32, u32) = (960, 480);
 /// A colour for each task, distinguishable in print and for most eyes (Okabe and Ito, 2008); then again from the first.
-const COLOURS: [RGBColor; 7] = [
+pub const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),

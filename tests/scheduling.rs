@@ -98,3 +98,48 @@ fn a_scenario_says_order_and_threshold() {
     assert_eq!(analysed.code, Some(4));
     assert!(analysed.err.contains("not ordered by deadline among all tasks"), "{}", analysed.err);
 }
+
+const SWEEP: &str = r#"Sweep(
+    name: "rm-edf", about: "Rate monotonic against earliest deadline first.",
+    tasks: 6, sets: 200, utilisation: (from: 60, to: 100, step: 10), periods: (from: "10ms", to: "1s"),
+    tests: [LiuLayland, RateMonotonic, EarliestDeadline],
+)"#;
+
+#[test]
+fn a_sweep_is_the_same_on_any_number_of_threads() {
+    let (directory, path) = file("sweep.ron", SWEEP);
+    let csv = |threads: &str| {
+        let out = directory.path().join(format!("{threads}.csv"));
+        let run = lacuna(&["sweep", &path, "--threads", threads, "--csv", out.to_str().unwrap()]);
+        assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "nothing is told but on a terminal");
+        (std::fs::read_to_string(out).unwrap(), run.out)
+    };
+    let one = csv("1");
+    assert_eq!(one, csv("3"));
+    assert_eq!(one.0.lines().count(), 1 + 5 * 3);
+    assert!(
+        one.0.starts_with("utilisation_percent,test,sets,accepted,undecided\n60,liu-layland,200,200,0\n"),
+        "{}",
+        one.0
+    );
+    // Earliest deadline first has all of the core.
+    assert!(one.0.ends_with("100,edf,200,200,0\n"), "{}", one.0);
+    let svg = directory.path().join("sweep.svg");
+    let run = lacuna(&["sweep", &path, "--svg", svg.to_str().unwrap(), "--format", "json"]);
+    assert!(std::fs::read_to_string(svg).unwrap().contains("</svg>"));
+    let json = run.json();
+    assert_eq!(json["tests"], serde_json::json!(["liu-layland", "rm", "edf"]));
+    // 6 (2^(1/6) − 1) = 0.735.
+    let accepted = |point: usize, test: usize| json["points"][point]["tests"][test]["accepted"].as_u64().unwrap();
+    assert_eq!([accepted(0, 0), accepted(1, 0), accepted(2, 0)], [200, 200, 0]);
+    assert!(accepted(1, 1) == 200 && accepted(4, 1) < accepted(3, 1), "{json:#}");
+}
+
+#[test]
+fn a_wrong_sweep_is_told_with_its_place() {
+    let (_directory, path) = file("sweep.ron", &SWEEP.replace("sets: 200", "sets: 0"));
+    let run = lacuna(&["sweep", &path]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains(":3:21") && run.err.contains("from 1 to"), "{}", run.err);
+    assert_eq!(lacuna(&["sweep", "no-such-file.ron"]).code, Some(2));
+}

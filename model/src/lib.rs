@@ -8,6 +8,7 @@ pub mod objects;
 pub mod profile;
 pub mod relation;
 pub mod sched;
+pub mod sweep;
 pub mod system;
 pub mod time;
 pub mod trace;

@@ -10,7 +10,7 @@ use crate::library::library;
 use crate::lower::MAX_OF_A_KIND;
 use crate::read::MAX_DEPTH;
 use crate::schema::expectable;
-use crate::schema::{Choice, Form, Kind, MAX_NAME, Need, Record, SCENARIO, Variant, list_of};
+use crate::schema::{Choice, Form, Kind, MAX_NAME, Need, Record, SCENARIO, SWEEP, Variant, list_of};
 use crate::source::MAX_SIZE;
 
 /// The scenario of the library that the page shows.
@@ -26,6 +26,7 @@ impl Tables {
     fn all() -> Self {
         let mut tables = Self { records: Vec::new(), choices: Vec::new() };
         tables.record(&SCENARIO);
+        tables.record(&SWEEP);
         tables
     }
 

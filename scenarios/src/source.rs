@@ -2,6 +2,7 @@
 //!
 //! Invariant: no bytes make it panic, overflow the stack, or take more than time linear in a bounded size.
 
+use lacuna_model::sweep::Sweep;
 use lacuna_model::system::System;
 
 use crate::diagnostic::{Diagnostic, Mistake, Report};
@@ -87,6 +88,29 @@ impl Source {
         match system {
             Some(system) if !failed => Ok(Scenario { system, warnings: diagnostics }),
             _ => Err(diagnostics),
+        }
+    }
+
+    /// Reads and checks it as a sweep.
+    ///
+    /// # Errors
+    /// As [`Self::parse`]; also if it is a table.
+    pub fn parse_sweep(&self) -> Result<Sweep, Vec<Diagnostic>> {
+        let mut report = Report::new(self);
+        let sweep = match self.tree(&mut report) {
+            Some((_, Format::Csv)) => {
+                let mistake = Mistake::new(&(0..0), "a table is no sweep");
+                report.push(mistake.expected("a name that ends in `.ron` or `.json`"));
+                None
+            }
+            Some((root, format)) => shape::record(&root, &schema::SWEEP, format, &mut report),
+            None => None,
+        };
+        let sweep = sweep.map(|root| lower::sweep(&root, &mut report));
+        let failed = report.has_errors();
+        match sweep {
+            Some(sweep) if !failed => Ok(sweep),
+            _ => Err(report.finish()),
         }
     }
 

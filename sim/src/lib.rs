@@ -23,6 +23,8 @@
 //! | [`log`] | its labels, from which everything else is found again |
 //! | [`timeline`] | its course, context by context |
 //! | [`export`] | a trace for a viewer, a picture |
+//! | [`generate`] | random task sets |
+//! | [`sweep`] | what share of them passes which test |
 //!
 //! # Example
 //!
@@ -75,10 +77,12 @@
 
 pub mod durations;
 pub mod export;
+pub mod generate;
 pub mod log;
 pub mod policy;
 pub mod resolver;
 pub mod safety;
 pub mod simulation;
 pub mod statistics;
+pub mod sweep;
 pub mod timeline;

@@ -59,7 +59,7 @@ fn stream(seed: u64, concern: Concern, context: ContextSlot) -> ChaCha8Rng {
 }
 
 /// A number below `bound`, each equally likely; 0 if `bound` is 0.
-fn below(random: &mut ChaCha8Rng, bound: u64) -> u64 {
+pub(crate) fn below(random: &mut ChaCha8Rng, bound: u64) -> u64 {
     if bound == 0 {
         return 0;
     }

@@ -16,4 +16,5 @@ pub mod runs;
 pub mod scenarios;
 pub mod search;
 pub mod simulate;
+pub mod sweep;
 pub mod validate;

@@ -142,7 +142,11 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     Ok(if missed { Exit::NotAsExpected } else { Exit::AsExpected })
 }
 
-fn write(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Failure> {
+/// Writes a file whole, or not at all.
+///
+/// # Errors
+/// If that fails.
+pub(super) fn write(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Failure> {
     // Under another name until it is whole; a terminal or a pipe has no other name.
     let apart = !path.exists() || std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
     let mut partial = path.as_os_str().to_owned();

@@ -1,5 +1,6 @@
 //! Analysis: bounds on paper, in integer arithmetic.
 
+pub mod acceptance;
 pub mod assignment;
 pub mod deadline_response;
 pub mod processor_demand;

@@ -68,6 +68,8 @@ pub enum DemandVerdict {
 
 /// At most so many points are looked at.
 const MAX_POINTS: u64 = 10_000_000;
+/// The busy period is looked for beyond so many times the last first deadline.
+const FAR: u128 = 1024;
 /// At most so many steps to the end of the busy period.
 const MAX_STEPS: u64 = 1_000_000;
 pub(super) const OVERFLOW: &str = "a time does not fit into 128 bits";
@@ -176,25 +178,37 @@ fn decide(tasks: &[Demand], preemption: Preemption, test: &mut ProcessorDemand) 
         return Ok(DemandVerdict::Met);
     }
     let first_due = |task: &Demand| u128::from(task.deadline.0) - u128::from(task.jitter.0);
-    let mut limit = match if load == Load::Full { hyperperiod_limit(tasks) } else { None } {
-        Some(limit) => limit,
-        None => match busy_period(tasks) {
-            Ok(end) => slack.map_or(end, |slack| slack.min(end)),
-            Err(why) => slack.ok_or(why)?,
-        },
+    let mut limit = match (slack, load) {
+        (None, Load::Full) if !takes_no_time => hyperperiod_limit(tasks),
+        (slack, _) => slack,
     };
     let mut blocking: Vec<(u128, u128)> = Vec::new();
     if preemption == Preemption::NonPreemptive {
         // Of those that are due later than t; beyond the last of them nobody blocks.
         blocking = tasks.iter().map(|task| (first_due(task), u128::from(task.wcet.0.max(1)) - 1)).collect();
-        blocking.sort_unstable();
-        limit = blocking.last().map_or(limit, |(last, _)| limit.max(*last));
     }
-    test.limit = Some(limit);
-    let mut until = limit;
+    let last_blocked = blocking.iter().map(|(due, _)| *due).max().unwrap_or(0);
+    let last_due = tasks.iter().map(first_due).max().unwrap_or(0);
+    let mut busy = None;
+    let mut from = 0;
     loop {
-        // The range below `until` in which who may block is the same, and by how much.
-        let from = blocking.iter().map(|(due, _)| *due).filter(|due| *due < until).max().unwrap_or(0);
+        // The end of the busy period may be far off, and what is too much is mostly so early: it is looked for when it matters.
+        if busy.is_none() && (limit.is_none() || from >= FAR * last_due) {
+            busy = Some(busy_period(tasks));
+            limit = match busy {
+                Some(Ok(end)) => Some(limit.map_or(end, |limit| limit.min(end))),
+                Some(Err(why)) => Some(limit.ok_or(why)?),
+                None => limit,
+            };
+        }
+        let until_all = limit.ok_or(OVERFLOW)?.max(last_blocked);
+        test.limit = Some(until_all);
+        if from >= until_all {
+            return Ok(DemandVerdict::Met);
+        }
+        // A range in which who may block is the same, and by how much; then ranges twice as long as all before.
+        let next = blocking.iter().map(|(due, _)| *due).filter(|due| *due > from).min();
+        let until = next.unwrap_or((2 * from).max(2 * last_due)).min(until_all);
         let by = blocking.iter().filter(|(due, _)| *due > from).map(|(_, by)| *by).max().unwrap_or(0);
         let mut at = last_deadline_before(tasks, until);
         while let Some(t) = at.filter(|t| *t >= from) {
@@ -211,9 +225,6 @@ fn decide(tasks: &[Demand], preemption: Preemption, test: &mut ProcessorDemand) 
                 break;
             }
         }
-        if from == 0 {
-            return Ok(DemandVerdict::Met);
-        }
-        until = from;
+        from = until;
     }
 }

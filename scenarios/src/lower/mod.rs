@@ -10,9 +10,11 @@ mod names;
 mod objects;
 mod processes;
 mod program;
+mod sweep;
 mod tasks;
 
 pub use names::MAX_OF_A_KIND;
+pub(crate) use sweep::sweep;
 
 use lacuna_model::guarantee::{OF_PAIRS, TIMED};
 use lacuna_model::system::{Budget, BufferId, DomainId, Expectation, KernelBounds, Order, SchedulingContext, System};

@@ -4,9 +4,11 @@
 mod instruction;
 mod process;
 mod scenario;
+mod sweep;
 
 pub(crate) use process::TASK_SET;
 pub(crate) use scenario::SCENARIO;
+pub(crate) use sweep::SWEEP;
 
 use lacuna_model::guarantee::{GuaranteeId, OF_PAIRS, TIMED, safety};
 use lacuna_model::profile::Profile;

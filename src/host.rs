@@ -40,6 +40,8 @@ pub fn policy(system: &System, bind: &[(String, PathBuf)]) -> Policy {
         let Some(rights) = rights.filter(|rights| !rights.is_empty()) else { continue };
         match object.class {
             ObjectClass::Network => network = Network::Host,
+            // The namespace is the job's own, or the host's: there is no policy on what is in it.
+            ObjectClass::Ipc => {}
             ObjectClass::File | ObjectClass::Directory => {
                 if let Some((_, path)) = bind.iter().find(|(name, _)| *name == object.name) {
                     policy = policy.dir(path, access(rights));

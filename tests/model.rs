@@ -6,11 +6,12 @@ mod support;
 use support::{file, lacuna};
 
 /// (scenario, guarantees that `linux` refutes)
-const REFUTED: [(&str, &[&str]); 4] = [
+const REFUTED: [(&str, &[&str]); 5] = [
     ("parallel-spawn", &["G2"]),
     ("double-fork", &["G3", "G4"]),
     ("fork-bomb", &["G6"]),
     ("ci-job", &["G2", "G3", "G4", "G6", "G7"]),
+    ("residue", &["G8"]),
 ];
 
 #[test]

@@ -7,7 +7,7 @@ mod plain;
 use lacuna_check::{Limits, check};
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::{Action, Context, Objects, Outcome, Phase, Precondition, Process, Refusal, State, Status};
-use lacuna_model::profile::{BufferKind, Buffers, CapacityRule, Inheritance, Kill, Profile, Quota, Tracking};
+use lacuna_model::profile::{BufferKind, Buffers, CapacityRule, Inheritance, Kill, Profile, Quota, Teardown, Tracking};
 use lacuna_model::system::{BufferId, Overflow};
 
 /// A scenario: further fields, and for each process its header (domain, group) and its program.
@@ -644,4 +644,56 @@ fn a_child_has_nothing_that_its_creator_had_given_up() {
         let either = accesses(create, "", &Profile::ideal());
         assert!(either.contains(&done) && either.contains(&refused), "{create}: {either:?}");
     }
+}
+
+/// sysvipc(7), unlink(2): what was made stays until it is removed; ipc_namespaces(7): it goes with the namespace's last process.
+#[test]
+fn what_a_group_made_goes_with_its_last_process_and_not_before() {
+    let of = |class: &str, further: &str, group: &str, child: &str| {
+        let fields = format!(
+            "objects: {{ \"o\": (class: {class}, allow: {{ \"e\": [Create] }}{further}) }},\
+             job_groups: {{ \"job\": () }}, process_table: 4,"
+        );
+        let member = format!("domain: \"e\"{group}");
+        scenario(
+            &fields,
+            &[
+                ("s", "domain: \"d\"", "Spawn(process: \"b\"), Exit"),
+                ("b", &member, "Fork(\"c\"), Access(object: \"o\", right: Create), Exit"),
+                ("c", "domain: \"e\"", child),
+            ],
+        )
+    };
+    let (group, ends) = (", group: \"job\"", "Detach, Compute(\"1ms\"), Exit");
+    let hard = Profile::linux_hardened;
+    for (class, left) in [
+        ("Directory", Profile { file_teardown: Teardown::None, ..hard() }),
+        ("Ipc", Profile { ipc_teardown: Teardown::None, ..hard() }),
+    ] {
+        let text = of(class, "", group, ends);
+        assert_eq!(verdict(&text, &Profile::linux(), GuaranteeId::G8), "refuted", "{class}");
+        assert_eq!(verdict(&text, &left, GuaranteeId::G8), "refuted", "{class}: the other axis does not matter");
+        assert_eq!(verdict(&text, &hard(), GuaranteeId::G8), "proved", "{class}");
+        // A daemon that is no longer tracked is of the group all the same, and keeps what the group made.
+        let system = lacuna_scenarios::parse(&text).unwrap();
+        for profile in [hard(), Profile { tracking: Tracking::ProcessGroup, ..hard() }] {
+            let found = plain::states(&Objects::new(&system, &profile).unwrap());
+            let living = |state: &State, of: u8| state.processes.iter().any(|p| p.lives() && p.instance_of.0 == of);
+            let kept = |state: &State| state.made == [true];
+            assert!(found.iter().any(|state| kept(state) && !living(state, 1) && living(state, 2)), "{class}");
+            assert!(found.iter().all(|state| !kept(state) || living(state, 1) || living(state, 2)), "{class}");
+        }
+        // Whoever never ends leaves nothing behind, an output is meant to stay, and what is nobody's is no group's.
+        let daemon = of(class, "", group, "Forever([Compute(\"1ms\")])");
+        let output = of(class, ", output: true", group, ends);
+        let nobody = of(class, "", "", ends);
+        for text in [daemon, output, nobody] {
+            assert_eq!(verdict(&text, &Profile::linux(), GuaranteeId::G8), "vacuous", "{text}");
+        }
+    }
+    // Who may make nothing has made nothing.
+    let text = of("Directory", "", group, ends).replace("allow: { \"e\"", "allow: { \"d\"");
+    let confined = Profile { file_teardown: Teardown::None, ..hard() };
+    assert_eq!(verdict(&text, &confined, GuaranteeId::G8), "vacuous");
+    assert_eq!(verdict(&text, &Profile::linux(), GuaranteeId::G8), "refuted");
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use lacuna_model::guarantee::GuaranteeId::{self, G2, G3, G4, G6, G7};
-use lacuna_model::profile::{Authority, BufferRights, Inheritance, Profile, Quota, Tracking};
+use lacuna_model::profile::{Authority, BufferRights, Inheritance, Profile, Quota, Teardown, Tracking};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
@@ -185,6 +185,11 @@ pub fn strengthen(applied: &BTreeSet<PrimitiveId>, policy: &Policy) -> Profile {
     if has(NetworkNamespace) || has(SeccompNoInternet) || has(SeccompSockets) && has(LandlockNetwork) {
         profile.network = Authority::Subtractive;
     }
+    // What is made in it, files in /dev/shm aside, goes with its last process.
+    if has(IpcNamespace) {
+        profile.ipc = Authority::Subtractive;
+        profile.ipc_teardown = Teardown::WithGroup;
+    }
     // Whoever is outside cannot be signalled, or has no number by which to be.
     if has(LandlockScopes) || has(PidNamespace) {
         profile.buffer_rights = BufferRights::OnEachBuffer;
@@ -214,10 +219,14 @@ mod tests {
     #[test]
     fn everything_applied_is_linux_hardened() {
         let profile = strengthen(&PrimitiveId::ALL.iter().copied().collect(), &Policy::new());
-        // But for the time, for no primitive sets a budget yet, and for the identity: pidfd(2) is there for the
-        // programs of the job, and nothing makes them use it.
-        let hardened =
-            Profile { time_isolation: profile.time_isolation, identity: profile.identity, ..Profile::linux_hardened() };
+        // But for the time, for no primitive sets a budget yet; for the identity: pidfd(2) is there for the programs of
+        // the job, and nothing makes them use it; and for files: a policy may grant a directory that is no output.
+        let hardened = Profile {
+            time_isolation: profile.time_isolation,
+            identity: profile.identity,
+            file_teardown: profile.file_teardown,
+            ..Profile::linux_hardened()
+        };
         assert_eq!(Profile { name: "linux-hardened".into(), ..profile }, hardened);
     }
 }

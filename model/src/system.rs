@@ -69,7 +69,7 @@ pub struct System {
     /// The user that each domain belongs to, by the first domain of that user; empty, where each has one of its own. A quota per user
     /// counts what the user has.
     pub users: Vec<u8>,
-    /// Files, directories, networks.
+    /// Files, directories, networks, name spaces.
     pub objects: Vec<Object>,
     /// Job groups.
     pub job_groups: Vec<JobGroup>,
@@ -113,6 +113,8 @@ pub enum ObjectClass {
     Directory,
     /// Some network endpoint outside the job.
     Network,
+    /// A name space of kernel objects that outlive whoever made them: System V segments, named semaphores, message queues.
+    Ipc,
 }
 
 /// A right on an object.
@@ -122,7 +124,7 @@ pub enum Right {
     Read,
     /// Change its contents; send.
     Write,
-    /// Make something in it.
+    /// Make something in it, which persists.
     Create,
     /// Run it.
     Execute,
@@ -150,6 +152,7 @@ impl ObjectClass {
             Self::File => &[Right::Read, Right::Write, Right::Execute],
             Self::Directory => &Right::ALL,
             Self::Network => &[Right::Read, Right::Write],
+            Self::Ipc => &[Right::Read, Right::Write, Right::Create],
         }
     }
 }
@@ -163,6 +166,8 @@ pub struct Object {
     pub class: ObjectClass,
     /// Which domain may do what.
     pub allow: Vec<(DomainId, Vec<Right>)>,
+    /// Is what a job group makes in it meant to be there when the group has ended?
+    pub output: bool,
 }
 
 /// A unit of process tracking, and its limits.

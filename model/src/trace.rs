@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::objects::{Action, ContextSlot, Name, Objects, Outcome, ProcessSlot, State, Step};
 use crate::relation::Label;
 use crate::sched::SchedStep;
-use crate::system::{Effect, Instruction};
+use crate::system::{Effect, Instruction, Right};
 use crate::time::TimeStep;
 use crate::units::Nanos;
 
@@ -371,6 +371,7 @@ impl Objects {
                 format!("is interrupted by `{target}`{}", if ends { ", and ends" } else { "" })
             }
             Action::SetLimit(_, capacity) => format!("sets the limit of `{target}` to {capacity}"),
+            Action::Access(_, Right::Create) => format!("tries to make something in `{target}`"),
             Action::Access(_, right) => format!("tries to {} `{target}`", right.name()),
             Action::DropRights(objects) => {
                 format!("gives up its rights to `{}`", self.object_names(objects).join("`, `"))

@@ -47,6 +47,7 @@ pub fn library() -> &'static [Entry] {
             "stray-signal",
             "pid-reuse",
             "thread-credentials",
+            "residue",
             "telemetry",
             "driver-failover",
             "driver-failover-late",

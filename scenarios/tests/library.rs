@@ -1,6 +1,6 @@
 //! The library parses, says what it should, and means the same in JSON.
 
-use lacuna_model::guarantee::GuaranteeId::{G2, G3, G4, G6, G7, G18, G19, G20};
+use lacuna_model::guarantee::GuaranteeId::{G2, G3, G4, G6, G7, G8, G18, G19, G20};
 use lacuna_model::system::Expectation;
 use lacuna_scenarios::{Source, library};
 
@@ -42,7 +42,8 @@ fn every_scenario_opens_with_what_it_shows_and_where_it_was_met() {
 #[test]
 fn expectations_on_linux() {
     let expected = [
-        ("ci-job", vec![G2, G3, G4, G6, G7]),
+        ("ci-job", vec![G2, G3, G4, G6, G7, G8]),
+        ("residue", vec![G8]),
         ("parallel-spawn", vec![G2]),
         ("double-fork", vec![G3, G4]),
         ("fork-bomb", vec![G6]),

@@ -20,6 +20,7 @@ pub mod g4_complete_kill;
 pub mod g5_stable_identity;
 pub mod g6_quotas;
 pub mod g7_confinement;
+pub mod g8_no_residue;
 mod marks;
 mod set;
 
@@ -68,6 +69,7 @@ guarantees! {
     G5 "stable identity" "a kill reaches the process or the members of the group that it names, or nobody",
     G6 "quotas" "the processes and the memory of a job group never pass its limits",
     G7 "confinement" "every access that succeeds is allowed by the policy",
+    G8 "no residue" "after a job group has ended, nothing that it made persists but its declared outputs",
     G10 "noninterference" "what a domain sees depends only on those that may flow to it",
     G13 "buffer authority" "whoever uses a buffer has the right on that buffer",
     G14 "bounded buffers" "no buffer holds more than its capacity, and overflow is as declared",
@@ -180,6 +182,7 @@ safety! {
     g5_stable_identity::StableIdentity,
     g6_quotas::Quotas,
     g7_confinement::Confinement,
+    g8_no_residue::NoResidue,
     g13_buffer_authority::BufferAuthority,
     g14_bounded_buffers::BoundedBuffers,
     g15_conservation::Conservation,

@@ -6,6 +6,7 @@ mod apply;
 mod buffers;
 mod demand;
 mod enabled;
+mod made;
 mod packed;
 mod precondition;
 mod program;
@@ -61,6 +62,8 @@ pub struct Objects {
     named: Vec<ProcessId>,
     /// The objects that some program gives up its rights to; their places are their bits.
     dropped: Vec<ObjectId>,
+    /// The objects in which something may be made that is no output, and by which groups.
+    makes: Vec<(ObjectId, GroupId)>,
     /// The guarantees whose ghosts are kept.
     watched: GuaranteeSet,
     /// The checks that are left out.
@@ -172,7 +175,7 @@ impl Objects {
             }
         }
         let given = buffers::given(system, profile);
-        let objects = Self {
+        let mut objects = Self {
             process_of: (0..system.process_table).flat_map(|slot| vec![slot; contexts_per_process]).collect(),
             allowed: allowed(system),
             deferred: buffers::deferred(&given),
@@ -180,6 +183,7 @@ impl Objects {
             given,
             named: killed_by_name(system),
             dropped,
+            makes: Vec::new(),
             watched: GuaranteeSet::ALL,
             omitted: precondition::Omitted::default(),
             nodes,
@@ -189,6 +193,7 @@ impl Objects {
             profile: profile.clone(),
             programs,
         };
+        objects.makes = objects.find_makes();
         for (id, group) in (0u8..).zip(&system.job_groups) {
             let of_group = |process: &ProcessId| system.processes[process.index()].group == Some(GroupId(id));
             let starting = objects.starting_processes().filter(of_group).count();
@@ -208,7 +213,9 @@ impl Objects {
     /// that guarantee nothing may be concluded.
     #[must_use]
     pub fn watching(self, ids: &[GuaranteeId]) -> Self {
-        Self { watched: ids.iter().copied().collect(), ..self }
+        let mut watching = Self { watched: ids.iter().copied().collect(), ..self };
+        watching.makes = watching.find_makes();
+        watching
     }
 
     /// The guarantees whose ghosts are kept: all, unless [`Objects::watching`] named some.
@@ -244,6 +251,7 @@ impl Objects {
             followed: Followed::Nowhere,
             supervisors: vec![None; self.system.job_groups.len()],
             names: vec![Name::Nobody; self.named.len()],
+            made: vec![false; self.makes.len()],
             attack_steps: self.attack_depth(),
         };
         for (slot, id) in (0u8..).zip(self.starting_processes()) {

@@ -213,6 +213,8 @@ pub struct State {
     pub supervisors: Vec<Option<ProcessSlot>>,
     /// For each declared process that some program kills by name, whom the name stands for.
     pub names: Vec<Name>,
+    /// Is there something that a group made in an object? In the order of [`Objects::makes`](super::Objects::makes).
+    pub made: Vec<bool>,
     /// How many more steps the adversaries may take; none is any number.
     pub attack_steps: Option<u8>,
 }
@@ -227,6 +229,7 @@ impl Clone for State {
             followed: self.followed,
             supervisors: self.supervisors.clone(),
             names: self.names.clone(),
+            made: self.made.clone(),
             attack_steps: self.attack_steps,
         }
     }
@@ -240,6 +243,7 @@ impl Clone for State {
         self.followed = from.followed;
         self.supervisors.clone_from(&from.supervisors);
         self.names.clone_from(&from.names);
+        self.made.clone_from(&from.made);
         self.attack_steps = from.attack_steps;
     }
 }

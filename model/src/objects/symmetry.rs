@@ -2,7 +2,7 @@
 //! A child takes the lowest free entry: where entries are renamed it may take another, which again differs in nothing else.
 //!
 //! Parents, supervisors, snapshots and names refer to entries, and are renamed with them. No ghost does: *listed* and *fate* are of
-//! the process itself, and are gone with it before another takes its entry.
+//! the process itself, and are gone with it before another takes its entry; what was made is a group's.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ impl Objects {
     }
 
     /// The groups that instances of each declared process can be in.
-    fn groups_of_processes(&self) -> Vec<BTreeSet<Option<GroupId>>> {
+    pub(super) fn groups_of_processes(&self) -> Vec<BTreeSet<Option<GroupId>>> {
         let declared = |process: usize| self.system.processes[process].group;
         let mut groups = vec![BTreeSet::new(); self.system.processes.len()];
         for starting in self.starting_processes() {

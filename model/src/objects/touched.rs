@@ -13,7 +13,7 @@ pub struct Touched {
     pub contexts: u64,
     /// A single context beside them: mostly the one that took the step, and all that there is.
     pub context: Option<ContextSlot>,
-    /// The buffers, the locks, the supervisors or the names.
+    /// The buffers, the locks, the supervisors, the names, or what was made.
     pub shared: bool,
     /// The number of attack steps.
     pub attack_steps: bool,
@@ -41,6 +41,7 @@ impl Objects {
             to.followed = from.followed;
             to.supervisors.copy_from_slice(&from.supervisors);
             to.names.copy_from_slice(&from.names);
+            to.made.copy_from_slice(&from.made);
         }
         to.attack_steps = from.attack_steps;
     }

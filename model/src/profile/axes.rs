@@ -5,7 +5,7 @@
 
 use super::{
     Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kill, Named,
-    Profile, Quota, TimeIsolation, Tracking,
+    Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 
 /// An axis.
@@ -70,6 +70,9 @@ axes! {
     "files" files Authority,
     "network" network Authority,
     "credentials" credentials Credentials,
+    "ipc" ipc Authority,
+    "teardown of files" file_teardown Teardown,
+    "teardown of ipc objects" ipc_teardown Teardown,
     "time isolation" time_isolation TimeIsolation,
     "inversion" inversion Inversion,
     "buffers offered" buffers Buffers,
@@ -116,6 +119,7 @@ choices! {
     Quota: last_above(&Self::ALL),
     Authority: Vec::new(),
     Credentials: chain(&Self::ALL),
+    Teardown: chain(&Self::ALL),
     TimeIsolation: Vec::new(),
     Inversion: Vec::new(),
     BufferRights: Vec::new(),

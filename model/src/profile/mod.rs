@@ -17,6 +17,7 @@ pub mod inversion;
 pub mod kill;
 mod named;
 pub mod quota;
+pub mod teardown;
 pub mod time_isolation;
 pub mod tracking;
 
@@ -33,6 +34,7 @@ pub use inversion::Inversion;
 pub use kill::Kill;
 pub use named::Named;
 pub use quota::Quota;
+pub use teardown::Teardown;
 pub use time_isolation::TimeIsolation;
 pub use tracking::Tracking;
 
@@ -63,6 +65,12 @@ pub struct Profile {
     pub network: Authority,
     /// Whose the rights are that a context gives up.
     pub credentials: Credentials,
+    /// What decides an access to named kernel objects.
+    pub ipc: Authority,
+    /// What becomes of files when the job group has ended that made them.
+    pub file_teardown: Teardown,
+    /// What becomes then of named kernel objects.
+    pub ipc_teardown: Teardown,
     /// What keeps a context from the time of others.
     pub time_isolation: TimeIsolation,
     /// By what right the owner of a lock runs.
@@ -92,10 +100,14 @@ pub struct Kernel {
     pub identity: &'static [Identity],
     /// Choices of both quotas.
     pub quota: &'static [Quota],
-    /// Choices of both authorities.
+    /// Choices of the authorities.
     pub authority: &'static [Authority],
     /// Choices of [`Profile::credentials`].
     pub credentials: &'static [Credentials],
+    /// Choices of [`Profile::file_teardown`].
+    pub file_teardown: &'static [Teardown],
+    /// Choices of [`Profile::ipc_teardown`].
+    pub ipc_teardown: &'static [Teardown],
     /// Choices of [`Profile::time_isolation`].
     pub time_isolation: &'static [TimeIsolation],
     /// Choices of [`Profile::inversion`].
@@ -125,6 +137,9 @@ impl Kernel {
             ("files", self.authority.contains(&profile.files)),
             ("network", self.authority.contains(&profile.network)),
             ("credentials", self.credentials.contains(&profile.credentials)),
+            ("ipc", self.authority.contains(&profile.ipc)),
+            ("teardown of files", self.file_teardown.contains(&profile.file_teardown)),
+            ("teardown of ipc objects", self.ipc_teardown.contains(&profile.ipc_teardown)),
             ("time isolation", self.time_isolation.contains(&profile.time_isolation)),
             ("inversion", self.inversion.contains(&profile.inversion)),
             ("buffers offered", profile.buffers.within(self.buffers)),

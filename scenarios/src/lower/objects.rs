@@ -15,6 +15,7 @@ impl Lower<'_, '_> {
         let class = item.record().and_then(|fields| fields.get("class")?.chosen()).map(|(name, _)| match name {
             "File" => ObjectClass::File,
             "Directory" => ObjectClass::Directory,
+            "Ipc" => ObjectClass::Ipc,
             _ => ObjectClass::Network,
         });
         let mut allow = Vec::new();
@@ -36,7 +37,9 @@ impl Lower<'_, '_> {
                 allow.push((DomainId(id), granted));
             }
         }
-        Object { name: word.text.clone(), class: class.unwrap_or(ObjectClass::File), allow }
+        let output = item.record().and_then(|fields| fields.get("output")?.chosen());
+        let output = output.is_some_and(|(written, _)| written == "true");
+        Object { name: word.text.clone(), class: class.unwrap_or(ObjectClass::File), allow, output }
     }
 
     pub(super) fn check_right(&mut self, span: &Span, right: Right, class: ObjectClass) {

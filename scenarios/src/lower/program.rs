@@ -241,6 +241,7 @@ impl Lower<'_, '_> {
         match item.record()?.get("class")?.chosen()?.0 {
             "File" => Some(ObjectClass::File),
             "Directory" => Some(ObjectClass::Directory),
+            "Ipc" => Some(ObjectClass::Ipc),
             _ => Some(ObjectClass::Network),
         }
     }

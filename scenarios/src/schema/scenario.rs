@@ -41,7 +41,7 @@ pub(crate) static SCENARIO: Record = Record {
             "objects",
             Kind::Map(&Kind::Declares(Space::Object), &Kind::Record(&OBJECT)),
             NONE,
-            "files, directories and networks, and who may do what with them",
+            "files, directories, networks and name spaces, and who may do what with them",
         ),
         field(
             "job_groups",
@@ -126,6 +126,12 @@ static OBJECT: Record = Record {
     fields: &[
         field("class", Kind::OneOf(&CLASS), Need::Required, "what it is"),
         field("allow", Kind::Map(&DOMAIN, &RIGHTS), Need::Absent("nobody may do anything"), "which domain may do what"),
+        field(
+            "output",
+            Kind::OneOf(&BOOLEAN),
+            Need::Absent("`false`"),
+            "whether what a job group makes in it is meant to be there when the group has ended",
+        ),
     ],
 };
 
@@ -136,8 +142,15 @@ static CLASS: Choice = Choice {
         bare("File", "a regular file"),
         bare("Directory", "a directory, and what is in it"),
         bare("Network", "some network endpoint outside the job"),
+        bare(
+            "Ipc",
+            "a name space of kernel objects that outlive whoever made them: System V segments, named semaphores, message queues",
+        ),
     ],
 };
+
+static BOOLEAN: Choice =
+    Choice { title: "Boolean", noun: "boolean", variants: &[bare("true", "it is so"), bare("false", "it is not so")] };
 
 pub(super) static RIGHT: Choice = Choice {
     title: "Right",
@@ -145,7 +158,7 @@ pub(super) static RIGHT: Choice = Choice {
     variants: &[
         bare("Read", "read its contents; receive"),
         bare("Write", "change its contents; send"),
-        bare("Create", "make something in it (directories only)"),
+        bare("Create", "make something in it, which persists (directories and name spaces only)"),
         bare("Execute", "run it (files and directories only)"),
     ],
 };

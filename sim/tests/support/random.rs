@@ -37,6 +37,7 @@ fn leaf(process: u8) -> BoxedStrategy<Instruction> {
             .boxed(),
         (0u8..2).prop_map(|object| Instruction::Access { object: ObjectId(object), right: Right::Write }).boxed(),
         (0u8..2).prop_map(|object| Instruction::DropRights(vec![ObjectId(object)])).boxed(),
+        (2u8..4).prop_map(|object| Instruction::Access { object: ObjectId(object), right: Right::Create }).boxed(),
         Just(Instruction::Allocate(Bytes(3))).boxed(),
         (0u8..3).prop_map(|depth| Instruction::Adversary { depth: Some(depth) }).boxed(),
     ];
@@ -168,6 +169,10 @@ pub(crate) fn major_frame() -> impl Strategy<Value = MajorFrame> {
     })
 }
 
+fn create() -> Vec<(DomainId, Vec<Right>)> {
+    vec![(DomainId(0), vec![Right::Create])]
+}
+
 pub(crate) fn system() -> impl Strategy<Value = System> {
     let limits = (proptest::option::of(1u32..4), proptest::option::of(4u64..9));
     let processes = (process(0), process(1), process(2));
@@ -190,8 +195,11 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
                     name: "file".into(),
                     class: ObjectClass::File,
                     allow: vec![(DomainId(1), vec![Right::Write])],
+                    output: false,
                 },
-                Object { name: "net".into(), class: ObjectClass::Network, allow: vec![] },
+                Object { name: "net".into(), class: ObjectClass::Network, allow: vec![], output: false },
+                Object { name: "tmp".into(), class: ObjectClass::Directory, allow: create(), output: false },
+                Object { name: "ipc".into(), class: ObjectClass::Ipc, allow: create(), output: false },
             ],
             job_groups: vec![JobGroup { name: "job".into(), processes: count, memory: memory.map(Bytes) }],
             buffers: vec![buffers.0, buffers.1],

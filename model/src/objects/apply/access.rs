@@ -7,7 +7,7 @@ use super::super::usage::Memory;
 use super::Taking;
 use crate::profile::Authority;
 use crate::profile::authority::Allowed;
-use crate::system::{DomainId, ObjectClass, ObjectId, Right};
+use crate::system::{DomainId, GroupId, ObjectClass, ObjectId, Right};
 
 impl Objects {
     /// What the policy says of an access by a process.
@@ -21,6 +21,7 @@ impl Objects {
         match self.system.objects[object.index()].class {
             ObjectClass::File | ObjectClass::Directory => self.profile.files,
             ObjectClass::Network => self.profile.network,
+            ObjectClass::Ipc => self.profile.ipc,
         }
     }
 }
@@ -30,7 +31,33 @@ impl Taking<'_> {
         let kept = self.state.contexts[self.context].dropped & self.objects.object_set(&[object]) == 0;
         let permitted = self.objects.permits(self.objects.domain_of(self.state, self.slot), object, right)
             && self.objects.requires(Precondition::RightKept, kept);
-        self.go_on(if permitted { Outcome::Done } else { Outcome::Refused(Refusal::NoRight) })
+        if !permitted {
+            return self.go_on(Outcome::Refused(Refusal::NoRight));
+        }
+        if right == Right::Create {
+            self.make(object);
+        }
+        self.go_on(Outcome::Done)
+    }
+
+    /// There is something in the object now that the process's group has made.
+    fn make(&mut self, object: ObjectId) {
+        let Some(group) = self.state.processes[self.slot].group else { return };
+        if let Some(made) = self.objects.makes.iter().position(|of| *of == (object, group)) {
+            self.touched.shared = true;
+            self.state.made[made] = true;
+        }
+    }
+
+    /// A process of the group has ended: what the group has made, and is the group's own, goes with the last of them.
+    pub(super) fn tear_down(&mut self, group: Option<GroupId>) {
+        let Some(group) = group.filter(|group| !self.objects.lives_on(self.state, *group)) else { return };
+        for (made, (object, by)) in self.state.made.iter_mut().zip(&self.objects.makes) {
+            if *by == group && *made && self.objects.goes_with_the_group(*object) {
+                self.touched.shared = true;
+                *made = false;
+            }
+        }
     }
 
     pub(super) fn allocate(&mut self, bytes: u64) -> Outcome {

@@ -126,16 +126,19 @@ impl Taking<'_> {
         }
         self.lose_taken(slot);
         let process = self.process(slot);
+        let group = process.group;
         if process.parent.is_none() {
-            return self.free(slot);
+            self.free(slot);
+        } else {
+            *process = Process {
+                status: Status::Zombie,
+                instance_of: process.instance_of,
+                parent: process.parent,
+                group,
+                ..Process::FREE
+            };
         }
-        *process = Process {
-            status: Status::Zombie,
-            instance_of: process.instance_of,
-            parent: process.parent,
-            group: process.group,
-            ..Process::FREE
-        };
+        self.tear_down(group);
     }
 
     /// The kernel no longer finds this process, nor any below it.

@@ -60,6 +60,8 @@ pub struct Codec {
     groups: usize,
     followed: shared::FollowedFields,
     names: shared::NameFields,
+    /// How many bits there are of what was made.
+    made: usize,
     attack_depth: Option<u8>,
 }
 
@@ -154,6 +156,7 @@ impl Codec {
         let names = shared::name_fields(objects);
         let shared = followed.width()
             + names.width()
+            + objects.makes.len() as u32
             + buffers.iter().map(|fields| fields.width()).sum::<u32>()
             + lock * locks as u32
             + entry * groups as u32
@@ -186,6 +189,7 @@ impl Codec {
             groups,
             followed,
             names,
+            made: objects.makes.len(),
             attack_depth: objects.attack_depth(),
         }
     }
@@ -206,10 +210,11 @@ impl Codec {
     /// If the format has no place for the state, or `words` none for the format. What `words` holds then is nothing.
     pub fn pack(&self, state: &State, words: &mut [u64]) -> Result<(), DoesNotFit> {
         let entries = (state.processes.len(), state.contexts.len());
-        let shared = (state.buffers.len(), state.locks.len(), state.supervisors.len(), state.names.len());
+        let (names, made) = (state.names.len(), state.made.len());
+        let shared = (state.buffers.len(), state.locks.len(), state.supervisors.len(), names, made);
         if words.len() < self.words()
             || entries != (self.slots, self.slots * self.contexts_per_process)
-            || shared != (self.buffers.len(), self.locks, self.groups, self.names.many)
+            || shared != (self.buffers.len(), self.locks, self.groups, self.names.many, self.made)
         {
             return Err(DoesNotFit);
         }
@@ -293,6 +298,7 @@ impl Codec {
         state.buffers.resize(self.buffers.len(), Queue::default());
         state.supervisors.resize(self.groups, None);
         state.names.resize(self.names.many, super::state::Name::Nobody);
+        state.made.resize(self.made, false);
         for slot in 0..self.slots {
             self.unpack_slot(words, slot, state);
         }

@@ -1,4 +1,4 @@
-//! What there is one of, whoever runs: buffers, locks, supervisors, names, the message followed, attack steps. It lies behind the entries of the process table, the
+//! What there is one of, whoever runs: buffers, locks, supervisors, names, the message followed, what was made, attack steps. It lies behind the entries of the process table, the
 //! attack steps at the very end.
 
 use super::super::Objects;
@@ -28,6 +28,7 @@ impl Codec {
         }
         state.names.iter().for_each(|name| self.names.put(*name, writer));
         self.followed.put(state.followed, writer);
+        state.made.iter().for_each(|made| writer.put(u64::from(*made), 1));
     }
 
     pub(super) fn unpack_shared(&self, words: &[u64], state: &mut State) {
@@ -49,6 +50,9 @@ impl Codec {
             *name = self.names.take(&mut reader);
         }
         state.followed = self.followed.take(&mut reader);
+        for made in &mut state.made {
+            *made = reader.take(1) != 0;
+        }
         state.attack_steps = self.attack_depth.map(|_| reader.take(self.widths.attack_steps) as u8);
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -36,6 +36,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     quota: &[Quota::None, Quota::PerUser, Quota::PerJobGroup],
     authority: &Authority::ALL,
     credentials: &[Credentials::PerProcess],
+    file_teardown: &[Teardown::None],
+    ipc_teardown: &Teardown::ALL,
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
     inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
     buffers: BUFFERS,
@@ -66,6 +68,9 @@ pub(super) static FREEBSD: Named = Named {
             "credentials",
             "setuid(2): of the process; a thread has them from its next system call on (sys/kern/subr_syscall.c)",
         ),
+        ("ipc", "shmget(2), mqueuefs(5): the user's own objects are the user's"),
+        ("teardown of files", "unlink(2): a file stays until it is removed"),
+        ("teardown of ipc objects", "shmctl(2), shm_open(2): an object stays until it is removed"),
         ("time isolation", "none by default; rctl(8) has pcpu"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("buffers offered", "pipe(2), unix(4), mqueuefs(5), sigqueue(2)"),
@@ -87,6 +92,9 @@ fn freebsd() -> Profile {
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
         credentials: Credentials::PerProcess,
+        ipc: Authority::AmbientByUser,
+        file_teardown: Teardown::None,
+        ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         buffers: BUFFERS,
@@ -115,6 +123,12 @@ pub(super) static FREEBSD_CAPSICUM: Named = Named {
         ("files", "cap_enter(2): no global name space; Watson et al. 2010"),
         ("network", "cap_enter(2): no global name space; Watson et al. 2010"),
         ("credentials", "cap_enter(2): places the process into capability mode, all its threads"),
+        ("ipc", "cap_enter(2): no global name space; Watson et al. 2010"),
+        ("teardown of files", "capsicum(4) deletes nothing: what was made by way of a directory's descriptor stays"),
+        (
+            "teardown of ipc objects",
+            "capsicum(4): an anonymous object goes with its last descriptor, which another process may have been passed",
+        ),
         ("time isolation", "none by default; rctl(8) has pcpu"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("buffers offered", "pipe(2), unix(4), sigqueue(2), as far as they need no name"),
@@ -136,6 +150,9 @@ fn freebsd_capsicum() -> Profile {
         files: Authority::CapabilityOnly,
         network: Authority::CapabilityOnly,
         credentials: Credentials::PerProcess,
+        ipc: Authority::CapabilityOnly,
+        file_teardown: Teardown::None,
+        ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         buffers: BUFFERS,

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kernel,
-    Kill, Profile, Quota, TimeIsolation, Tracking,
+    Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 
 use super::Named;
@@ -18,6 +18,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     quota: &[Quota::Reserved],
     authority: &[Authority::CapabilityOnly],
     credentials: &[Credentials::PerProcess],
+    file_teardown: &[Teardown::WithGroup],
+    ipc_teardown: &[Teardown::WithGroup],
     time_isolation: &[TimeIsolation::Partitions],
     inversion: &[Inversion::Donation],
     buffers: Buffers::Every,
@@ -45,6 +47,9 @@ pub(super) static IDEAL: Named = Named {
             "credentials",
             "seL4: the threads of a process have one capability space; FreeBSD cap_enter(2): of the process",
         ),
+        ("ipc", "Capsicum 2010; seL4 capabilities"),
+        ("teardown of files", "seL4 manual, seL4_CNode_Revoke; tmpfs(5) in a mount namespace"),
+        ("teardown of ipc objects", "seL4 manual, seL4_CNode_Revoke; Linux ipc_namespaces(7)"),
         ("time isolation", "ARINC 653: partition windows; inside them Lyons et al. 2018: seL4 MCS scheduling contexts"),
         ("inversion", "Steinberg et al. 2005: the owner runs on what the waiting one is scheduled by"),
         ("buffers offered", "no one kernel has all: each kind is some kernel's, see the axis"),
@@ -68,6 +73,9 @@ impl Profile {
             files: Authority::CapabilityOnly,
             network: Authority::CapabilityOnly,
             credentials: Credentials::PerProcess,
+            ipc: Authority::CapabilityOnly,
+            file_teardown: Teardown::WithGroup,
+            ipc_teardown: Teardown::WithGroup,
             time_isolation: TimeIsolation::Partitions,
             inversion: Inversion::Donation,
             buffers: Buffers::Every,

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -37,6 +37,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     quota: &[Quota::None, Quota::PerUser, Quota::PerJobGroup],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
     credentials: &Credentials::ALL,
+    file_teardown: &Teardown::ALL,
+    ipc_teardown: &Teardown::ALL,
     time_isolation: &TimeIsolation::ALL,
     inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
     buffers: BUFFERS,
@@ -63,6 +65,12 @@ pub(super) static LINUX: Named = Named {
         (
             "credentials",
             "credentials(7), nptl(7): ids are a thread's; the C library has the other threads change theirs one after the other",
+        ),
+        ("ipc", "sysvipc(7), mq_overview(7): the user's own objects are the user's"),
+        ("teardown of files", "unlink(2): a file stays until it is removed"),
+        (
+            "teardown of ipc objects",
+            "sysvipc(7), mq_overview(7): an object stays until it is removed or the system stops",
         ),
         (
             "time isolation",
@@ -98,6 +106,9 @@ pub(super) static LINUX_HARDENED: Named = Named {
             "credentials",
             "landlock_restrict_self(2): the calling thread; for all of them, LANDLOCK_RESTRICT_SELF_TSYNC, is of Linux 7.0",
         ),
+        ("ipc", "ipc_namespaces(7): what is in another has no name"),
+        ("teardown of files", "mount_namespaces(7), tmpfs(5): the only place to make a file that is no output"),
+        ("teardown of ipc objects", "ipc_namespaces(7): the objects of a namespace go with its last process"),
         ("time isolation", "cgroup v2 documentation, cpu.max; sched(7), SCHED_DEADLINE"),
         ("inversion", "futex(2): FUTEX_LOCK_PI is the program's own choice, which no confinement makes for it"),
         ("buffers offered", "pipe(7), unix(7), mq_overview(7), eventfd(2), signal(7)"),
@@ -121,6 +132,9 @@ impl Profile {
             files: Authority::AmbientByUser,
             network: Authority::AmbientByUser,
             credentials: Credentials::PerContext,
+            ipc: Authority::AmbientByUser,
+            file_teardown: Teardown::None,
+            ipc_teardown: Teardown::None,
             time_isolation: TimeIsolation::None,
             inversion: Inversion::None,
             buffers: BUFFERS,
@@ -143,6 +157,9 @@ impl Profile {
             files: Authority::Subtractive,
             network: Authority::Subtractive,
             credentials: Credentials::PerContext,
+            ipc: Authority::Subtractive,
+            file_teardown: Teardown::WithGroup,
+            ipc_teardown: Teardown::WithGroup,
             time_isolation: TimeIsolation::Budgets,
             inversion: Inversion::None,
             buffers: BUFFERS,

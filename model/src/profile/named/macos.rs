@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -33,6 +33,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     quota: &[Quota::None, Quota::PerUser],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
     credentials: &Credentials::ALL,
+    file_teardown: &[Teardown::None],
+    ipc_teardown: &[Teardown::None],
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None, Inversion::PriorityInheritance],
     buffers: BUFFERS,
@@ -57,6 +59,9 @@ pub(super) static MACOS: Named = Named {
         ("files", "the user's own files are the user's"),
         ("network", "socket(2): every user may open one"),
         ("credentials", "setuid(2): of the process; pthread_setugid_np(2), of the thread, is there and not used"),
+        ("ipc", "shmget(2), sem_open(2): the user's own objects are the user's"),
+        ("teardown of files", "unlink(2): a file stays until it is removed"),
+        ("teardown of ipc objects", "shmctl(2), sem_unlink(2): an object stays until it is removed"),
         ("time isolation", "xnu doc/sched_clutch_edge.md: a worst latency for each bucket, and no supply"),
         ("inversion", "xnu osfmk/kern/turnstile.h: whoever waits pushes the owner"),
         ("buffers offered", "pipe(2), socket(2), sigaction(2)"),
@@ -78,6 +83,9 @@ fn macos() -> Profile {
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
         credentials: Credentials::PerProcess,
+        ipc: Authority::AmbientByUser,
+        file_teardown: Teardown::None,
+        ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::PriorityInheritance,
         buffers: BUFFERS,

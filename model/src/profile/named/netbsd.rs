@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -35,6 +35,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     quota: &[Quota::None, Quota::PerUser],
     authority: &[Authority::AmbientByUser],
     credentials: &[Credentials::PerProcess],
+    file_teardown: &[Teardown::None],
+    ipc_teardown: &[Teardown::None],
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None, Inversion::Ceiling],
     buffers: BUFFERS,
@@ -59,6 +61,9 @@ pub(super) static NETBSD: Named = Named {
         ("files", "kauth(9): the user's own files are the user's"),
         ("network", "socket(2): every user may open one"),
         ("credentials", "setuid(2), kauth(9): of the process"),
+        ("ipc", "shmget(2), mq_open(3): the user's own objects are the user's"),
+        ("teardown of files", "unlink(2): a file stays until it is removed"),
+        ("teardown of ipc objects", "shmctl(2), mq_unlink(3): an object stays until it is removed"),
         ("time isolation", "none is offered"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("buffers offered", "pipe(2), mq_open(3), sigqueue(2)"),
@@ -80,6 +85,9 @@ fn netbsd() -> Profile {
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
         credentials: Credentials::PerProcess,
+        ipc: Authority::AmbientByUser,
+        file_teardown: Teardown::None,
+        ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         buffers: BUFFERS,

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -32,6 +32,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     quota: &[Quota::None, Quota::PerUser],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
     credentials: &[Credentials::PerProcess],
+    file_teardown: &[Teardown::None],
+    ipc_teardown: &[Teardown::None],
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None],
     buffers: BUFFERS,
@@ -56,6 +58,9 @@ pub(super) static OPENBSD: Named = Named {
         ("files", "pledge(2), unveil(2) are there and not used"),
         ("network", "pledge(2) is there and not used"),
         ("credentials", "setuid(2), pledge(2), unveil(2): of the process"),
+        ("ipc", "shmget(2), shm_open(3): the user's own objects are the user's"),
+        ("teardown of files", "unlink(2): a file stays until it is removed"),
+        ("teardown of ipc objects", "shmctl(2), shm_unlink(3): an object stays until it is removed"),
         ("time isolation", "none is offered"),
         (
             "inversion",
@@ -80,6 +85,9 @@ fn openbsd() -> Profile {
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
         credentials: Credentials::PerProcess,
+        ipc: Authority::AmbientByUser,
+        file_teardown: Teardown::None,
+        ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         buffers: BUFFERS,

@@ -3,7 +3,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -35,6 +35,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     quota: &[Quota::Reserved],
     authority: &[Authority::CapabilityOnly],
     credentials: &Credentials::ALL,
+    file_teardown: &Teardown::ALL,
+    ipc_teardown: &Teardown::ALL,
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets, TimeIsolation::Partitions],
     inversion: &[Inversion::Ceiling, Inversion::Donation],
     buffers: BUFFERS,
@@ -68,6 +70,15 @@ pub(super) static SEL4_MCS: Named = Named {
             "credentials",
             "manual, seL4_TCB_SetSpace: the threads of a process are given one root of one capability space",
         ),
+        ("ipc", "manual, Capability-based Access Control"),
+        (
+            "teardown of files",
+            "manual, seL4_CNode_Revoke of the untyped object: a server of files for the group has no other memory",
+        ),
+        (
+            "teardown of ipc objects",
+            "manual, seL4_CNode_Revoke: whatever was made of the group's untyped object is below it",
+        ),
         (
             "time isolation",
             "manual, Scheduling Contexts: budget and period; Lyons et al. 2018. Domains, which are partitions, are one where nothing else is configured",
@@ -92,6 +103,9 @@ fn sel4_mcs() -> Profile {
         files: Authority::CapabilityOnly,
         network: Authority::CapabilityOnly,
         credentials: Credentials::PerProcess,
+        ipc: Authority::CapabilityOnly,
+        file_teardown: Teardown::WithGroup,
+        ipc_teardown: Teardown::WithGroup,
         time_isolation: TimeIsolation::Budgets,
         inversion: Inversion::Donation,
         buffers: BUFFERS,

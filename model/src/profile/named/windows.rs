@@ -3,7 +3,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -34,6 +34,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     quota: &[Quota::None, Quota::PerJobGroup],
     authority: &[Authority::AmbientByUser, Authority::Subtractive],
     credentials: &Credentials::ALL,
+    file_teardown: &[Teardown::None],
+    ipc_teardown: &[Teardown::None],
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
     inversion: &[Inversion::None],
     buffers: BUFFERS,
@@ -64,6 +66,12 @@ pub(super) static WINDOWS: Named = Named {
         ("files", "Access Tokens: the token of the user"),
         ("network", "sockets are open to every user"),
         ("credentials", "ImpersonateLoggedOnUser, SetThreadToken: the token of the calling thread"),
+        ("ipc", "Object Namespaces: names are the session's; the token of the user decides"),
+        ("teardown of files", "DeleteFile; FILE_FLAG_DELETE_ON_CLOSE is the program's own choice"),
+        (
+            "teardown of ipc objects",
+            "Object Names: an object goes with the last handle to it, which another job may hold",
+        ),
         ("time isolation", "none by default"),
         ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
@@ -85,6 +93,9 @@ fn windows() -> Profile {
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
         credentials: Credentials::PerContext,
+        ipc: Authority::AmbientByUser,
+        file_teardown: Teardown::None,
+        ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         buffers: BUFFERS,
@@ -122,6 +133,12 @@ pub(super) static WINDOWS_JOB: Named = Named {
             "credentials",
             "ImpersonateLoggedOnUser, SetThreadToken: the token of the calling thread; a job changes nothing of it",
         ),
+        ("ipc", "Job Objects: since Vista a job limits no access to named objects, but for the user interface's"),
+        ("teardown of files", "Job Objects: the end of a job deletes no file"),
+        (
+            "teardown of ipc objects",
+            "Object Names: an object goes with the last handle to it, which another job may hold",
+        ),
         ("time isolation", "JOBOBJECT_CPU_RATE_CONTROL_INFORMATION, HARD_CAP"),
         ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
@@ -143,6 +160,9 @@ fn windows_job() -> Profile {
         files: Authority::AmbientByUser,
         network: Authority::AmbientByUser,
         credentials: Credentials::PerContext,
+        ipc: Authority::AmbientByUser,
+        file_teardown: Teardown::None,
+        ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::Budgets,
         inversion: Inversion::None,
         buffers: BUFFERS,

@@ -96,7 +96,12 @@ fn each_choice_decides_something() {
 }
 
 /// Where a stronger choice makes a safety verdict worse: scenario, axis, guarantee, and why. MODEL.md (T4) explains each.
-const WORSE: &[(&str, &str, GuaranteeId, &str)] = &[];
+const WORSE: &[(&str, &str, GuaranteeId, &str)] = &[(
+    "orphaned-lock",
+    "kill",
+    GuaranteeId::G21,
+    "a kill that reaches every process reaches the one that holds a lock; one that ends the first alone does not",
+)];
 
 #[test]
 fn a_stronger_choice_never_makes_safety_worse() {

@@ -7,7 +7,9 @@ mod plain;
 use lacuna_check::{Limits, check};
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::{Action, Context, Objects, Outcome, Phase, Precondition, Process, Refusal, State, Status};
-use lacuna_model::profile::{BufferKind, Buffers, CapacityRule, Inheritance, Kill, Profile, Quota, Teardown, Tracking};
+use lacuna_model::profile::{
+    BufferKind, Buffers, CapacityRule, Inheritance, Kill, LockRecovery, Profile, Quota, Teardown, Tracking,
+};
 use lacuna_model::system::{BufferId, Overflow};
 
 /// A scenario: further fields, and for each process its header (domain, group) and its program.
@@ -319,15 +321,15 @@ fn check_invariants(objects: &Objects, state: &State) {
     assert!(state.supervisors.iter().flatten().all(|slot| lives(*slot)), "{:?}", state.supervisors);
 }
 
-/// One context holds a lock at a time; whoever takes its own again, or waits for one who ended with it, waits for ever.
+/// One context holds a lock at a time; whoever takes its own again, or waits for one who ended with it where it is not passed on, waits for ever.
 #[test]
 fn a_lock_has_one_owner_and_dies_with_it() {
     use lacuna_model::objects::LockState;
-    let deadlocks = |programs: [&str; 2]| {
+    let under = |lock_recovery: LockRecovery, programs: [&str; 2]| {
         let [one, other] = programs.map(|program| ("domain: \"d\"", program));
         let text = scenario("locks: { \"l\": (), \"m\": () },", &[("p", one.0, one.1), ("q", other.0, other.1)]);
         let system = lacuna_scenarios::parse(&text).unwrap();
-        let objects = Objects::new(&system, &Profile::ideal()).unwrap();
+        let objects = Objects::new(&system, &Profile { lock_recovery, ..Profile::ideal() }).unwrap();
         let holders = |state: &State| state.locks.iter().filter(|lock| matches!(lock, LockState::Held(_))).count();
         let (mut most, mut orphans) = (0, false);
         for state in plain::states(&objects) {
@@ -336,6 +338,7 @@ fn a_lock_has_one_owner_and_dies_with_it() {
         }
         (check(&objects, &[], &Limits::default()).unwrap().deadlocks > 0, most, orphans)
     };
+    let deadlocks = |programs| under(LockRecovery::None, programs);
     let twice = r#"Lock("l"), Lock("m"), Unlock("m"), Unlock("l")"#;
     assert_eq!(deadlocks([twice, twice]), (false, 2, false));
     // In the other order: the embrace.
@@ -344,6 +347,8 @@ fn a_lock_has_one_owner_and_dies_with_it() {
     // The owner ends, by itself or with its process, and takes the lock with it.
     assert_eq!(deadlocks([r#"Lock("l")"#, "Exit"]), (false, 1, true));
     assert_eq!(deadlocks([r#"Lock("l"), Exit"#, r#"Lock("l")"#]), (true, 1, true));
+    // Or leaves it to the next, who is told.
+    assert_eq!(under(LockRecovery::OwnerDead, [r#"Lock("l"), Exit"#, r#"Lock("l")"#]), (false, 1, true));
     // What one does not hold one cannot give back: or the last of these would not wait.
     assert_eq!(deadlocks([r#"Lock("l"), Lock("l")"#, r#"Unlock("l")"#]), (true, 1, false));
 }

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use crate::objects::{Action, ContextSlot, Name, Objects, Outcome, ProcessSlot, State, Step};
+use crate::objects::{Action, ContextSlot, LockState, Name, Objects, Outcome, ProcessSlot, State, Step};
 use crate::relation::Label;
 use crate::sched::SchedStep;
 use crate::system::{Effect, Instruction, Right};
@@ -363,6 +363,9 @@ impl Objects {
                 format!("hands over to {}, which waits at `{target}`", self.context_name(before, receiver))
             }
             Action::Receive(_) => format!("receives from `{target}`"),
+            Action::Lock(lock) if before.locks[lock.index()] == LockState::Orphaned => {
+                format!("takes the lock `{target}`, and is told that its owner has ended")
+            }
             Action::Lock(_) => format!("takes the lock `{target}`"),
             Action::Unlock(_) => format!("gives the lock `{target}` back"),
             Action::Poll(_) => format!("looks for a message in `{target}`"),

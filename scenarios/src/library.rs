@@ -48,6 +48,7 @@ pub fn library() -> &'static [Entry] {
             "pid-reuse",
             "thread-credentials",
             "residue",
+            "orphaned-lock",
             "telemetry",
             "driver-failover",
             "driver-failover-late",

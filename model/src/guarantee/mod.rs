@@ -13,6 +13,7 @@ pub mod g18_deadlines;
 pub mod g19_temporal_isolation;
 pub mod g1_one_domain;
 pub mod g20_bounded_inversion;
+pub mod g21_no_deadlock;
 pub mod g23_kernel_time;
 pub mod g2_explicit_transfer;
 pub mod g3_complete_tracking;
@@ -79,6 +80,7 @@ guarantees! {
     G18 "deadlines" "every job ends by its deadline",
     G19 "temporal isolation" "a scheduling context has its budget in every period and its windows in every frame, whatever the others do",
     G20 "bounded inversion" "less urgent contexts delay a job for at most as long as is declared",
+    G21 "no deadlock" "nobody waits for ever for a lock or for room in a buffer, or in a circle of waits",
     G23 "kernel time" "every kernel operation ends within its declared bound",
 }
 
@@ -188,4 +190,5 @@ safety! {
     g15_conservation::Conservation,
     g16_delivery::Delivery,
     g17_reattachment::Reattachment,
+    g21_no_deadlock::NoDeadlock,
 }

@@ -2,7 +2,7 @@
 
 use super::precondition::Precondition;
 use super::program::Operation;
-use super::state::{LockState, Phase, ProcessSlot, State, Status};
+use super::state::{Phase, ProcessSlot, State, Status};
 use super::step::{Action, Step};
 use super::{ContextSlot, Objects, each};
 use crate::system::{BufferId, GroupId, ObjectId, ProcessId};
@@ -93,8 +93,7 @@ impl Objects {
                 }
             }
             Operation::Lock(lock) => {
-                let free = state.locks[lock.index()] == LockState::Free;
-                if self.requires(Precondition::LockFree, free) {
+                if self.is_to_be_had(state, *lock) {
                     push(Action::Lock(*lock));
                 }
             }

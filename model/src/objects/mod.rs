@@ -6,6 +6,7 @@ mod apply;
 mod buffers;
 mod demand;
 mod enabled;
+mod future;
 mod made;
 mod packed;
 mod precondition;
@@ -16,6 +17,7 @@ mod symmetry;
 mod touched;
 mod usage;
 mod view;
+mod waits;
 
 pub use packed::{Codec, DoesNotFit, Forest};
 pub use precondition::Precondition;
@@ -28,6 +30,7 @@ pub use step::{Action, Outcome, Refusal, Step};
 pub use symmetry::Asymmetry;
 pub use touched::Touched;
 pub use view::{Holder, Named, Own, Seen, View, Views, told};
+pub use waits::Wait;
 
 use crate::guarantee::{GuaranteeId, GuaranteeSet};
 use crate::profile::Profile;
@@ -68,6 +71,8 @@ pub struct Objects {
     watched: GuaranteeSet,
     /// The checks that are left out.
     omitted: precondition::Omitted,
+    /// What may still be done from each position that others may wait for.
+    future: future::Future,
 }
 
 /// The indices of the bits that are set, lowest first.
@@ -186,6 +191,7 @@ impl Objects {
             makes: Vec::new(),
             watched: GuaranteeSet::ALL,
             omitted: precondition::Omitted::default(),
+            future: future::Future::default(),
             nodes,
             begins,
             contexts_per_process,
@@ -194,6 +200,7 @@ impl Objects {
             programs,
         };
         objects.makes = objects.find_makes();
+        objects.future = future::Future::of(&objects);
         for (id, group) in (0u8..).zip(&system.job_groups) {
             let of_group = |process: &ProcessId| system.processes[process.index()].group == Some(GroupId(id));
             let starting = objects.starting_processes().filter(of_group).count();
@@ -338,10 +345,15 @@ impl Objects {
 
     #[inline]
     fn node(&self, state: &State, context: usize) -> &Node {
+        &self.nodes[self.node_number(state, context)]
+    }
+
+    #[inline]
+    fn node_number(&self, state: &State, context: usize) -> usize {
         let slot = usize::from(self.process_of[context]);
         let instance = state.processes[slot].instance_of.index();
         let begins = self.begins[(instance * self.contexts_per_process + context) - slot * self.contexts_per_process];
-        &self.nodes[begins as usize + usize::from(state.contexts[context].position)]
+        begins as usize + usize::from(state.contexts[context].position)
     }
 
     /// The interval of time that the context's next step takes, by declaration: a computation's own, and a kernel

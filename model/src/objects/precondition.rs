@@ -43,7 +43,7 @@ preconditions! {
     Room "room" "send: the buffer has room for the message",
     PoolRoom "room in the pool" "send: the pool that the buffer draws on has room for the message",
     MessageThere "message there" "receive: there is a message",
-    LockFree "lock free" "lock: nobody holds the lock",
+    LockFree "lock free" "lock: nobody holds the lock, or whoever held it has ended and locks are passed on",
     LockOwned "lock owned" "unlock: the caller holds the lock",
     Attached "attached" "receive from a buffer with successors, and acknowledge: it is attached to the caller",
     Unattached "unattached" "attach: nobody lives whom the buffer is attached to",
@@ -61,6 +61,7 @@ impl Objects {
     #[must_use]
     pub fn without(mut self, precondition: Precondition) -> Self {
         self.omitted.0 |= 1 << precondition as u64;
+        self.future = super::future::Future::of(&self);
         self
     }
 

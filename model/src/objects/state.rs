@@ -151,7 +151,7 @@ pub enum LockState {
     Free,
     /// This context does.
     Held(ContextSlot),
-    /// Whoever held it has ended; it is never free again.
+    /// Whoever held it has ended; unless locks are passed on, nobody has it again.
     Orphaned,
 }
 

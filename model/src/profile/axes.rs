@@ -4,8 +4,8 @@
 //! claimed of two choices that are not joined, and nothing of noninterference, timing or progress.
 
 use super::{
-    Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kill, Named,
-    Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kill,
+    LockRecovery, Named, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 
 /// An axis.
@@ -75,6 +75,7 @@ axes! {
     "teardown of ipc objects" ipc_teardown Teardown,
     "time isolation" time_isolation TimeIsolation,
     "inversion" inversion Inversion,
+    "lock recovery" lock_recovery LockRecovery,
     "buffers offered" buffers Buffers,
     "buffer rights" buffer_rights BufferRights,
     "attachment" attachment Attachment,
@@ -122,6 +123,7 @@ choices! {
     Teardown: chain(&Self::ALL),
     TimeIsolation: Vec::new(),
     Inversion: Vec::new(),
+    LockRecovery: Vec::new(),
     BufferRights: Vec::new(),
     Attachment: chain(&[Self::Free, Self::Predefined]),
 }

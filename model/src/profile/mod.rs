@@ -15,6 +15,7 @@ pub mod identity;
 pub mod inheritance;
 pub mod inversion;
 pub mod kill;
+pub mod lock_recovery;
 mod named;
 pub mod quota;
 pub mod teardown;
@@ -32,6 +33,7 @@ pub use identity::Identity;
 pub use inheritance::Inheritance;
 pub use inversion::Inversion;
 pub use kill::Kill;
+pub use lock_recovery::LockRecovery;
 pub use named::Named;
 pub use quota::Quota;
 pub use teardown::Teardown;
@@ -75,6 +77,8 @@ pub struct Profile {
     pub time_isolation: TimeIsolation,
     /// By what right the owner of a lock runs.
     pub inversion: Inversion,
+    /// What becomes of a lock whose owner has ended.
+    pub lock_recovery: LockRecovery,
     /// Which kinds of buffer there are.
     pub buffers: Buffers,
     /// What decides who may use one.
@@ -112,6 +116,8 @@ pub struct Kernel {
     pub time_isolation: &'static [TimeIsolation],
     /// Choices of [`Profile::inversion`].
     pub inversion: &'static [Inversion],
+    /// Choices of [`Profile::lock_recovery`].
+    pub lock_recovery: &'static [LockRecovery],
     /// All kinds of buffer that there are.
     pub buffers: Buffers,
     /// Choices of [`Profile::buffer_rights`].
@@ -142,6 +148,7 @@ impl Kernel {
             ("teardown of ipc objects", self.ipc_teardown.contains(&profile.ipc_teardown)),
             ("time isolation", self.time_isolation.contains(&profile.time_isolation)),
             ("inversion", self.inversion.contains(&profile.inversion)),
+            ("lock recovery", self.lock_recovery.contains(&profile.lock_recovery)),
             ("buffers offered", profile.buffers.within(self.buffers)),
             ("buffer rights", self.buffer_rights.contains(&profile.buffer_rights)),
             ("attachment", self.attachment.contains(&profile.attachment)),

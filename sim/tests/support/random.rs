@@ -53,8 +53,60 @@ fn leaf(process: u8) -> BoxedStrategy<Instruction> {
     proptest::strategy::Union::new(all).boxed()
 }
 
-fn program(process: u8) -> BoxedStrategy<Vec<Instruction>> {
-    let nested = leaf(process).prop_recursive(2, 8, 3, |inner| {
+/// Mostly what makes somebody wait, and what ends a wait.
+fn waiting_leaf(process: u8) -> BoxedStrategy<Instruction> {
+    let child = ProcessId((process + 1).min(2));
+    let lock = || (0u8..2).prop_map(LockId);
+    let buffer = || (0u8..2).prop_map(BufferId);
+    let mut all = vec![
+        lock().prop_map(Instruction::Lock).boxed(),
+        lock().prop_map(Instruction::Lock).boxed(),
+        lock().prop_map(Instruction::Unlock).boxed(),
+        buffer().prop_map(Instruction::Send).boxed(),
+        buffer().prop_map(Instruction::Send).boxed(),
+        buffer().prop_map(Instruction::Receive).boxed(),
+        buffer().prop_map(Instruction::Receive).boxed(),
+        buffer().prop_map(Instruction::Poll).boxed(),
+        buffer().prop_map(Instruction::Ack).boxed(),
+        buffer().prop_map(Instruction::Attach).boxed(),
+        (0u8..2).prop_map(|handle| Instruction::Close(HandleId(handle))).boxed(),
+        (0u8..2, 1u8..4)
+            .prop_map(|(buffer, capacity)| Instruction::SetLimit { buffer: BufferId(buffer), capacity })
+            .boxed(),
+        Just(Instruction::Exit).boxed(),
+        Just(Instruction::Detach).boxed(),
+        Just(Instruction::Kill(GroupId(0))).boxed(),
+        (0u8..3).prop_map(|process| Instruction::KillProcess(ProcessId(process))).boxed(),
+        Just(Instruction::Adversary { depth: Some(1) }).boxed(),
+    ];
+    if process < 2 {
+        let pass = proptest::sample::subsequence(vec![HandleId(0), HandleId(1)], 0..3);
+        let spawn = pass.prop_map(move |pass| Instruction::Spawn { process: child, pass }).boxed();
+        let wait = Just(Instruction::Wait { process: child, until: None }).boxed();
+        all.extend([spawn.clone(), spawn, wait.clone(), wait, Just(Instruction::Fork(child)).boxed()]);
+    }
+    proptest::strategy::Union::new(all).boxed()
+}
+
+/// Systems in which somebody waits sooner or later, without tasks.
+pub(crate) fn waiting() -> impl Strategy<Value = System> {
+    let programs = [0, 0, 1, 1, 2, 2].map(|process| program(waiting_leaf(process)));
+    (system(), programs).prop_map(|(mut system, programs)| {
+        let mut programs = programs.into_iter();
+        for process in &mut system.processes {
+            let mut own = programs.by_ref().take(2);
+            for context in &mut process.contexts {
+                (context.program, context.task) = (own.next().unwrap_or_default(), None);
+            }
+            own.for_each(drop);
+        }
+        system.locks.push(Lock { name: "m".into(), ceiling: None });
+        system
+    })
+}
+
+fn program(leaf: BoxedStrategy<Instruction>) -> BoxedStrategy<Vec<Instruction>> {
+    let nested = leaf.prop_recursive(2, 8, 3, |inner| {
         let list = proptest::collection::vec(inner, 0..3);
         prop_oneof![
             (1u32..3, list.clone()).prop_map(|(times, body)| Instruction::Loop { times: Some(times), body }),
@@ -76,7 +128,7 @@ fn context(process: u8, index: u8) -> impl Strategy<Value = Context> {
         jitter: Nanos(jitter),
     });
     let schedule = proptest::option::weighted(0.8, (0u8..3).prop_map(SchedulingContextId));
-    (schedule, program(process), proptest::option::weighted(0.25, task))
+    (schedule, program(leaf(process)), proptest::option::weighted(0.25, task))
         .prop_map(move |(schedule, program, task)| Context { name: format!("c{index}"), schedule, program, task })
 }
 

@@ -3,7 +3,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -40,6 +40,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     ipc_teardown: &Teardown::ALL,
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
     inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
+    lock_recovery: &LockRecovery::ALL,
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser, BufferRights::OnEachBuffer],
     attachment: &[Attachment::Free],
@@ -73,6 +74,7 @@ pub(super) static FREEBSD: Named = Named {
         ("teardown of ipc objects", "shmctl(2), shm_open(2): an object stays until it is removed"),
         ("time isolation", "none by default; rctl(8) has pcpu"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
+        ("lock recovery", "pthread_mutexattr(3): the default is PTHREAD_MUTEX_STALLED"),
         ("buffers offered", "pipe(2), unix(4), mqueuefs(5), sigqueue(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "unix(4), SCM_RIGHTS"),
@@ -97,6 +99,7 @@ fn freebsd() -> Profile {
         ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
+        lock_recovery: LockRecovery::None,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
@@ -131,6 +134,7 @@ pub(super) static FREEBSD_CAPSICUM: Named = Named {
         ),
         ("time isolation", "none by default; rctl(8) has pcpu"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
+        ("lock recovery", "pthread_mutexattr(3): PTHREAD_MUTEX_ROBUST is the program's own choice"),
         ("buffers offered", "pipe(2), unix(4), sigqueue(2), as far as they need no name"),
         ("buffer rights", "cap_rights_limit(2), rights(4); kill(2) by number is not permitted in capability mode"),
         ("attachment", "unix(4), SCM_RIGHTS over a socket that is held"),
@@ -155,6 +159,7 @@ fn freebsd_capsicum() -> Profile {
         ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
+        lock_recovery: LockRecovery::None,
         buffers: BUFFERS,
         buffer_rights: BufferRights::OnEachBuffer,
         attachment: Attachment::Free,

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kernel,
-    Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 
 use super::Named;
@@ -22,6 +22,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     ipc_teardown: &[Teardown::WithGroup],
     time_isolation: &[TimeIsolation::Partitions],
     inversion: &[Inversion::Donation],
+    lock_recovery: &[LockRecovery::OwnerDead],
     buffers: Buffers::Every,
     buffer_rights: &[BufferRights::OnEachBuffer],
     attachment: &[Attachment::Predefined],
@@ -52,6 +53,10 @@ pub(super) static IDEAL: Named = Named {
         ("teardown of ipc objects", "seL4 manual, seL4_CNode_Revoke; Linux ipc_namespaces(7)"),
         ("time isolation", "ARINC 653: partition windows; inside them Lyons et al. 2018: seL4 MCS scheduling contexts"),
         ("inversion", "Steinberg et al. 2005: the owner runs on what the waiting one is scheduled by"),
+        (
+            "lock recovery",
+            "pthread_mutexattr_setrobust(3), PTHREAD_MUTEX_ROBUST: the next owner is told that the last one has died",
+        ),
         ("buffers offered", "no one kernel has all: each kind is some kernel's, see the axis"),
         ("buffer rights", "seL4: the rights of an endpoint capability; capsicum(4)"),
         ("attachment", "no kernel yet: MODEL.md, Reattachment"),
@@ -78,6 +83,7 @@ impl Profile {
             ipc_teardown: Teardown::WithGroup,
             time_isolation: TimeIsolation::Partitions,
             inversion: Inversion::Donation,
+            lock_recovery: LockRecovery::OwnerDead,
             buffers: Buffers::Every,
             buffer_rights: BufferRights::OnEachBuffer,
             attachment: Attachment::Predefined,

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -41,6 +41,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     ipc_teardown: &Teardown::ALL,
     time_isolation: &TimeIsolation::ALL,
     inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
+    lock_recovery: &LockRecovery::ALL,
     buffers: BUFFERS,
     buffer_rights: &BufferRights::ALL,
     attachment: &[Attachment::Free],
@@ -80,6 +81,7 @@ pub(super) static LINUX: Named = Named {
             "inversion",
             "futex(2): without FUTEX_LOCK_PI the kernel does not know the owner; PTHREAD_PRIO_NONE is the default",
         ),
+        ("lock recovery", "pthread_mutexattr_setrobust(3): PTHREAD_MUTEX_STALLED is the default"),
         ("buffers offered", "pipe(7), unix(7), mq_overview(7), eventfd(2), signal(7)"),
         ("buffer rights", "kill(2): a signal may be sent by whoever is of the same user"),
         ("attachment", "unix(7), SCM_RIGHTS: whoever holds the descriptor receives"),
@@ -111,6 +113,10 @@ pub(super) static LINUX_HARDENED: Named = Named {
         ("teardown of ipc objects", "ipc_namespaces(7): the objects of a namespace go with its last process"),
         ("time isolation", "cgroup v2 documentation, cpu.max; sched(7), SCHED_DEADLINE"),
         ("inversion", "futex(2): FUTEX_LOCK_PI is the program's own choice, which no confinement makes for it"),
+        (
+            "lock recovery",
+            "get_robust_list(2): a robust mutex is the program's own choice, which no confinement makes for it",
+        ),
         ("buffers offered", "pipe(7), unix(7), mq_overview(7), eventfd(2), signal(7)"),
         ("buffer rights", "landlock(7): LANDLOCK_SCOPE_SIGNAL; pid_namespaces(7): who is outside has no number"),
         ("attachment", "unix(7), SCM_RIGHTS: whoever holds the descriptor receives"),
@@ -137,6 +143,7 @@ impl Profile {
             ipc_teardown: Teardown::None,
             time_isolation: TimeIsolation::None,
             inversion: Inversion::None,
+            lock_recovery: LockRecovery::None,
             buffers: BUFFERS,
             buffer_rights: BufferRights::BySendersUser,
             attachment: Attachment::Free,
@@ -162,6 +169,7 @@ impl Profile {
             ipc_teardown: Teardown::WithGroup,
             time_isolation: TimeIsolation::Budgets,
             inversion: Inversion::None,
+            lock_recovery: LockRecovery::None,
             buffers: BUFFERS,
             buffer_rights: BufferRights::OnEachBuffer,
             attachment: Attachment::Free,

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -37,6 +37,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     ipc_teardown: &[Teardown::None],
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None, Inversion::PriorityInheritance],
+    lock_recovery: &[LockRecovery::None],
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
@@ -64,6 +65,7 @@ pub(super) static MACOS: Named = Named {
         ("teardown of ipc objects", "shmctl(2), sem_unlink(2): an object stays until it is removed"),
         ("time isolation", "xnu doc/sched_clutch_edge.md: a worst latency for each bucket, and no supply"),
         ("inversion", "xnu osfmk/kern/turnstile.h: whoever waits pushes the owner"),
+        ("lock recovery", "Gnulib manual: macOS 14 has no pthread_mutexattr_setrobust"),
         ("buffers offered", "pipe(2), socket(2), sigaction(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "a socket passes descriptors on, and a message a receive right"),
@@ -88,6 +90,7 @@ fn macos() -> Profile {
         ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::PriorityInheritance,
+        lock_recovery: LockRecovery::None,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,

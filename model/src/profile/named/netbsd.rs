@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -39,6 +39,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     ipc_teardown: &[Teardown::None],
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None, Inversion::Ceiling],
+    lock_recovery: &[LockRecovery::None],
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
@@ -66,6 +67,7 @@ pub(super) static NETBSD: Named = Named {
         ("teardown of ipc objects", "shmctl(2), mq_unlink(3): an object stays until it is removed"),
         ("time isolation", "none is offered"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
+        ("lock recovery", "Gnulib manual: NetBSD 10.0 has no pthread_mutexattr_setrobust"),
         ("buffers offered", "pipe(2), mq_open(3), sigqueue(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "SCM_RIGHTS"),
@@ -90,6 +92,7 @@ fn netbsd() -> Profile {
         ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
+        lock_recovery: LockRecovery::None,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -36,6 +36,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     ipc_teardown: &[Teardown::None],
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None],
+    lock_recovery: &[LockRecovery::None],
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
@@ -66,6 +67,7 @@ pub(super) static OPENBSD: Named = Named {
             "inversion",
             "pthread_mutexattr_setprotocol(3) is accepted and, as far as its library was read, without effect",
         ),
+        ("lock recovery", "Gnulib manual: OpenBSD 7.5 has no pthread_mutexattr_setrobust"),
         ("buffers offered", "pipe(2), socket(2), sigaction(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "SCM_RIGHTS"),
@@ -90,6 +92,7 @@ fn openbsd() -> Profile {
         ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
+        lock_recovery: LockRecovery::None,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,

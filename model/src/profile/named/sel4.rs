@@ -3,7 +3,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -39,6 +39,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     ipc_teardown: &Teardown::ALL,
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets, TimeIsolation::Partitions],
     inversion: &[Inversion::Ceiling, Inversion::Donation],
+    lock_recovery: &[LockRecovery::None],
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::OnEachBuffer],
     attachment: &[Attachment::Free],
@@ -84,6 +85,10 @@ pub(super) static SEL4_MCS: Named = Named {
             "manual, Scheduling Contexts: budget and period; Lyons et al. 2018. Domains, which are partitions, are one where nothing else is configured",
         ),
         ("inversion", "manual, Scheduling Context Donation: a call lends the scheduling context to a passive server"),
+        (
+            "lock recovery",
+            "manual, Notifications: a lock is what programs make of a notification, and the kernel knows no owner",
+        ),
         ("buffers offered", "manual, Message Passing; Notifications; seL4_TCB_Suspend; the queues of sDDF"),
         ("buffer rights", "manual, Endpoint Capabilities: rights to send and to receive"),
         ("attachment", "manual: any thread with the right to receive may"),
@@ -108,6 +113,7 @@ fn sel4_mcs() -> Profile {
         ipc_teardown: Teardown::WithGroup,
         time_isolation: TimeIsolation::Budgets,
         inversion: Inversion::Donation,
+        lock_recovery: LockRecovery::None,
         buffers: BUFFERS,
         buffer_rights: BufferRights::OnEachBuffer,
         attachment: Attachment::Free,

@@ -3,7 +3,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -38,6 +38,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     ipc_teardown: &[Teardown::None],
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
     inversion: &[Inversion::None],
+    lock_recovery: &LockRecovery::ALL,
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
@@ -74,6 +75,10 @@ pub(super) static WINDOWS: Named = Named {
         ),
         ("time isolation", "none by default"),
         ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
+        (
+            "lock recovery",
+            "Mutex Objects: WAIT_ABANDONED tells the next owner that the last one has ended without giving it back",
+        ),
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
         ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
         ("attachment", "DuplicateHandle: any end is handed over"),
@@ -98,6 +103,7 @@ fn windows() -> Profile {
         ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
+        lock_recovery: LockRecovery::OwnerDead,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
@@ -141,6 +147,10 @@ pub(super) static WINDOWS_JOB: Named = Named {
         ),
         ("time isolation", "JOBOBJECT_CPU_RATE_CONTROL_INFORMATION, HARD_CAP"),
         ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
+        (
+            "lock recovery",
+            "Mutex Objects: WAIT_ABANDONED tells the next owner that the last one has ended without giving it back",
+        ),
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
         ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
         ("attachment", "DuplicateHandle: any end is handed over"),
@@ -165,6 +175,7 @@ fn windows_job() -> Profile {
         ipc_teardown: Teardown::None,
         time_isolation: TimeIsolation::Budgets,
         inversion: Inversion::None,
+        lock_recovery: LockRecovery::OwnerDead,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,

@@ -42,7 +42,7 @@ pub fn policy(system: &System, bind: &[(String, PathBuf)]) -> Policy {
             ObjectClass::Network => network = Network::Host,
             // The namespace is the job's own, or the host's: there is no policy on what is in it.
             ObjectClass::Ipc => {}
-            ObjectClass::File | ObjectClass::Directory => {
+            ObjectClass::File | ObjectClass::Directory | ObjectClass::PrivilegedProgram => {
                 if let Some((_, path)) = bind.iter().find(|(name, _)| *name == object.name) {
                     policy = policy.dir(path, access(rights));
                 }

@@ -13,7 +13,6 @@ use lacuna_model::profile::Profile;
 /// The checks on which no verdict of the library rests, and why.
 const DECIDES_NOTHING: &[(Precondition, &str)] = &[
     (Precondition::NoLeader, "a leader that may not leave has a child that may"),
-    (Precondition::RightKept, "no guarantee speaks of an access by a right that was given up"),
     (Precondition::LockOwned, "every program of the library gives back what it holds, and nothing else"),
     (Precondition::HandleHeld, "whoever the right is denied to in the library holds no handle either"),
     (Precondition::Attached, "in the library nobody asks a buffer with successors that is not attached to it"),

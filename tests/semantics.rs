@@ -702,3 +702,63 @@ fn what_a_group_made_goes_with_its_last_process_and_not_before() {
     assert_eq!(verdict(&text, &confined, GuaranteeId::G8), "vacuous");
     assert_eq!(verdict(&text, &Profile::linux(), GuaranteeId::G8), "refuted");
 }
+
+/// seteuid(2), RevertToSelf: by asking; execve(2) of a set-user-ID program: by execution; prctl(2), PR_SET_NO_NEW_PRIVS: never.
+#[test]
+fn a_right_given_up_comes_back_as_the_kernel_has_it() {
+    use lacuna_model::profile::Regain;
+    let verdicts = |program: &str, regain| {
+        let fields = r#"objects: {
+            "f": (class: File, allow: {"d": [Read]}), "su": (class: PrivilegedProgram, allow: {"d": [Execute]})},"#;
+        let text = scenario(fields, &[("p", "domain: \"d\"", &format!("DropRights(objects: [\"f\"]), {program}"))]);
+        verdict(&text, &Profile { regain, ..Profile::linux_hardened() }, GuaranteeId::G9)
+    };
+    let execute = "Access(object: \"su\", right: Execute)";
+    for (program, by_asking, by_execution, never) in [
+        ("Regain(\"f\")", "refuted", "proved", "proved"),
+        (execute, "refuted", "refuted", "proved"),
+        ("Adversary(depth: 1)", "refuted", "refuted", "proved"),
+        ("Access(object: \"f\", right: Read)", "proved", "proved", "proved"),
+        ("Compute(\"1ms\")", "vacuous", "vacuous", "vacuous"),
+    ] {
+        for (regain, expected) in
+            [(Regain::ByAsking, by_asking), (Regain::ByExecution, by_execution), (Regain::Never, never)]
+        {
+            // Of an adversary, to its depth.
+            let found = verdicts(program, regain);
+            assert!(found.starts_with(expected), "{program}, {regain:?}: {found}");
+        }
+    }
+}
+
+#[test]
+fn a_right_is_granted_by_who_has_it_and_by_nobody_else() {
+    let (done, refused) = (Outcome::Done, Outcome::Refused(Refusal::NoRight));
+    let accesses = |keeper: &str, checked: bool| {
+        let fields = r#"objects: {"f": (class: File, allow: {"d": [Read], "e": [Read]}), "g": (class: File, allow: {"e": [Read]})},"#;
+        let user = "DropRights(objects: [\"f\", \"g\"]), Compute(\"1ms\"), Access(object: \"f\", right: Read), Access(object: \"g\", right: Read)";
+        let text = scenario(fields, &[("k", "domain: \"d\"", keeper), ("u", "domain: \"e\"", user)]);
+        let objects = objects(&text, &Profile::ideal());
+        let objects = if checked { objects } else { objects.without(Precondition::RightHeld) };
+        let mut found = outcomes(&objects);
+        let report = check(&objects, &[GuaranteeId::G9], &Limits::default()).unwrap();
+        let mut of = |object: &str| {
+            let mut of = found.remove(&("access", object.into())).unwrap();
+            of.sort_by_key(|outcome| *outcome == refused);
+            of
+        };
+        (of("f"), of("g"), report.guarantees[0].verdict.name())
+    };
+    let grant = "Grant(object: \"f\", process: \"u\")";
+    // Before the other has given it up a grant gives nothing.
+    assert_eq!(accesses(grant, true), (vec![done, refused], vec![refused], "proved"));
+    let dropped = format!("DropRights(objects: [\"f\"]), {grant}");
+    assert_eq!(accesses(&dropped, true), (vec![refused], vec![refused], "proved"));
+    assert_eq!(accesses(&dropped, false), (vec![done, refused], vec![refused], "refuted"));
+    // The domain of who grants has no right to this one.
+    assert_eq!(accesses("Grant(object: \"g\", process: \"u\")", true), (vec![refused], vec![refused], "proved"));
+    assert_eq!(accesses("Grant(object: \"f\", process: \"k\")", true).0, [refused], "to another");
+    // An adversary may hand on what it has.
+    let (f, g, verdict) = accesses("Adversary(depth: 1)", true);
+    assert!(f.contains(&done) && g == [refused] && verdict.starts_with("proved"), "{f:?}, {g:?}, {verdict}");
+}

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use lacuna_model::guarantee::GuaranteeId::{self, G2, G3, G4, G6, G7};
-use lacuna_model::profile::{Authority, BufferRights, Inheritance, Profile, Quota, Teardown, Tracking};
+use lacuna_model::profile::{Authority, BufferRights, Inheritance, Profile, Quota, Regain, Teardown, Tracking};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
@@ -189,6 +189,10 @@ pub fn strengthen(applied: &BTreeSet<PrimitiveId>, policy: &Policy) -> Profile {
     if has(IpcNamespace) {
         profile.ipc = Authority::Subtractive;
         profile.ipc_teardown = Teardown::WithGroup;
+    }
+    // No program gives anything any more, and no capability lets a process change what it is.
+    if has(NoNewPrivileges) && has(DropCapabilities) {
+        profile.regain = Regain::Never;
     }
     // Whoever is outside cannot be signalled, or has no number by which to be.
     if has(LandlockScopes) || has(PidNamespace) {

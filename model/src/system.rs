@@ -115,6 +115,8 @@ pub enum ObjectClass {
     Network,
     /// A name space of kernel objects that outlive whoever made them: System V segments, named semaphores, message queues.
     Ipc,
+    /// A program that has its owner's rights, whoever executes it (set-user-ID).
+    PrivilegedProgram,
 }
 
 /// A right on an object.
@@ -153,6 +155,18 @@ impl ObjectClass {
             Self::Directory => &Right::ALL,
             Self::Network => &[Right::Read, Right::Write],
             Self::Ipc => &[Right::Read, Right::Write, Right::Create],
+            Self::PrivilegedProgram => &[Right::Execute],
+        }
+    }
+
+    /// `"privileged program"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Network => "network",
+            Self::Ipc => "name space",
+            Self::PrivilegedProgram => "privileged program",
         }
     }
 }
@@ -424,8 +438,17 @@ pub enum Instruction {
         /// How.
         right: Right,
     },
-    /// Gives up every right to these objects, for good.
+    /// Gives up every right to these objects.
     DropRights(Vec<ObjectId>),
+    /// Asks for the rights to an object back that were given up.
+    Regain(ObjectId),
+    /// Hands on the rights to an object.
+    Grant {
+        /// To which object.
+        object: ObjectId,
+        /// To which process: every instance that lives.
+        process: ProcessId,
+    },
     /// Takes memory and keeps it until the process ends.
     Allocate(Bytes),
     /// Repeats.

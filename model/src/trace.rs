@@ -127,6 +127,8 @@ impl Action {
             Self::SetLimit(..) => "set-limit",
             Self::Access(..) => "access",
             Self::DropRights(_) => "drop-rights",
+            Self::Regain(_) => "regain",
+            Self::Grant(..) => "grant",
             Self::Allocate(_) => "allocate",
             Self::Choose(_) => "choose",
             Self::GiveUp => "give-up",
@@ -256,7 +258,9 @@ impl Objects {
             | Action::Poll(buffer)
             | Action::Deliver(buffer)
             | Action::SetLimit(buffer, _) => Some(system.buffers[buffer.index()].name.clone()),
-            Action::Access(object, _) => Some(system.objects[object.index()].name.clone()),
+            Action::Access(object, _) | Action::Regain(object) | Action::Grant(object, _) => {
+                Some(system.objects[object.index()].name.clone())
+            }
             Action::DropRights(objects) => Some(self.object_names(objects).join(", ")),
             _ => None,
         };
@@ -378,6 +382,10 @@ impl Objects {
             Action::Access(_, right) => format!("tries to {} `{target}`", right.name()),
             Action::DropRights(objects) => {
                 format!("gives up its rights to `{}`", self.object_names(objects).join("`, `"))
+            }
+            Action::Regain(_) => format!("asks for its rights to `{target}` back"),
+            Action::Grant(_, to) => {
+                format!("grants its rights to `{target}` to `{}`", self.system().processes[to.index()].name)
             }
             Action::Allocate(bytes) => format!("takes {} of memory", crate::units::Bytes(bytes)),
             Action::Choose(arm) => format!("goes on with arm {arm}"),

@@ -49,6 +49,7 @@ pub fn library() -> &'static [Entry] {
             "thread-credentials",
             "residue",
             "orphaned-lock",
+            "regained-rights",
             "telemetry",
             "driver-failover",
             "driver-failover-late",

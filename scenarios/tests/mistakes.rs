@@ -331,6 +331,9 @@ fn rights_given_up() {
     check_program("DropRights(objects: [\"home\", ^\"home\", ^\"hme\"])", &["twice", "did you mean `home`?"]);
     check_program("DropRights(objects: ^[])", &["this list is empty (expected at least one object)"]);
     check_program("^DropRights()", &["has no `objects`"]);
+    check_program("Regain(^\"hme\")", &["did you mean `home`?"]);
+    check_program("Grant(object: ^\"hme\", process: ^\"chld\")", &["did you mean `home`?", "did you mean `child`?"]);
+    check_program("^Grant(object: \"home\")", &["has no `process`"]);
     let names = |many: usize| (0..many).map(|index| format!("\"o{index}\"")).collect::<Vec<_>>();
     let objects = names(33).iter().map(|name| format!("{name}: (class: File)")).collect::<Vec<_>>().join(", ");
     let text = |drops: &str| {
@@ -348,6 +351,10 @@ fn rights_and_domains() {
     check_fields(
         "objects: {\"n\": (class: Network, allow: {\"a\": [Read, ^Execute, ^Read]})}",
         &["`Execute` makes no sense for a network (expected `Read` or `Write`)", "twice"],
+    );
+    check_fields(
+        "objects: {\"n\": (class: PrivilegedProgram, allow: {\"a\": [Execute, ^Write]})}",
+        &["`Write` makes no sense for a privileged program (expected `Execute`)"],
     );
     check_fields(
         "objects: {\"n\": (class: File, allow: {^\"b\": [^Create]})}",

@@ -22,6 +22,7 @@ pub mod g5_stable_identity;
 pub mod g6_quotas;
 pub mod g7_confinement;
 pub mod g8_no_residue;
+pub mod g9_monotone_authority;
 mod marks;
 mod set;
 
@@ -71,6 +72,7 @@ guarantees! {
     G6 "quotas" "the processes and the memory of a job group never pass its limits",
     G7 "confinement" "every access that succeeds is allowed by the policy",
     G8 "no residue" "after a job group has ended, nothing that it made persists but its declared outputs",
+    G9 "monotone authority" "no context has a right that it did not have and that nobody granted",
     G10 "noninterference" "what a domain sees depends only on those that may flow to it",
     G13 "buffer authority" "whoever uses a buffer has the right on that buffer",
     G14 "bounded buffers" "no buffer holds more than its capacity, and overflow is as declared",
@@ -185,6 +187,7 @@ safety! {
     g6_quotas::Quotas,
     g7_confinement::Confinement,
     g8_no_residue::NoResidue,
+    g9_monotone_authority::MonotoneAuthority,
     g13_buffer_authority::BufferAuthority,
     g14_bounded_buffers::BoundedBuffers,
     g15_conservation::Conservation,

@@ -152,6 +152,7 @@ impl Demand {
                 }
             }
             Operation::Compute { .. } | Operation::Open(_) | Operation::Close(_) | Operation::Detach => {}
+            Operation::Regain(_) | Operation::Grant { .. } => {}
             Operation::Exit | Operation::Kill(_) | Operation::Access { .. } | Operation::DropRights(_) => {}
             Operation::Choose(_) | Operation::End => {}
         }

@@ -63,6 +63,8 @@ impl Objects {
             Operation::KillProcess(named) => self.kills(state, *named, &mut push),
             Operation::Access { object, right } => push(Action::Access(*object, *right)),
             Operation::DropRights(objects) => push(Action::DropRights(self.object_set(objects))),
+            Operation::Regain(object) => push(Action::Regain(*object)),
+            Operation::Grant { object, process } => push(Action::Grant(*object, *process)),
             Operation::Allocate(bytes) => push(Action::Allocate(*bytes)),
             Operation::Choose(arms) => (0u8..).zip(arms).for_each(|(arm, _)| push(Action::Choose(arm))),
             Operation::Wait { process, until } => {
@@ -140,8 +142,8 @@ impl Objects {
         each(self.heirs(state, named)).for_each(|heir| push(Action::KillNumber(named, heir as ProcessSlot)));
     }
 
-    /// What an adversary may try: make a copy of itself, leave its group, use any object in any way, take more than
-    /// half of its group's memory, use any buffer that it can name; or stop.
+    /// What an adversary may try: make a copy of itself, leave its group, use any object in any way, get back what was given
+    /// up, hand it on, take more than half of its group's memory, use any buffer that it can name; or stop.
     fn attacks(&self, state: &State, slot: usize, push: &mut impl FnMut(Action)) {
         push(Action::GiveUp);
         if state.attack_steps == Some(0) {
@@ -150,6 +152,10 @@ impl Objects {
         let process = &state.processes[slot];
         push(Action::Fork(process.instance_of));
         push(Action::Detach);
+        for object in self.dropped.iter().copied() {
+            push(Action::Regain(object));
+            (0u8..).take(self.programs.len()).for_each(|to| push(Action::Grant(object, ProcessId(to))));
+        }
         for (object, declared) in (0u8..).zip(&self.system.objects) {
             for right in declared.class.rights() {
                 push(Action::Access(ObjectId(object), *right));

@@ -41,7 +41,9 @@ impl Objects {
     /// Does what is made in an object go with the group that made it?
     pub(super) fn goes_with_the_group(&self, object: ObjectId) -> bool {
         let teardown: Teardown = match self.system.objects[object.index()].class {
-            ObjectClass::File | ObjectClass::Directory | ObjectClass::Network => self.profile.file_teardown,
+            ObjectClass::File | ObjectClass::Directory | ObjectClass::Network | ObjectClass::PrivilegedProgram => {
+                self.profile.file_teardown
+            }
             ObjectClass::Ipc => self.profile.ipc_teardown,
         };
         teardown.goes_with_the_group()

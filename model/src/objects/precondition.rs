@@ -34,6 +34,8 @@ preconditions! {
     MemoryQuota "memory quota" "allocate: the quota of memory admits the amount",
     Authority "authority" "access: the authority over the object permits it",
     RightKept "right kept" "access: the caller has not given up its rights to the object",
+    GivenUpForGood "given up for good" "regain, and execution of a privileged program: what was given up stays so, unless the kernel gives it back",
+    RightHeld "right held" "grant: the caller has rights to the object itself",
     NoLeader "no leader" "detach: the caller does not lead its process group",
     Tracked "tracked" "kill: it reaches those alone that the kernel still finds in the group",
     SameProcess "same process" "kill of a process: whoever has its number is the one that was named, where a name is a handle",

@@ -85,6 +85,15 @@ pub enum Operation {
     },
     /// See [`Instruction::DropRights`].
     DropRights(Vec<ObjectId>),
+    /// See [`Instruction::Regain`].
+    Regain(ObjectId),
+    /// See [`Instruction::Grant`].
+    Grant {
+        /// To which object.
+        object: ObjectId,
+        /// To which process.
+        process: ProcessId,
+    },
     /// See [`Instruction::Allocate`], in bytes.
     Allocate(u64),
     /// Goes on at one of these.
@@ -215,6 +224,8 @@ impl Program {
             Instruction::SetLimit { buffer, capacity } => Operation::SetLimit { buffer: *buffer, capacity: *capacity },
             Instruction::Access { object, right } => Operation::Access { object: *object, right: *right },
             Instruction::DropRights(objects) => Operation::DropRights(objects.clone()),
+            Instruction::Regain(object) => Operation::Regain(*object),
+            Instruction::Grant { object, process } => Operation::Grant { object: *object, process: *process },
             Instruction::Allocate(bytes) => Operation::Allocate(bytes.0),
             Instruction::Adversary { .. } => Operation::Adversary,
         };

@@ -77,6 +77,10 @@ pub enum Action {
     Access(ObjectId, Right),
     /// Gives up the rights to these objects.
     DropRights(ObjectSet),
+    /// Asks for its rights to an object back.
+    Regain(ObjectId),
+    /// Hands on its rights to an object to every living instance of a process.
+    Grant(ObjectId, ProcessId),
     /// Takes memory, in bytes.
     Allocate(u64),
     /// Goes on with that arm.
@@ -95,7 +99,7 @@ impl Action {
     pub(super) fn may_attack(self) -> bool {
         matches!(self, Self::GiveUp | Self::Fork(_) | Self::Detach | Self::Access(..) | Self::Allocate(_))
             || matches!(self, Self::Send(_) | Self::SendFollowed(_) | Self::HandOver(..))
-            || matches!(self, Self::Poll(_) | Self::Attach(_))
+            || matches!(self, Self::Poll(_) | Self::Attach(_) | Self::Regain(_) | Self::Grant(..))
     }
 
     /// Does it ask something of a buffer?

@@ -5,7 +5,7 @@
 
 use super::{
     Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kill,
-    LockRecovery, Named, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    LockRecovery, Named, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
 };
 
 /// An axis.
@@ -73,6 +73,7 @@ axes! {
     "ipc" ipc Authority,
     "teardown of files" file_teardown Teardown,
     "teardown of ipc objects" ipc_teardown Teardown,
+    "regain" regain Regain,
     "time isolation" time_isolation TimeIsolation,
     "inversion" inversion Inversion,
     "lock recovery" lock_recovery LockRecovery,
@@ -121,6 +122,7 @@ choices! {
     Authority: Vec::new(),
     Credentials: chain(&Self::ALL),
     Teardown: chain(&Self::ALL),
+    Regain: chain(&Self::ALL),
     TimeIsolation: Vec::new(),
     Inversion: Vec::new(),
     LockRecovery: Vec::new(),

@@ -18,6 +18,7 @@ pub mod kill;
 pub mod lock_recovery;
 mod named;
 pub mod quota;
+pub mod regain;
 pub mod teardown;
 pub mod time_isolation;
 pub mod tracking;
@@ -36,6 +37,7 @@ pub use kill::Kill;
 pub use lock_recovery::LockRecovery;
 pub use named::Named;
 pub use quota::Quota;
+pub use regain::Regain;
 pub use teardown::Teardown;
 pub use time_isolation::TimeIsolation;
 pub use tracking::Tracking;
@@ -73,6 +75,8 @@ pub struct Profile {
     pub file_teardown: Teardown,
     /// What becomes then of named kernel objects.
     pub ipc_teardown: Teardown,
+    /// What gives back a right that was given up.
+    pub regain: Regain,
     /// What keeps a context from the time of others.
     pub time_isolation: TimeIsolation,
     /// By what right the owner of a lock runs.
@@ -112,6 +116,8 @@ pub struct Kernel {
     pub file_teardown: &'static [Teardown],
     /// Choices of [`Profile::ipc_teardown`].
     pub ipc_teardown: &'static [Teardown],
+    /// Choices of [`Profile::regain`].
+    pub regain: &'static [Regain],
     /// Choices of [`Profile::time_isolation`].
     pub time_isolation: &'static [TimeIsolation],
     /// Choices of [`Profile::inversion`].
@@ -146,6 +152,7 @@ impl Kernel {
             ("ipc", self.authority.contains(&profile.ipc)),
             ("teardown of files", self.file_teardown.contains(&profile.file_teardown)),
             ("teardown of ipc objects", self.ipc_teardown.contains(&profile.ipc_teardown)),
+            ("regain", self.regain.contains(&profile.regain)),
             ("time isolation", self.time_isolation.contains(&profile.time_isolation)),
             ("inversion", self.inversion.contains(&profile.inversion)),
             ("lock recovery", self.lock_recovery.contains(&profile.lock_recovery)),

@@ -16,6 +16,7 @@ impl Lower<'_, '_> {
             "File" => ObjectClass::File,
             "Directory" => ObjectClass::Directory,
             "Ipc" => ObjectClass::Ipc,
+            "PrivilegedProgram" => ObjectClass::PrivilegedProgram,
             _ => ObjectClass::Network,
         });
         let mut allow = Vec::new();
@@ -44,8 +45,7 @@ impl Lower<'_, '_> {
 
     pub(super) fn check_right(&mut self, span: &Span, right: Right, class: ObjectClass) {
         if !class.rights().contains(&right) {
-            let class_name = format!("{class:?}").to_lowercase();
-            let message = format!("`{right:?}` makes no sense for a {class_name}");
+            let message = format!("`{right:?}` makes no sense for a {}", class.name());
             let expected = class.rights().iter().map(|right| format!("{right:?}")).collect::<Vec<_>>();
             self.error(span, message, schema::list_of(expected.iter().map(String::as_str)));
         }

@@ -130,6 +130,7 @@ impl Lower<'_, '_> {
             "Poll" => Instruction::Poll(self.buffer_id(argument)?),
             "Ack" => Instruction::Ack(self.buffer_with_successors(argument)?),
             "Attach" => Instruction::Attach(self.buffer_with_successors(argument)?),
+            "Regain" => Instruction::Regain(ObjectId(self.id(Space::Object, Some(argument))?)),
             "Allocate" => Instruction::Allocate(argument.size()?),
             "Forever" => {
                 if place.runs == Runs::OncePerJob {
@@ -190,6 +191,11 @@ impl Lower<'_, '_> {
                 let capacity = fields.integer("capacity").and_then(|capacity| u8::try_from(capacity).ok());
                 Instruction::SetLimit { buffer: buffer?, capacity: capacity? }
             }
+            "Grant" => {
+                let object = self.id(Space::Object, fields.get("object")).map(ObjectId);
+                let process = self.id(Space::Process, fields.get("process")).map(ProcessId);
+                Instruction::Grant { object: object?, process: process? }
+            }
             "DropRights" => Instruction::DropRights(self.dropped(fields.get("objects")?)),
             "Access" => {
                 let object = self.id(Space::Object, fields.get("object")).map(ObjectId);
@@ -242,6 +248,7 @@ impl Lower<'_, '_> {
             "File" => Some(ObjectClass::File),
             "Directory" => Some(ObjectClass::Directory),
             "Ipc" => Some(ObjectClass::Ipc),
+            "PrivilegedProgram" => Some(ObjectClass::PrivilegedProgram),
             _ => Some(ObjectClass::Network),
         }
     }

@@ -106,6 +106,18 @@ pub(crate) static INSTRUCTION: Choice = Choice {
             "gives up every right to these objects: for the calling context, or for its process, as the kernel has it",
         ),
         variant(
+            "Regain",
+            &[Form::One(&OBJECT)],
+            "Regain(\"home\")",
+            "asks for its rights to an object back, which it has given up",
+        ),
+        variant(
+            "Grant",
+            &[Form::Fields(&GRANT)],
+            "Grant(object: \"home\", process: \"builder\")",
+            "hands on its rights to an object: those that a process has given up it has again",
+        ),
+        variant(
             "Allocate",
             &[Form::One(&SIZE)],
             "Allocate(\"64MiB\")",
@@ -170,6 +182,14 @@ static ACCESS: Record = arguments!(
 
 static DROP_RIGHTS: Record =
     arguments!("DropRights", &[field("objects", Kind::List(&OBJECT), Need::Required, "to which")]);
+
+static GRANT: Record = arguments!(
+    "Grant",
+    &[
+        field("object", Kind::Refers(Space::Object), Need::Required, "to which"),
+        field("process", Kind::Refers(Space::Process), Need::Required, "to which: every instance that lives"),
+    ]
+);
 
 static LOOP: Record = arguments!(
     "Loop",

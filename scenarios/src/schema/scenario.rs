@@ -146,6 +146,7 @@ static CLASS: Choice = Choice {
             "Ipc",
             "a name space of kernel objects that outlive whoever made them: System V segments, named semaphores, message queues",
         ),
+        bare("PrivilegedProgram", "a program that has its owner's rights, whoever executes it (set-user-ID)"),
     ],
 };
 
@@ -159,7 +160,7 @@ pub(super) static RIGHT: Choice = Choice {
         bare("Read", "read its contents; receive"),
         bare("Write", "change its contents; send"),
         bare("Create", "make something in it, which persists (directories and name spaces only)"),
-        bare("Execute", "run it (files and directories only)"),
+        bare("Execute", "run it (files, directories and privileged programs only)"),
     ],
 };
 

@@ -35,9 +35,15 @@ fn leaf(process: u8) -> BoxedStrategy<Instruction> {
         (0u8..2, 1u8..4)
             .prop_map(|(buffer, capacity)| Instruction::SetLimit { buffer: BufferId(buffer), capacity })
             .boxed(),
-        (0u8..2).prop_map(|object| Instruction::Access { object: ObjectId(object), right: Right::Write }).boxed(),
+        (0u8..2, proptest::sample::select(vec![Right::Write, Right::Execute]))
+            .prop_map(|(object, right)| Instruction::Access { object: ObjectId(object), right })
+            .boxed(),
         (0u8..2).prop_map(|object| Instruction::DropRights(vec![ObjectId(object)])).boxed(),
         (2u8..4).prop_map(|object| Instruction::Access { object: ObjectId(object), right: Right::Create }).boxed(),
+        (0u8..2).prop_map(|object| Instruction::Regain(ObjectId(object))).boxed(),
+        (0u8..2, 0u8..3)
+            .prop_map(|(object, to)| Instruction::Grant { object: ObjectId(object), process: ProcessId(to) })
+            .boxed(),
         Just(Instruction::Allocate(Bytes(3))).boxed(),
         (0u8..3).prop_map(|depth| Instruction::Adversary { depth: Some(depth) }).boxed(),
     ];
@@ -249,7 +255,12 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
                     allow: vec![(DomainId(1), vec![Right::Write])],
                     output: false,
                 },
-                Object { name: "net".into(), class: ObjectClass::Network, allow: vec![], output: false },
+                Object {
+                    name: "program".into(),
+                    class: ObjectClass::PrivilegedProgram,
+                    allow: vec![(DomainId(0), vec![Right::Execute])],
+                    output: false,
+                },
                 Object { name: "tmp".into(), class: ObjectClass::Directory, allow: create(), output: false },
                 Object { name: "ipc".into(), class: ObjectClass::Ipc, allow: create(), output: false },
             ],

@@ -19,7 +19,7 @@ impl Objects {
     /// Which authority decides accesses to an object.
     pub(in crate::objects) fn authority(&self, object: ObjectId) -> Authority {
         match self.system.objects[object.index()].class {
-            ObjectClass::File | ObjectClass::Directory => self.profile.files,
+            ObjectClass::File | ObjectClass::Directory | ObjectClass::PrivilegedProgram => self.profile.files,
             ObjectClass::Network => self.profile.network,
             ObjectClass::Ipc => self.profile.ipc,
         }
@@ -28,7 +28,7 @@ impl Objects {
 
 impl Taking<'_> {
     pub(super) fn access(&mut self, object: ObjectId, right: Right) -> Outcome {
-        let kept = self.state.contexts[self.context].dropped & self.objects.object_set(&[object]) == 0;
+        let kept = self.objects.has_kept(self.state, self.context, object);
         let permitted = self.objects.permits(self.objects.domain_of(self.state, self.slot), object, right)
             && self.objects.requires(Precondition::RightKept, kept);
         if !permitted {
@@ -36,6 +36,9 @@ impl Taking<'_> {
         }
         if right == Right::Create {
             self.make(object);
+        }
+        if self.objects.system.objects[object.index()].class == ObjectClass::PrivilegedProgram {
+            self.execute_privileged();
         }
         self.go_on(Outcome::Done)
     }

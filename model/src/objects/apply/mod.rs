@@ -101,6 +101,8 @@ impl Taking<'_> {
             Action::SetLimit(buffer, capacity) => self.set_limit(buffer, capacity),
             Action::Access(object, right) => self.access(object, right),
             Action::DropRights(objects) => self.drop_rights(objects),
+            Action::Regain(object) => self.regain(object),
+            Action::Grant(object, process) => self.grant(object, process),
             Action::Allocate(bytes) => self.allocate(bytes),
             Action::Choose(arm) => self.choose(arm),
             Action::JobDone => self.job_done(),

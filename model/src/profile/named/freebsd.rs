@@ -3,7 +3,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -38,6 +38,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     credentials: &[Credentials::PerProcess],
     file_teardown: &[Teardown::None],
     ipc_teardown: &Teardown::ALL,
+    regain: &Regain::ALL,
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
     inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
     lock_recovery: &LockRecovery::ALL,
@@ -72,6 +73,7 @@ pub(super) static FREEBSD: Named = Named {
         ("ipc", "shmget(2), mqueuefs(5): the user's own objects are the user's"),
         ("teardown of files", "unlink(2): a file stays until it is removed"),
         ("teardown of ipc objects", "shmctl(2), shm_open(2): an object stays until it is removed"),
+        ("regain", "setuid(2) sets the saved set-user-ID too; execve(2): a set-user-ID program has its owner's rights"),
         ("time isolation", "none by default; rctl(8) has pcpu"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("lock recovery", "pthread_mutexattr(3): the default is PTHREAD_MUTEX_STALLED"),
@@ -97,6 +99,7 @@ fn freebsd() -> Profile {
         ipc: Authority::AmbientByUser,
         file_teardown: Teardown::None,
         ipc_teardown: Teardown::None,
+        regain: Regain::ByExecution,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::None,
@@ -132,6 +135,7 @@ pub(super) static FREEBSD_CAPSICUM: Named = Named {
             "teardown of ipc objects",
             "capsicum(4): an anonymous object goes with its last descriptor, which another process may have been passed",
         ),
+        ("regain", "cap_enter(2): cannot be left; set-user-ID gives nothing in capability mode (sys/kern/kern_exec.c)"),
         ("time isolation", "none by default; rctl(8) has pcpu"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("lock recovery", "pthread_mutexattr(3): PTHREAD_MUTEX_ROBUST is the program's own choice"),
@@ -157,6 +161,7 @@ fn freebsd_capsicum() -> Profile {
         ipc: Authority::CapabilityOnly,
         file_teardown: Teardown::None,
         ipc_teardown: Teardown::None,
+        regain: Regain::Never,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::None,

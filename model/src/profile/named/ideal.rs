@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kernel,
-    Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
 };
 
 use super::Named;
@@ -20,6 +20,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     credentials: &[Credentials::PerProcess],
     file_teardown: &[Teardown::WithGroup],
     ipc_teardown: &[Teardown::WithGroup],
+    regain: &[Regain::Never],
     time_isolation: &[TimeIsolation::Partitions],
     inversion: &[Inversion::Donation],
     lock_recovery: &[LockRecovery::OwnerDead],
@@ -51,6 +52,7 @@ pub(super) static IDEAL: Named = Named {
         ("ipc", "Capsicum 2010; seL4 capabilities"),
         ("teardown of files", "seL4 manual, seL4_CNode_Revoke; tmpfs(5) in a mount namespace"),
         ("teardown of ipc objects", "seL4 manual, seL4_CNode_Revoke; Linux ipc_namespaces(7)"),
+        ("regain", "seL4: no capability but by a grant; Linux PR_SET_NO_NEW_PRIVS, FreeBSD cap_enter(2)"),
         ("time isolation", "ARINC 653: partition windows; inside them Lyons et al. 2018: seL4 MCS scheduling contexts"),
         ("inversion", "Steinberg et al. 2005: the owner runs on what the waiting one is scheduled by"),
         (
@@ -81,6 +83,7 @@ impl Profile {
             ipc: Authority::CapabilityOnly,
             file_teardown: Teardown::WithGroup,
             ipc_teardown: Teardown::WithGroup,
+            regain: Regain::Never,
             time_isolation: TimeIsolation::Partitions,
             inversion: Inversion::Donation,
             lock_recovery: LockRecovery::OwnerDead,

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -39,6 +39,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     credentials: &Credentials::ALL,
     file_teardown: &Teardown::ALL,
     ipc_teardown: &Teardown::ALL,
+    regain: &Regain::ALL,
     time_isolation: &TimeIsolation::ALL,
     inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
     lock_recovery: &LockRecovery::ALL,
@@ -72,6 +73,10 @@ pub(super) static LINUX: Named = Named {
         (
             "teardown of ipc objects",
             "sysvipc(7), mq_overview(7): an object stays until it is removed or the system stops",
+        ),
+        (
+            "regain",
+            "setuid(2): no call gives it back to a process without privilege; execve(2): a set-user-ID program has its owner's rights",
         ),
         (
             "time isolation",
@@ -111,6 +116,7 @@ pub(super) static LINUX_HARDENED: Named = Named {
         ("ipc", "ipc_namespaces(7): what is in another has no name"),
         ("teardown of files", "mount_namespaces(7), tmpfs(5): the only place to make a file that is no output"),
         ("teardown of ipc objects", "ipc_namespaces(7): the objects of a namespace go with its last process"),
+        ("regain", "prctl(2), PR_SET_NO_NEW_PRIVS: set-user-ID gives nothing; landlock(7), seccomp(2): never undone"),
         ("time isolation", "cgroup v2 documentation, cpu.max; sched(7), SCHED_DEADLINE"),
         ("inversion", "futex(2): FUTEX_LOCK_PI is the program's own choice, which no confinement makes for it"),
         (
@@ -141,6 +147,7 @@ impl Profile {
             ipc: Authority::AmbientByUser,
             file_teardown: Teardown::None,
             ipc_teardown: Teardown::None,
+            regain: Regain::ByExecution,
             time_isolation: TimeIsolation::None,
             inversion: Inversion::None,
             lock_recovery: LockRecovery::None,
@@ -167,6 +174,7 @@ impl Profile {
             ipc: Authority::Subtractive,
             file_teardown: Teardown::WithGroup,
             ipc_teardown: Teardown::WithGroup,
+            regain: Regain::Never,
             time_isolation: TimeIsolation::Budgets,
             inversion: Inversion::None,
             lock_recovery: LockRecovery::None,

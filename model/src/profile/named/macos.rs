@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -35,6 +35,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     credentials: &Credentials::ALL,
     file_teardown: &[Teardown::None],
     ipc_teardown: &[Teardown::None],
+    regain: &Regain::ALL,
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None, Inversion::PriorityInheritance],
     lock_recovery: &[LockRecovery::None],
@@ -63,6 +64,7 @@ pub(super) static MACOS: Named = Named {
         ("ipc", "shmget(2), sem_open(2): the user's own objects are the user's"),
         ("teardown of files", "unlink(2): a file stays until it is removed"),
         ("teardown of ipc objects", "shmctl(2), sem_unlink(2): an object stays until it is removed"),
+        ("regain", "setuid(2) sets the saved set-user-ID too; execve(2): a set-user-ID program has its owner's rights"),
         ("time isolation", "xnu doc/sched_clutch_edge.md: a worst latency for each bucket, and no supply"),
         ("inversion", "xnu osfmk/kern/turnstile.h: whoever waits pushes the owner"),
         ("lock recovery", "Gnulib manual: macOS 14 has no pthread_mutexattr_setrobust"),
@@ -88,6 +90,7 @@ fn macos() -> Profile {
         ipc: Authority::AmbientByUser,
         file_teardown: Teardown::None,
         ipc_teardown: Teardown::None,
+        regain: Regain::ByExecution,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::PriorityInheritance,
         lock_recovery: LockRecovery::None,

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -37,6 +37,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     credentials: &[Credentials::PerProcess],
     file_teardown: &[Teardown::None],
     ipc_teardown: &[Teardown::None],
+    regain: &[Regain::ByAsking, Regain::ByExecution],
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None, Inversion::Ceiling],
     lock_recovery: &[LockRecovery::None],
@@ -65,6 +66,7 @@ pub(super) static NETBSD: Named = Named {
         ("ipc", "shmget(2), mq_open(3): the user's own objects are the user's"),
         ("teardown of files", "unlink(2): a file stays until it is removed"),
         ("teardown of ipc objects", "shmctl(2), mq_unlink(3): an object stays until it is removed"),
+        ("regain", "setuid(2) sets the saved set-user-ID too; execve(2): a set-user-ID program has its owner's rights"),
         ("time isolation", "none is offered"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("lock recovery", "Gnulib manual: NetBSD 10.0 has no pthread_mutexattr_setrobust"),
@@ -90,6 +92,7 @@ fn netbsd() -> Profile {
         ipc: Authority::AmbientByUser,
         file_teardown: Teardown::None,
         ipc_teardown: Teardown::None,
+        regain: Regain::ByExecution,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::None,

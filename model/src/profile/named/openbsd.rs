@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -34,6 +34,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     credentials: &[Credentials::PerProcess],
     file_teardown: &[Teardown::None],
     ipc_teardown: &[Teardown::None],
+    regain: &Regain::ALL,
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None],
     lock_recovery: &[LockRecovery::None],
@@ -62,6 +63,10 @@ pub(super) static OPENBSD: Named = Named {
         ("ipc", "shmget(2), shm_open(3): the user's own objects are the user's"),
         ("teardown of files", "unlink(2): a file stays until it is removed"),
         ("teardown of ipc objects", "shmctl(2), shm_unlink(3): an object stays until it is removed"),
+        (
+            "regain",
+            "setuid(2) sets the saved set-user-ID too; execve(2): a set-user-ID program has its owner's rights; pledge(2) is not used",
+        ),
         ("time isolation", "none is offered"),
         (
             "inversion",
@@ -90,6 +95,7 @@ fn openbsd() -> Profile {
         ipc: Authority::AmbientByUser,
         file_teardown: Teardown::None,
         ipc_teardown: Teardown::None,
+        regain: Regain::ByExecution,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::None,

@@ -3,7 +3,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -37,6 +37,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     credentials: &Credentials::ALL,
     file_teardown: &Teardown::ALL,
     ipc_teardown: &Teardown::ALL,
+    regain: &[Regain::Never],
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets, TimeIsolation::Partitions],
     inversion: &[Inversion::Ceiling, Inversion::Donation],
     lock_recovery: &[LockRecovery::None],
@@ -81,6 +82,10 @@ pub(super) static SEL4_MCS: Named = Named {
             "manual, seL4_CNode_Revoke: whatever was made of the group's untyped object is below it",
         ),
         (
+            "regain",
+            "manual, Capability Derivation Tree: a capability is had by a grant or a copy of one that is held, and there is no execution",
+        ),
+        (
             "time isolation",
             "manual, Scheduling Contexts: budget and period; Lyons et al. 2018. Domains, which are partitions, are one where nothing else is configured",
         ),
@@ -111,6 +116,7 @@ fn sel4_mcs() -> Profile {
         ipc: Authority::CapabilityOnly,
         file_teardown: Teardown::WithGroup,
         ipc_teardown: Teardown::WithGroup,
+        regain: Regain::Never,
         time_isolation: TimeIsolation::Budgets,
         inversion: Inversion::Donation,
         lock_recovery: LockRecovery::None,

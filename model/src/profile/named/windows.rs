@@ -3,7 +3,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Teardown, TimeIsolation, Tracking,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
 };
 use crate::system::Overflow;
 
@@ -36,6 +36,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     credentials: &Credentials::ALL,
     file_teardown: &[Teardown::None],
     ipc_teardown: &[Teardown::None],
+    regain: &[Regain::ByAsking, Regain::Never],
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
     inversion: &[Inversion::None],
     lock_recovery: &LockRecovery::ALL,
@@ -73,6 +74,7 @@ pub(super) static WINDOWS: Named = Named {
             "teardown of ipc objects",
             "Object Names: an object goes with the last handle to it, which another job may hold",
         ),
+        ("regain", "RevertToSelf: the thread has the rights of its process again"),
         ("time isolation", "none by default"),
         ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
         (
@@ -101,6 +103,7 @@ fn windows() -> Profile {
         ipc: Authority::AmbientByUser,
         file_teardown: Teardown::None,
         ipc_teardown: Teardown::None,
+        regain: Regain::ByAsking,
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::OwnerDead,
@@ -145,6 +148,7 @@ pub(super) static WINDOWS_JOB: Named = Named {
             "teardown of ipc objects",
             "Object Names: an object goes with the last handle to it, which another job may hold",
         ),
+        ("regain", "RevertToSelf; Job Objects: since Vista a job limits no access"),
         ("time isolation", "JOBOBJECT_CPU_RATE_CONTROL_INFORMATION, HARD_CAP"),
         ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
         (
@@ -173,6 +177,7 @@ fn windows_job() -> Profile {
         ipc: Authority::AmbientByUser,
         file_teardown: Teardown::None,
         ipc_teardown: Teardown::None,
+        regain: Regain::ByAsking,
         time_isolation: TimeIsolation::Budgets,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::OwnerDead,

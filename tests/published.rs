@@ -21,14 +21,24 @@ fn path(file: &str) -> String {
 
 /// What one unit of an example is.
 const MS: u64 = 1_000_000;
+const US: u64 = 1_000;
+
+/// Audsley et al. 1993, Table 3.
+const AUDSLEY: [u64; 18] = [
+    51, 3504, 5906, 11_512, 13_064, 16_217, 20_821, 36_637, 47_798, 48_949, 99_150, 99_550, 140_641, 141_692, 143_694,
+    145_446, 146_497, 147_548,
+];
 
 /// (file, policy, unit, worst responses, whether a simulation with all released together shows them)
-const RESPONSES: [(&str, &str, u64, &[u64], bool); 6] = [
+const RESPONSES: [(&str, &str, u64, &[u64], bool); 8] = [
     ("lehoczky-arbitrary-deadlines.csv", "declared", MS, &[52, 156], true),
     ("lehoczky-arbitrary-deadlines-reversed.csv", "declared", MS, &[108, 52], true),
     ("lehoczky-busy-period.csv", "declared", MS, &[26, 118], true),
     // Published are schedulability, the first response, and "within 60" for the second.
     ("linux-density.csv", "edf", MS, &[50, 60], true),
+    ("audsley-table-3.csv", "declared", US, &AUDSLEY, false),
+    // Derived, not published.
+    ("pathfinder.csv", "declared", MS, &[10, 43, 73, 83, 93, 183, 183], false),
     // Nobody blocks where all are released together: 20, 40, 75.
     ("non-preemptive.csv", "np-fp", 1, &[54, 74, 75], false),
     // Recomputed; published is that it is schedulable.

@@ -143,3 +143,37 @@ fn a_wrong_sweep_is_told_with_its_place() {
     assert!(run.err.contains(":3:21") && run.err.contains("from 1 to"), "{}", run.err);
     assert_eq!(lacuna(&["sweep", "no-such-file.ron"]).code, Some(2));
 }
+
+/// Timed checking explores the same automaton: every instant, under deadlines, under priorities, and without preemption.
+#[test]
+fn deadlines_are_proved_and_refuted_in_time() {
+    /// (wcet, deadline, period, offset), in milliseconds.
+    fn judged(tasks: &[(u8, u8, u8, u8)], schedule: impl Fn(usize) -> String) -> (Option<i32>, String) {
+        let context = |(index, (wcet, deadline, period, offset)): (usize, &(u8, u8, u8, u8))| {
+            format!(
+                r#""t{index}": (schedule: "t{index}", task: (period: "{period}ms", deadline: "{deadline}ms", offset: "{offset}ms"),
+                    program: [Compute(bcet: "0ms", wcet: "{wcet}ms")]),"#
+            )
+        };
+        let contexts: String = tasks.iter().enumerate().map(context).collect();
+        let schedules: String =
+            (0..tasks.len()).map(|index| format!(r#""t{index}": ({}),"#, schedule(index))).collect();
+        let text = format!(
+            r#"Scenario(name: "in-time", about: "Deadlines in time.", domains: ["d"],
+                processes: {{"p": (domain: "d", contexts: {{ {contexts} }})}},
+                scheduling_contexts: {{ {schedules} }}, tick: "1ms")"#
+        );
+        let (_directory, path) = file("in-time.ron", &text);
+        let run = lacuna(&["check", &path, "--kernel", "ideal", "--guarantee", "G18", "--format", "json"]);
+        (run.code, run.row("guarantees", "G18")["verdict"].as_str().unwrap().to_owned())
+    }
+    let (proved, refuted) = ((Some(0), "proved".to_owned()), (Some(1), "refuted".to_owned()));
+    // Buttazzo, Table 4.4: by deadline it is feasible; by priority the third responds after 3 + 2 · 2 + 2 · 2 = 11, and not by 7.
+    let table = [(2, 4, 6, 0), (2, 5, 8, 0), (3, 7, 9, 0)];
+    assert_eq!(judged(&table, |_| "priority: 1, order: Deadline".into()), proved);
+    assert_eq!(judged(&table, |index| format!("priority: {}", 3 - index)), refuted);
+    // The longer job begins at 0, and the other, which comes at 1, is due at 3.
+    let late = [(1, 2, 10, 1), (4, 10, 10, 0)];
+    assert_eq!(judged(&late, |_| "priority: 1, order: Deadline".into()), proved);
+    assert_eq!(judged(&late, |_| "priority: 1, order: Deadline, threshold: 1".into()), refuted);
+}

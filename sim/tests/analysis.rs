@@ -97,6 +97,42 @@ fn earliest_deadline_by_hand(tasks: &[T], last: usize, horizon: u64) -> u64 {
     worst
 }
 
+/// The numbers at which things go wrong.
+fn extreme() -> impl Strategy<Value = Demand> {
+    const NUMBERS: [u64; 8] = [0, 1, 2, 1000, 1 << 32, (1 << 63) + 1, u64::MAX - 1, u64::MAX];
+    let number = || proptest::sample::select(NUMBERS.to_vec()).prop_map(Nanos);
+    let above_zero = || proptest::sample::select(NUMBERS[1..].to_vec()).prop_map(Nanos);
+    (number(), above_zero(), above_zero(), number(), number(), 0u32..3, 0u32..3).prop_map(
+        |(wcet, period, deadline, jitter, blocking, priority, more)| Demand {
+            wcet,
+            period,
+            deadline,
+            jitter,
+            blocking,
+            priority,
+            threshold: priority + more,
+            ..Demand::default()
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// What does not fit is said; nothing overflows, nothing runs for ever, and no bound is below what the job takes by itself.
+    #[test]
+    fn numbers_that_do_not_fit_are_no_bound(tasks in proptest::collection::vec(extreme(), 1..4)) {
+        use Discipline::{EarliestDeadline, FixedPriority, NonPreemptiveDeadline, Thresholds};
+        for discipline in [FixedPriority, Thresholds, EarliestDeadline, NonPreemptiveDeadline] {
+            let analysis = lacuna_model::analysis::schedulability::of_tasks(&tasks, discipline);
+            for bound in analysis.tasks {
+                let least = u128::from(bound.task.wcet.0) + u128::from(bound.task.jitter.0);
+                prop_assert!(bound.worst.is_none_or(|worst| u128::from(worst.0) >= least), "{:?}", bound);
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, max_shrink_iters: 2000, max_global_rejects: 100_000, ..ProptestConfig::default() })]
 

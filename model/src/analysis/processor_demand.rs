@@ -208,7 +208,7 @@ fn decide(tasks: &[Demand], preemption: Preemption, test: &mut ProcessorDemand) 
         }
         // A range in which who may block is the same, and by how much; then ranges twice as long as all before.
         let next = blocking.iter().map(|(due, _)| *due).filter(|due| *due > from).min();
-        let until = next.unwrap_or((2 * from).max(2 * last_due)).min(until_all);
+        let until = next.unwrap_or(from.max(last_due).saturating_mul(2)).min(until_all);
         let by = blocking.iter().filter(|(due, _)| *due > from).map(|(_, by)| *by).max().unwrap_or(0);
         let mut at = last_deadline_before(tasks, until);
         while let Some(t) = at.filter(|t| *t >= from) {

@@ -6,10 +6,11 @@
 //! fixed point of
 //!
 //! ```text
-//! w(q) = (q + 1) C_i + Σ_{j ∈ hp(i)} ⌈(w(q) + J_j) / T_j⌉ C_j
+//! w(q) = B_i + (q + 1) C_i + Σ_{j ∈ hp(i)} ⌈(w(q) + J_j) / T_j⌉ C_j
 //! ```
 //!
-//! and responds J_i + w(q) − q T_i after its arrival; the busy period ends with the first q where w(q) ≤ (q + 1) T_i − J_i.
+//! where B_i is the declared bound of inversion (N. C. Audsley, A. Burns, M. Richardson, K. Tindell, A. J. Wellings, *Applying new scheduling theory
+//! to static priority pre-emptive scheduling*, Software Engineering Journal 8(5), 1993), and responds J_i + w(q) − q T_i after its arrival; the busy period ends with the first q where w(q) ≤ (q + 1) T_i − J_i.
 //! The worst response is the largest of these. Tasks of equal priority are counted as more urgent: a bound for any order
 //! among them. Offsets are ignored, which is safe. A job that takes no time still waits until the core is free for it,
 //! where the least fixed point would be 0: it is counted as one nanosecond.
@@ -33,6 +34,8 @@ pub struct Demand {
     pub jitter: Nanos,
     /// First arrival.
     pub offset: Nanos,
+    /// How long one job waits at most while something less urgent has the core, as declared; beside what thresholds bring.
+    pub blocking: Nanos,
     /// Larger is more urgent.
     pub priority: u32,
     /// Once begun, it keeps the core but for a priority above this; at least the priority.
@@ -99,7 +102,7 @@ fn responses(tasks: &[Demand], index: usize, jobs: &mut Vec<Nanos>) -> Result<Bo
     let mut steps = 0u64;
     let mut window = 0u128;
     for job in 0..MAX_JOBS as u128 {
-        let own_demand = (job + 1) * u128::from(own.wcet.0.max(1));
+        let own_demand = u128::from(own.blocking.0) + (job + 1) * u128::from(own.wcet.0.max(1));
         window = window.max(own_demand);
         loop {
             let interference = urgent.iter().try_fold(0u128, |sum, task| {
@@ -214,6 +217,7 @@ fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
                 deadline: task.deadline,
                 jitter: task.jitter,
                 offset: task.offset,
+                blocking: scheduling.and_then(|scheduling| scheduling.inversion).unwrap_or_default(),
                 priority,
                 threshold: scheduling.and_then(|scheduling| scheduling.threshold).unwrap_or(priority),
             });
@@ -249,7 +253,9 @@ pub fn operation_response(system: &System, own: &Context, cost: Nanos) -> Result
     // A period that no busy period reaches makes it one job.
     let (name, once) = (context.clone(), Nanos(u64::MAX));
     let threshold = scheduling(system, own).and_then(|scheduling| scheduling.threshold).unwrap_or(priority);
-    let operation = Demand { name, wcet: cost, period: once, deadline: once, priority, threshold, ..Demand::default() };
+    let blocking = scheduling(system, own).and_then(|scheduling| scheduling.inversion).unwrap_or_default();
+    let operation =
+        Demand { name, wcet: cost, period: once, deadline: once, blocking, priority, threshold, ..Demand::default() };
     tasks.push(operation);
     Ok(response_times(&tasks, tasks.len() - 1).worst())
 }

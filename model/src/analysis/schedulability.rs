@@ -98,6 +98,12 @@ pub fn discipline(system: &System, tasks: &[Demand]) -> Result<Discipline, NotAn
     let (keeping, yielding): (Vec<bool>, Vec<bool>) = keeping.partition(|keeps| *keeps);
     let other = tasks.iter().zip(&orders).find(|(task, order)| **order != Order::Deadline || task.priority != level);
     let not = |task: &Demand, why| Err(NotAnalysable::Context { context: task.name.clone(), why });
+    if let Some(task) = tasks.iter().find(|task| task.blocking > Nanos(0)) {
+        return not(
+            task,
+            "it is ordered by deadline, and a bound of inversion is declared, which that analysis does not cover",
+        );
+    }
     match (other, keeping.is_empty(), yielding.is_empty()) {
         (Some((task, _)), ..) => not(task, "it is not ordered by deadline among all tasks, and others are"),
         (None, false, false) => {

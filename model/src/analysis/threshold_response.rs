@@ -14,7 +14,7 @@
 //! F(q) = S(q) + C_i + Σ_{π_j > γ_i} (⌈(F(q) + J_j) / T_j⌉ − 1 − ⌊(S(q) + J_j) / T_j⌋)⁺ C_j
 //! ```
 //!
-//! are the end of the busy period and, for its jobs q from 0, beginning and end; the response is J_i + F(q) − q T_i. Each is the least
+//! (and to B_i the declared bound of inversion is added) are the end of the busy period and, for its jobs q from 0, beginning and end; the response is J_i + F(q) − q T_i. Each is the least
 //! that there is. A task of equal priority goes first until i has begun. Offsets are ignored, which is safe. A job that takes no time
 //! is counted as one nanosecond.
 
@@ -22,16 +22,18 @@ use super::response_time::{Bound, Demand};
 use super::utilisation::{Load, load};
 use crate::units::Nanos;
 
+/// At most so many jobs of a busy period are looked at.
+const MAX_JOBS: u128 = 1_000_000;
 /// At most so many steps of all fixed-point iterations of a task.
 const MAX_STEPS: u64 = 50_000_000;
 const OVERFLOW: Bound = Bound::Unknown("a time does not fit into 64 bits");
 
-/// How long a job of the task waits at most for one that is less urgent.
+/// How long a job of the task waits at most for what is less urgent: as declared, and for one that has a threshold.
 pub fn blocking(tasks: &[Demand], index: usize) -> Nanos {
     let own = tasks[index].priority;
     let blocks = |task: &&Demand| task.priority < own && own <= task.threshold;
     let longest = tasks.iter().filter(blocks).map(|task| task.wcet.0.max(1)).max();
-    Nanos(longest.map_or(0, |longest| longest - 1))
+    Nanos(tasks[index].blocking.0.saturating_add(longest.map_or(0, |longest| longest - 1)))
 }
 
 /// The responses of task `index` of a set, job by job of the longest busy period.
@@ -61,6 +63,9 @@ pub(super) fn responses(tasks: &[Demand], index: usize, jobs: &mut Vec<Nanos>) -
     let (period, jitter) = (u128::from(own.period.0.max(1)), u128::from(own.jitter.0));
     let (mut begin, mut job) = (0, 0u128);
     while job < until(end, own) {
+        if job >= MAX_JOBS {
+            return Err(Bound::Unknown("the busy period has more than 1,000,000 jobs"));
+        }
         let before = blocking + job * cost(own);
         begin = fixed_point(&mut steps, begin.max(before), |begin| {
             first.iter().try_fold(before, |sum, task| sum.checked_add(by(begin, task).checked_mul(cost(task))?))

@@ -117,8 +117,13 @@ pub(super) fn system(root: &Fields, report: &mut Report<'_>) -> System {
         (0..=u8::MAX).zip(tasks.into_iter().zip(priorities))
     {
         let threshold = threshold(fields, Some(priority), report);
-        let scheduling = SchedulingContext { name: name.clone(), priority, threshold, ..SchedulingContext::default() };
-        scheduling_contexts.push(scheduling);
+        scheduling_contexts.push(SchedulingContext {
+            name: name.clone(),
+            priority,
+            threshold,
+            inversion: fields.duration("inversion"),
+            ..SchedulingContext::default()
+        });
         contexts.push(Context {
             name,
             schedule: Some(SchedulingContextId(index)),

@@ -94,5 +94,11 @@ pub(crate) static TASK_SET: Record = Record {
             Need::Absent("the priority, for whoever is more urgent takes the core"),
             "once begun, a job keeps the core but for a priority above this; at least the priority",
         ),
+        field(
+            "inversion",
+            Kind::Duration,
+            ZERO,
+            "a job waits at most so long while somebody less urgent has the core (blocking)",
+        ),
     ],
 };

@@ -364,7 +364,7 @@ static SCHEDULING_CONTEXT: Record = Record {
             "inversion",
             Kind::Duration,
             Need::Absent("no bound is claimed"),
-            "a job waits at most so long while the core belongs to somebody less urgent",
+            "a job waits at most so long while the core belongs to somebody less urgent; the analysis counts it as blocking",
         ),
     ],
 };

@@ -87,6 +87,7 @@ fn the_library_is_answered_the_same_with_fewer_states_on_any_number_of_threads()
                 "stray-signal",
                 "covert-storage",
                 "regained-rights",
+                "supervision-tree",
             ]
             .contains(&entry.name);
             assert_eq!(states(&reduced) < states(&whole), creates, "{place}");

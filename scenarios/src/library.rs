@@ -55,6 +55,8 @@ pub fn library() -> &'static [Entry] {
             "driver-failover-late",
             "covert-storage",
             "report-up",
+            "supervision-tree",
+            "audio-pipeline",
         ]
         .into_iter()
         .map(|(name, text)| Entry { name, source: Source::new(format!("{name}.ron"), text) })

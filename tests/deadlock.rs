@@ -13,7 +13,7 @@ use lacuna_check::{Limits, check};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::objects::{Action, ContextSlot, Objects, Phase, Precondition, State, Step, Wait};
-use lacuna_model::profile::{Attachment, Kill, LockRecovery, Profile, Tracking};
+use lacuna_model::profile::{Attachment, Kill, LockRecovery, Profile, Tracking, Waiting};
 use proptest::prelude::*;
 use support::lacuna;
 
@@ -155,6 +155,38 @@ fn an_atomic_kill_orphans_a_lock_and_a_robust_lock_is_passed_on() {
     }
 }
 
+#[test]
+fn a_wake_up_is_lost_between_looking_and_sleeping() {
+    let buffers = "buffers: { \"b\": (capacity: 1, overflow: Coalesce, send: [\"d\"], receive: [\"d\"]) },";
+    let missing = Profile { waiting: Waiting::CheckThenSleep, ..Profile::ideal() };
+    let lost = "worker/main waits for a message to come to `b`, which it holds, and whose wake-up is lost: nobody can ever serve it";
+    let worker = ("worker", r#"Await("b"), Poll("b")"#);
+    let once = [worker, ("client", r#"Send("b")"#)];
+    assert_eq!(of(buffers, &once, &missing), lost);
+    assert_eq!(of(buffers, &once, &Profile::ideal()), "proved");
+    // Whoever comes again and again wakes it in the end; whoever never comes leaves it idle.
+    assert_eq!(of(buffers, &[worker, ("client", r#"Forever([Send("b")])"#)], &missing), "proved");
+    assert_eq!(of(buffers, &[worker, ("client", "Exit")], &missing), "proved");
+    // To look for a message does not take it.
+    let both = [("worker", r#"Await("b"), Await("b"), Receive("b")"#), ("client", r#"Send("b")"#)];
+    assert_eq!(of(buffers, &both, &Profile::ideal()), "proved");
+
+    let system =
+        lacuna_scenarios::library().iter().find(|entry| entry.name == "lost-wakeup").unwrap().system().unwrap();
+    let objects = Objects::new(&system, &Profile { waiting: Waiting::CheckThenSleep, ..Profile::linux() }).unwrap();
+    let report = check(&objects, &[GuaranteeId::G21], &Limits::default()).unwrap();
+    let ModelVerdict::Refuted { trace, .. } = &report.guarantees[0].verdict else { panic!("{report:?}") };
+    let story: Vec<&str> = trace.events.iter().map(|event| event.text.as_str()).collect();
+    assert_eq!(
+        story[1..],
+        [
+            "worker/main looks whether there is a message in `work`: refused, the buffer is empty",
+            "client/main sends to `work`",
+            "worker/main goes to sleep until a message comes to `work`",
+        ]
+    );
+}
+
 /// The whole graph of a small system.
 struct Graph {
     states: Vec<State>,
@@ -259,12 +291,14 @@ fn any_profile() -> impl Strategy<Value = Profile> {
         proptest::sample::select(Kill::ALL.to_vec()),
         proptest::sample::select(Tracking::ALL.to_vec()),
         proptest::sample::select(LockRecovery::ALL.to_vec()),
+        proptest::sample::select(Waiting::ALL.to_vec()),
         proptest::sample::select(vec![Attachment::None, Attachment::Free, Attachment::Predefined]),
     );
-    of.prop_map(|(named, kill, tracking, lock_recovery, attachment)| Profile {
+    of.prop_map(|(named, kill, tracking, lock_recovery, waiting, attachment)| Profile {
         kill,
         tracking,
         lock_recovery,
+        waiting,
         attachment,
         ..named
     })

@@ -330,6 +330,7 @@ fn call(action: Action) -> Call {
         Action::Lock(_) | Action::Unlock(_) => Call::Missing,
         Action::DropRights(_) | Action::Regain(_) | Action::Grant(..) => Call::Missing,
         Action::Send(_) | Action::HandOver(..) | Action::Receive(_) | Action::Poll(_) => Call::Missing,
+        Action::Await(_) | Action::Sleep(_) => Call::Missing,
         Action::Ack(_) | Action::Attach(_) | Action::SendFollowed(_) => Call::Missing,
         Action::Deliver(_) | Action::SetLimit(..) | Action::Access(..) | Action::Allocate(_) => Call::Missing,
     }

@@ -420,6 +420,8 @@ pub enum Instruction {
     Unlock(LockId),
     /// Receives a message if there is one.
     Poll(BufferId),
+    /// Waits until there is a message, and leaves it there.
+    Await(BufferId),
     /// Has done with the message received last.
     Ack(BufferId),
     /// Attaches the buffer to the process, once nobody lives whom it is attached to.

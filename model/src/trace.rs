@@ -121,6 +121,8 @@ impl Action {
             Self::Lock(_) => "lock",
             Self::Unlock(_) => "unlock",
             Self::Poll(_) => "poll",
+            Self::Await(_) => "await",
+            Self::Sleep(_) => "sleep",
             Self::Deliver(_) => "deliver",
             Self::Ack(_) => "acknowledge",
             Self::Attach(_) => "attach",
@@ -256,6 +258,8 @@ impl Objects {
             | Action::HandOver(buffer, _)
             | Action::Receive(buffer)
             | Action::Poll(buffer)
+            | Action::Await(buffer)
+            | Action::Sleep(buffer)
             | Action::Deliver(buffer)
             | Action::SetLimit(buffer, _) => Some(system.buffers[buffer.index()].name.clone()),
             Action::Access(object, _) | Action::Regain(object) | Action::Grant(object, _) => {
@@ -373,6 +377,8 @@ impl Objects {
             Action::Lock(_) => format!("takes the lock `{target}`"),
             Action::Unlock(_) => format!("gives the lock `{target}` back"),
             Action::Poll(_) => format!("looks for a message in `{target}`"),
+            Action::Await(_) => format!("looks whether there is a message in `{target}`"),
+            Action::Sleep(_) => format!("goes to sleep until a message comes to `{target}`"),
             Action::Deliver(buffer) => {
                 let ends = self.system().buffers[buffer.index()].effect == Effect::Terminate;
                 format!("is interrupted by `{target}`{}", if ends { ", and ends" } else { "" })

@@ -50,6 +50,7 @@ pub fn library() -> &'static [Entry] {
             "residue",
             "orphaned-lock",
             "regained-rights",
+            "lost-wakeup",
             "telemetry",
             "driver-failover",
             "driver-failover-late",

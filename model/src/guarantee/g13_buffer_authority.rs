@@ -28,6 +28,7 @@ fn unlawful(objects: &Objects, transition: &Transition<'_>) -> Option<(ProcessSl
             sends(buffer).or_else(|| receives(objects.process_of(receiver), "receive from", buffer))
         }
         Action::Receive(buffer) | Action::Poll(buffer) => receives(own, "receive from", buffer),
+        Action::Await(buffer) => receives(own, "look into", buffer),
         Action::Attach(buffer) => receives(own, "take over", buffer),
         Action::SetLimit(buffer, _) => receives(own, "set the limit of", buffer),
         _ => None,

@@ -1,10 +1,12 @@
-//! G21, no deadlock: nobody waits for ever for a lock or for room in a buffer, and nobody in a circle of waits.
+//! G21, no deadlock and no lost wake-up: nobody waits for ever for a lock or for room in a buffer, nobody in a circle of waits, and nobody
+//! for what is there already.
 //!
 //! Formally, in every state s, with S(s) the contexts that are *stuck*: that wait, and that nobody can serve any more
 //! ([`crate::objects::Objects::stuck`] states the least fixed point and the theorem):
 //! - no context of S(s) waits for a *resource*, a lock or room in a buffer, which somebody has and owes it;
 //! - no cycle of S(s) waits in a circle, each for an *event*, a message, a child's end, the end of a buffer's receiver, that the next
-//!   would have to bring about.
+//!   would have to bring about;
+//! - no context of S(s) sleeps until a message comes to a buffer that holds one: its wake-up is *lost*.
 //!
 //! Whoever waits for an event that nobody is left to bring about, and in no circle, is idle: a server whose clients have ended is no deadlock.
 //! A kill serves nobody, so a deadlock that a time-out ends is one all the same. The two kinds are those of R. C. Holt, *Some
@@ -23,13 +25,14 @@ use crate::objects::{ContextSlot, LockState, Objects, State, Wait};
 #[derive(Debug)]
 pub struct NoDeadlock;
 
-/// Those who are stuck and not idle: each waits for a resource, or for another of them.
+/// Those who are stuck and not idle: each waits for a resource, for what is there, or for another of them.
 fn deadlocked(objects: &Objects, state: &State) -> Vec<(ContextSlot, Wait)> {
     let mut stuck = objects.stuck(state);
     // Whoever waits for an event and for none of these is idle, and so is whoever waits for that one alone.
     loop {
         let waits = |one: &(ContextSlot, Wait)| {
-            one.1.is_for_a_resource() || stuck.iter().any(|other| objects.waits_on(state, *one, other.0))
+            let is_wrong = one.1.is_for_a_resource() || objects.is_there_already(state, one.1);
+            is_wrong || stuck.iter().any(|other| objects.waits_on(state, *one, other.0))
         };
         let left: Vec<_> = stuck.iter().copied().filter(waits).collect();
         if left.len() == stuck.len() {
@@ -47,7 +50,7 @@ impl Safety for NoDeadlock {
 
     #[inline]
     fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
-        objects.makes_anybody_wait(transition.after)
+        objects.makes_anybody_wait(transition.after) || objects.makes_anybody_wait(transition.before)
     }
 
     #[inline]
@@ -62,7 +65,8 @@ impl Safety for NoDeadlock {
     fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {
         let state = transition.after;
         let stuck = deadlocked(objects, state);
-        let first = stuck.iter().find(|(_, wait)| wait.is_for_a_resource()).or(stuck.first())?;
+        let is_wrong = |wait: Wait| wait.is_for_a_resource() || objects.is_there_already(state, wait);
+        let first = stuck.iter().find(|(_, wait)| is_wrong(*wait)).or(stuck.first())?;
         // From one to the next that it waits for, until there is none or it comes round.
         let mut chain = vec![*first];
         while let Some(last) = chain.last()
@@ -92,6 +96,11 @@ fn told(objects: &Objects, state: &State, (waiter, wait): (ContextSlot, Wait)) -
         }
         Wait::Room(buffer) => format!("room in `{}`", system.buffers[buffer.index()].name),
         Wait::Message(buffer) => format!("a message in `{}`", system.buffers[buffer.index()].name),
+        Wait::WakeUp(buffer) => {
+            let there = objects.is_there_already(state, wait);
+            let lost = if there { ", which it holds, and whose wake-up is lost" } else { "" };
+            format!("a message to come to `{}`{lost}", system.buffers[buffer.index()].name)
+        }
         Wait::Child(process) => format!("the end of `{}`", system.processes[process.index()].name),
         Wait::Attachment(buffer) => {
             format!("the end of the receiver of `{}`", system.buffers[buffer.index()].name)

@@ -82,7 +82,7 @@ guarantees! {
     G18 "deadlines" "every job ends by its deadline",
     G19 "temporal isolation" "a scheduling context has its budget in every period and its windows in every frame, whatever the others do",
     G20 "bounded inversion" "less urgent contexts delay a job for at most as long as is declared",
-    G21 "no deadlock" "nobody waits for ever for a lock or for room in a buffer, or in a circle of waits",
+    G21 "no deadlock" "nobody waits for ever for a lock or for room in a buffer, in a circle of waits, or for what is there",
     G23 "kernel time" "every kernel operation ends within its declared bound",
 }
 

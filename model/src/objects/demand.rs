@@ -131,7 +131,10 @@ impl Demand {
             Operation::Allocate(bytes) => more(Resource::Memory, *bytes),
             Operation::Wait { process, .. } => more(Resource::Wait(*process), 1),
             Operation::Send(buffer) => more(Resource::Send(*buffer), 1),
-            Operation::Receive(buffer) | Operation::Poll(buffer) | Operation::Ack(buffer) => {
+            Operation::Receive(buffer)
+            | Operation::Poll(buffer)
+            | Operation::Await(buffer)
+            | Operation::Ack(buffer) => {
                 more(Resource::Take(*buffer), 1);
             }
             Operation::Attach(buffer) | Operation::SetLimit { buffer, .. } => more(Resource::Govern(*buffer), 1),

@@ -37,6 +37,13 @@ impl Objects {
         match state.contexts[context].phase {
             Phase::Gone => return,
             Phase::Sleeping => return push(Action::Wake),
+            Phase::Checked => {
+                if let Operation::Await(buffer) = self.operation(state, context) {
+                    push(Action::Sleep(*buffer));
+                }
+                return;
+            }
+            Phase::Asleep => return,
             Phase::Flagging(handle) => return push(Action::SetFlag(handle)),
             Phase::BeforeExec => return push(Action::Exec(process.instance_of)),
             Phase::Walking(members) => {
@@ -102,6 +109,11 @@ impl Objects {
             Operation::Unlock(lock) => push(Action::Unlock(*lock)),
             Operation::Poll(buffer) if self.has_taken(state, slot, *buffer) => push(Action::Ack(*buffer)),
             Operation::Poll(buffer) => push(Action::Poll(*buffer)),
+            Operation::Await(buffer) => {
+                if !self.waits_at_await(state, slot, *buffer) {
+                    push(Action::Await(*buffer));
+                }
+            }
             Operation::Ack(buffer) => push(Action::Ack(*buffer)),
             Operation::Attach(buffer) => {
                 if !self.waits_to_attach(state, slot, *buffer) {

@@ -65,6 +65,8 @@ pub enum Operation {
     Unlock(LockId),
     /// See [`Instruction::Poll`].
     Poll(BufferId),
+    /// See [`Instruction::Await`].
+    Await(BufferId),
     /// See [`Instruction::Ack`].
     Ack(BufferId),
     /// See [`Instruction::Attach`].
@@ -219,6 +221,7 @@ impl Program {
             Instruction::Lock(lock) => Operation::Lock(*lock),
             Instruction::Unlock(lock) => Operation::Unlock(*lock),
             Instruction::Poll(buffer) => Operation::Poll(*buffer),
+            Instruction::Await(buffer) => Operation::Await(*buffer),
             Instruction::Ack(buffer) => Operation::Ack(*buffer),
             Instruction::Attach(buffer) => Operation::Attach(*buffer),
             Instruction::SetLimit { buffer, capacity } => Operation::SetLimit { buffer: *buffer, capacity: *capacity },

@@ -121,6 +121,10 @@ pub enum Phase {
     BeforeExec,
     /// The job is done; waiting for the next release.
     Sleeping,
+    /// Has looked for a message and found none, and is about to go to sleep.
+    Checked,
+    /// Asleep until a message comes.
+    Asleep,
 }
 
 /// An execution context.

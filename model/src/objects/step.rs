@@ -65,6 +65,10 @@ pub enum Action {
     Poll(BufferId),
     /// Processes a message on behalf of the process, before it does anything else.
     Deliver(BufferId),
+    /// Looks whether there is a message, and goes on if there is.
+    Await(BufferId),
+    /// Goes to sleep until a message comes.
+    Sleep(BufferId),
     /// Has done with a message.
     Ack(BufferId),
     /// Attaches the buffer to the process.
@@ -107,7 +111,7 @@ impl Action {
     pub fn uses_a_buffer(self) -> bool {
         matches!(self, Self::Send(_) | Self::HandOver(..) | Self::Receive(_) | Self::Poll(_))
             || matches!(self, Self::Deliver(_) | Self::SetLimit(..) | Self::Ack(_) | Self::Attach(_))
-            || matches!(self, Self::SendFollowed(_))
+            || matches!(self, Self::SendFollowed(_) | Self::Await(_))
     }
 
     /// May a process end by it? A message may end whoever it is processed for.

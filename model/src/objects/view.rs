@@ -188,6 +188,8 @@ impl<'a> Views<'a> {
                 Phase::Walking(members) => (3, members.count_ones() as u8),
                 Phase::BeforeExec => (4, 0),
                 Phase::Sleeping => (5, 0),
+                Phase::Checked => (6, 0),
+                Phase::Asleep => (7, 0),
             };
             (context.position, phase, more, context.dropped)
         });

@@ -1,7 +1,7 @@
 //! Waits: what a context waits for, and who of those that wait can be served by nobody any more.
 //!
-//! A context *waits* where its next step needs something that is not there: a lock, room in a buffer, a message, a child's end, the end of
-//! whoever a buffer is attached to. A wait with a limit is none. A message that is delivered meanwhile interrupts a wait and does not
+//! A context *waits* where its next step needs something that is not there: a lock, room in a buffer, a message, a wake-up, a child's end,
+//! the end of whoever a buffer is attached to. A wait with a limit is none. A message that is delivered meanwhile interrupts a wait and does not
 //! end it.
 //!
 //! **Served.** Let L(s) be the least set of contexts of s such that
@@ -40,6 +40,8 @@ pub enum Wait {
     Child(ProcessId),
     /// That nobody lives whom the buffer is attached to.
     Attachment(BufferId),
+    /// To be woken when a message comes to the buffer, whatever is there already.
+    WakeUp(BufferId),
 }
 
 impl Wait {
@@ -55,6 +57,7 @@ impl Objects {
     pub(super) fn may_wait_at(&self, operation: &Operation) -> bool {
         match operation {
             Operation::Lock(_) | Operation::Receive(_) | Operation::Wait { until: None, .. } => true,
+            Operation::Await(_) => true,
             Operation::Send(buffer) => self.makes_wait(*buffer),
             Operation::Attach(_) => self.profile.attachment.is_asked_for(),
             _ => false,
@@ -75,10 +78,12 @@ impl Objects {
     pub fn waits_for(&self, state: &State, context: ContextSlot) -> Option<Wait> {
         let at = usize::from(context);
         let slot = usize::from(self.process_of[at]);
-        if state.contexts[at].phase != Phase::Begin || !state.processes[slot].lives() {
+        let phase = state.contexts[at].phase;
+        if !matches!(phase, Phase::Begin | Phase::Asleep) || !state.processes[slot].lives() {
             return None;
         }
         match *self.operation(state, at) {
+            Operation::Await(buffer) if phase == Phase::Asleep => Some(Wait::WakeUp(buffer)),
             Operation::Lock(lock) => (!self.is_to_be_had(state, lock)).then_some(Wait::Lock(lock)),
             Operation::Send(buffer) => {
                 let waits =
@@ -90,6 +95,7 @@ impl Objects {
                 (waits && self.may_receive(state, slot, buffer) && !self.has_taken(state, slot, buffer))
                     .then_some(Wait::Message(buffer))
             }
+            Operation::Await(buffer) => self.waits_at_await(state, slot, buffer).then_some(Wait::Message(buffer)),
             Operation::Attach(buffer) => self.waits_to_attach(state, slot, buffer).then_some(Wait::Attachment(buffer)),
             Operation::Wait { process, until: None } => {
                 let children = || state.processes.iter().filter(|child| is_child(child, slot, process));
@@ -98,6 +104,17 @@ impl Objects {
             }
             _ => None,
         }
+    }
+
+    /// Does who looks for a message wait for it in the same step?
+    pub(super) fn waits_at_await(&self, state: &State, slot: usize, buffer: BufferId) -> bool {
+        let there = !self.may_receive(state, slot, buffer) || self.has_message(state, buffer);
+        !there && !self.profile.waiting.may_miss()
+    }
+
+    /// Is what it wants to be woken for there already?
+    pub fn is_there_already(&self, state: &State, wait: Wait) -> bool {
+        matches!(wait, Wait::WakeUp(buffer) if state.buffers[buffer.index()].queued > 0)
     }
 
     fn meets_a_receiver(&self, state: &State, buffer: BufferId) -> bool {
@@ -115,7 +132,7 @@ impl Objects {
         }
         for (slot, _) in (0..).zip(&state.processes).filter(|(_, process)| process.lives()) {
             for context in self.contexts_of(slot) {
-                if state.contexts[context].phase == Phase::Begin
+                if matches!(state.contexts[context].phase, Phase::Begin | Phase::Asleep)
                     && self.future.waits_at(self.node_number(state, context))
                     && let Some(wait) = self.waits_for(state, context as ContextSlot)
                     && visit(context as ContextSlot, wait).is_break()
@@ -180,7 +197,7 @@ impl Objects {
         match wait {
             Wait::Lock(lock) => state.locks[lock.index()] == LockState::Held(other),
             Wait::Room(buffer) => self.future.has(future, Deed::Take(buffer)),
-            Wait::Message(buffer) => self.future.has(future, Deed::Send(buffer)),
+            Wait::Message(buffer) | Wait::WakeUp(buffer) => self.future.has(future, Deed::Send(buffer)),
             Wait::Child(process) => is_child(&state.processes[of_other], slot, process),
             Wait::Attachment(buffer) => self.is_attached(state, of_other, buffer),
         }
@@ -227,6 +244,7 @@ impl Waiting<'_> {
                 };
                 self.may(Deed::Create(process)) || (0..state.processes.len()).any(ends)
             }
+            Wait::WakeUp(buffer) => self.may(Deed::Send(buffer)) || self.may(Deed::Attach(buffer)),
             Wait::Attachment(buffer) => {
                 self.may(Deed::Attach(buffer))
                     || each(objects.receivers(state, buffer)).any(|receiver| self.may_end(receiver, stuck))

@@ -5,7 +5,7 @@
 
 use super::{
     Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kill,
-    LockRecovery, Named, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
+    LockRecovery, Named, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking, Waiting,
 };
 
 /// An axis.
@@ -77,6 +77,7 @@ axes! {
     "time isolation" time_isolation TimeIsolation,
     "inversion" inversion Inversion,
     "lock recovery" lock_recovery LockRecovery,
+    "waiting" waiting Waiting,
     "buffers offered" buffers Buffers,
     "buffer rights" buffer_rights BufferRights,
     "attachment" attachment Attachment,
@@ -126,6 +127,7 @@ choices! {
     TimeIsolation: Vec::new(),
     Inversion: Vec::new(),
     LockRecovery: Vec::new(),
+    Waiting: chain(&Self::ALL),
     BufferRights: Vec::new(),
     Attachment: chain(&[Self::Free, Self::Predefined]),
 }

@@ -22,6 +22,7 @@ pub mod regain;
 pub mod teardown;
 pub mod time_isolation;
 pub mod tracking;
+pub mod waiting;
 
 pub use attachment::Attachment;
 pub use authority::Authority;
@@ -41,6 +42,7 @@ pub use regain::Regain;
 pub use teardown::Teardown;
 pub use time_isolation::TimeIsolation;
 pub use tracking::Tracking;
+pub use waiting::Waiting;
 
 use serde::Serialize;
 
@@ -83,6 +85,8 @@ pub struct Profile {
     pub inversion: Inversion,
     /// What becomes of a lock whose owner has ended.
     pub lock_recovery: LockRecovery,
+    /// How a program waits for a condition.
+    pub waiting: Waiting,
     /// Which kinds of buffer there are.
     pub buffers: Buffers,
     /// What decides who may use one.
@@ -124,6 +128,8 @@ pub struct Kernel {
     pub inversion: &'static [Inversion],
     /// Choices of [`Profile::lock_recovery`].
     pub lock_recovery: &'static [LockRecovery],
+    /// Choices of [`Profile::waiting`].
+    pub waiting: &'static [Waiting],
     /// All kinds of buffer that there are.
     pub buffers: Buffers,
     /// Choices of [`Profile::buffer_rights`].
@@ -156,6 +162,7 @@ impl Kernel {
             ("time isolation", self.time_isolation.contains(&profile.time_isolation)),
             ("inversion", self.inversion.contains(&profile.inversion)),
             ("lock recovery", self.lock_recovery.contains(&profile.lock_recovery)),
+            ("waiting", self.waiting.contains(&profile.waiting)),
             ("buffers offered", profile.buffers.within(self.buffers)),
             ("buffer rights", self.buffer_rights.contains(&profile.buffer_rights)),
             ("attachment", self.attachment.contains(&profile.attachment)),

@@ -128,6 +128,7 @@ impl Lower<'_, '_> {
             "Send" => Instruction::Send(self.buffer_id(argument)?),
             "Receive" => Instruction::Receive(self.buffer_id(argument)?),
             "Poll" => Instruction::Poll(self.buffer_id(argument)?),
+            "Await" => Instruction::Await(self.buffer_id(argument)?),
             "Ack" => Instruction::Ack(self.buffer_with_successors(argument)?),
             "Attach" => Instruction::Attach(self.buffer_with_successors(argument)?),
             "Regain" => Instruction::Regain(ObjectId(self.id(Space::Object, Some(argument))?)),

@@ -81,6 +81,12 @@ pub(crate) static INSTRUCTION: Choice = Choice {
         variant("Unlock", &[Form::One(&LOCK)], "Unlock(\"bus\")", "gives a lock back"),
         variant("Poll", &[Form::One(&BUFFER)], "Poll(\"log\")", "receives a message if there is one"),
         variant(
+            "Await",
+            &[Form::One(&BUFFER)],
+            "Await(\"work\")",
+            "waits until there is a message and leaves it there; whether it may miss one is the kernel's affair",
+        ),
+        variant(
             "Ack",
             &[Form::One(&BUFFER)],
             "Ack(\"requests\")",

@@ -30,6 +30,7 @@ fn leaf(process: u8) -> BoxedStrategy<Instruction> {
         (0u8..2).prop_map(|buffer| Instruction::Send(BufferId(buffer))).boxed(),
         (0u8..2).prop_map(|buffer| Instruction::Receive(BufferId(buffer))).boxed(),
         (0u8..2).prop_map(|buffer| Instruction::Poll(BufferId(buffer))).boxed(),
+        (0u8..2).prop_map(|buffer| Instruction::Await(BufferId(buffer))).boxed(),
         (0u8..2).prop_map(|buffer| Instruction::Ack(BufferId(buffer))).boxed(),
         (0u8..2).prop_map(|buffer| Instruction::Attach(BufferId(buffer))).boxed(),
         (0u8..2, 1u8..4)
@@ -73,6 +74,7 @@ fn waiting_leaf(process: u8) -> BoxedStrategy<Instruction> {
         buffer().prop_map(Instruction::Receive).boxed(),
         buffer().prop_map(Instruction::Receive).boxed(),
         buffer().prop_map(Instruction::Poll).boxed(),
+        buffer().prop_map(Instruction::Await).boxed(),
         buffer().prop_map(Instruction::Ack).boxed(),
         buffer().prop_map(Instruction::Attach).boxed(),
         (0u8..2).prop_map(|handle| Instruction::Close(HandleId(handle))).boxed(),
@@ -286,7 +288,8 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
 pub(crate) fn objects() -> impl Strategy<Value = Objects> {
     let walking = Profile { kill: lacuna_model::profile::Kill::Walk, ..Profile::linux() };
     let reaping = Profile { tracking: lacuna_model::profile::Tracking::Subreaper, ..walking.clone() };
-    let profiles = [Profile::ideal(), Profile::linux(), Profile::linux_hardened(), walking, reaping];
+    let missing = Profile { waiting: lacuna_model::profile::Waiting::CheckThenSleep, ..Profile::linux_hardened() };
+    let profiles = [Profile::ideal(), Profile::linux(), Profile::linux_hardened(), walking, reaping, missing];
     (system(), proptest::sample::select(profiles.to_vec()))
         .prop_filter_map("no program", |(system, profile)| Objects::new(&system, &profile).ok())
 }

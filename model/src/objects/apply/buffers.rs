@@ -35,6 +35,41 @@ impl Taking<'_> {
     }
 
     fn enqueue(&mut self, buffer: BufferId) -> Outcome {
+        let outcome = self.put(buffer);
+        if !matches!(outcome, Outcome::Refused(_)) {
+            self.wake(buffer);
+        }
+        outcome
+    }
+
+    /// Wakes whoever sleeps until a message comes; whoever is only about to sleep is not woken.
+    fn wake(&mut self, buffer: BufferId) {
+        if !self.objects.profile.waiting.may_miss() {
+            return;
+        }
+        for context in 0..self.state.contexts.len() {
+            if self.state.contexts[context].phase == Phase::Asleep
+                && *self.objects.operation(self.state, context) == Operation::Await(buffer)
+            {
+                self.state.contexts[context].phase = Phase::Begin;
+                self.touched.contexts |= 1 << self.objects.process_of[context];
+            }
+        }
+    }
+
+    /// Looks whether there is a message.
+    pub(super) fn await_message(&mut self, buffer: BufferId) -> Outcome {
+        if !self.objects.may_receive(self.state, self.slot, buffer) {
+            return self.go_on(Outcome::Refused(Refusal::NoRight));
+        }
+        if self.objects.has_message(self.state, buffer) {
+            return self.done();
+        }
+        self.own_context().phase = Phase::Checked;
+        Outcome::Refused(Refusal::Empty)
+    }
+
+    fn put(&mut self, buffer: BufferId) -> Outcome {
         if self.objects.has_room(self.state, buffer) {
             let queue = self.queue(buffer);
             queue.queued = queue.queued.saturating_add(1);
@@ -167,6 +202,7 @@ impl Taking<'_> {
         self.release(buffer, Followed::Queued(buffer, 0));
         let queue = self.queue(buffer);
         queue.queued = queue.queued.saturating_add(1);
+        self.wake(buffer);
     }
 
     fn drop_all(&mut self, buffer: BufferId) {

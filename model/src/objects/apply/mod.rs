@@ -95,6 +95,11 @@ impl Taking<'_> {
             Action::SendFollowed(buffer) => self.send_followed(buffer),
             Action::HandOver(buffer, receiver) => self.hand_over(buffer, receiver),
             Action::Receive(buffer) | Action::Poll(buffer) => self.receive(buffer),
+            Action::Await(buffer) => self.await_message(buffer),
+            Action::Sleep(_) => {
+                self.own_context().phase = Phase::Asleep;
+                Outcome::Done
+            }
             Action::Deliver(buffer) => self.deliver(buffer),
             Action::Ack(buffer) => self.acknowledge(buffer),
             Action::Attach(buffer) => self.attach(buffer),

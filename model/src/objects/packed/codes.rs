@@ -11,6 +11,8 @@ pub(super) struct Phases {
     pub(super) walking: bool,
     pub(super) before_exec: bool,
     pub(super) sleeping: bool,
+    /// Has looked and may miss what comes before it is asleep.
+    pub(super) checking: bool,
 }
 
 /// A context there that has given up nothing: what it has is no part of the code.
@@ -44,9 +46,13 @@ impl Codes {
             let phase = match node.operation {
                 Operation::Open(handle) if phases.flagging => Phase::Flagging(handle),
                 Operation::Kill(_) if phases.walking => Phase::Walking(0),
+                Operation::Await(_) if phases.checking => Phase::Checked,
                 _ => continue,
             };
             codes.second[usize::from(position)] = codes.push(at(position, phase));
+            if phase == Phase::Checked {
+                codes.push(at(position, Phase::Asleep)); // the next after it
+            }
         }
         if phases.before_exec {
             codes.before_exec = codes.push(at(program.entry, Phase::BeforeExec));
@@ -57,7 +63,7 @@ impl Codes {
         codes
     }
 
-    /// A program has at most 4097 positions, each with at most two phases.
+    /// A program has at most 4097 positions, each with at most three phases.
     fn push(&mut self, context: Context) -> u16 {
         self.contexts.push(context);
         (self.contexts.len() - 1) as u16
@@ -75,11 +81,12 @@ impl Codes {
         let code = match context.phase {
             Phase::Begin => return (position < self.positions).then_some(position as u64 + 1),
             Phase::Gone => return (position == 0).then_some(0),
-            Phase::Flagging(_) | Phase::Walking(_) => *self.second.get(position)?,
+            Phase::Flagging(_) | Phase::Walking(_) | Phase::Checked => *self.second.get(position)?,
+            Phase::Asleep => *self.second.get(position).filter(|second| **second > 0)? + 1,
             Phase::BeforeExec => self.before_exec,
             Phase::Sleeping => self.sleeping,
         };
-        let means = &self.contexts[usize::from(code)];
+        let means = self.contexts.get(usize::from(code))?;
         let same = match (means.phase, context.phase) {
             (Phase::Walking(_), Phase::Walking(_)) => true,
             (means, phase) => means == phase,

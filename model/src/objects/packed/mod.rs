@@ -131,6 +131,7 @@ impl Codec {
                             walking: profile.kill.walks(),
                             before_exec: embryos && index == 0 && spawned.contains(&id),
                             sleeping: context.task.is_some(),
+                            checking: profile.waiting.may_miss(),
                         };
                         let kills = program.nodes.iter().any(|node| matches!(node.operation, Operation::Kill(_)));
                         if phases.walking && kills {

@@ -4,6 +4,7 @@
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
+    Waiting,
 };
 use crate::system::Overflow;
 
@@ -42,6 +43,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
     inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
     lock_recovery: &LockRecovery::ALL,
+    waiting: &Waiting::ALL,
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser, BufferRights::OnEachBuffer],
     attachment: &[Attachment::Free],
@@ -77,6 +79,7 @@ pub(super) static FREEBSD: Named = Named {
         ("time isolation", "none by default; rctl(8) has pcpu"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("lock recovery", "pthread_mutexattr(3): the default is PTHREAD_MUTEX_STALLED"),
+        ("waiting", "_umtx_op(2), UMTX_OP_WAIT: sleeps only if the value is still the one seen"),
         ("buffers offered", "pipe(2), unix(4), mqueuefs(5), sigqueue(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "unix(4), SCM_RIGHTS"),
@@ -103,6 +106,7 @@ fn freebsd() -> Profile {
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::None,
+        waiting: Waiting::Atomic,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
@@ -139,6 +143,7 @@ pub(super) static FREEBSD_CAPSICUM: Named = Named {
         ("time isolation", "none by default; rctl(8) has pcpu"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("lock recovery", "pthread_mutexattr(3): PTHREAD_MUTEX_ROBUST is the program's own choice"),
+        ("waiting", "_umtx_op(2), UMTX_OP_WAIT"),
         ("buffers offered", "pipe(2), unix(4), sigqueue(2), as far as they need no name"),
         ("buffer rights", "cap_rights_limit(2), rights(4); kill(2) by number is not permitted in capability mode"),
         ("attachment", "unix(4), SCM_RIGHTS over a socket that is held"),
@@ -165,6 +170,7 @@ fn freebsd_capsicum() -> Profile {
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::None,
+        waiting: Waiting::Atomic,
         buffers: BUFFERS,
         buffer_rights: BufferRights::OnEachBuffer,
         attachment: Attachment::Free,

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kernel,
-    Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
+    Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking, Waiting,
 };
 
 use super::Named;
@@ -24,6 +24,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     time_isolation: &[TimeIsolation::Partitions],
     inversion: &[Inversion::Donation],
     lock_recovery: &[LockRecovery::OwnerDead],
+    waiting: &[Waiting::Atomic],
     buffers: Buffers::Every,
     buffer_rights: &[BufferRights::OnEachBuffer],
     attachment: &[Attachment::Predefined],
@@ -59,6 +60,7 @@ pub(super) static IDEAL: Named = Named {
             "lock recovery",
             "pthread_mutexattr_setrobust(3), PTHREAD_MUTEX_ROBUST: the next owner is told that the last one has died",
         ),
+        ("waiting", "futex(2), FUTEX_WAIT: sleeps only if the value is still the one seen"),
         ("buffers offered", "no one kernel has all: each kind is some kernel's, see the axis"),
         ("buffer rights", "seL4: the rights of an endpoint capability; capsicum(4)"),
         ("attachment", "no kernel yet: MODEL.md, Reattachment"),
@@ -87,6 +89,7 @@ impl Profile {
             time_isolation: TimeIsolation::Partitions,
             inversion: Inversion::Donation,
             lock_recovery: LockRecovery::OwnerDead,
+            waiting: Waiting::Atomic,
             buffers: Buffers::Every,
             buffer_rights: BufferRights::OnEachBuffer,
             attachment: Attachment::Predefined,

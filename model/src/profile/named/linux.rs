@@ -3,6 +3,7 @@
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
+    Waiting,
 };
 use crate::system::Overflow;
 
@@ -43,6 +44,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     time_isolation: &TimeIsolation::ALL,
     inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
     lock_recovery: &LockRecovery::ALL,
+    waiting: &Waiting::ALL,
     buffers: BUFFERS,
     buffer_rights: &BufferRights::ALL,
     attachment: &[Attachment::Free],
@@ -87,6 +89,7 @@ pub(super) static LINUX: Named = Named {
             "futex(2): without FUTEX_LOCK_PI the kernel does not know the owner; PTHREAD_PRIO_NONE is the default",
         ),
         ("lock recovery", "pthread_mutexattr_setrobust(3): PTHREAD_MUTEX_STALLED is the default"),
+        ("waiting", "futex(2), FUTEX_WAIT: sleeps only if the value is still the one seen; pthread_cond_wait(3)"),
         ("buffers offered", "pipe(7), unix(7), mq_overview(7), eventfd(2), signal(7)"),
         ("buffer rights", "kill(2): a signal may be sent by whoever is of the same user"),
         ("attachment", "unix(7), SCM_RIGHTS: whoever holds the descriptor receives"),
@@ -123,6 +126,7 @@ pub(super) static LINUX_HARDENED: Named = Named {
             "lock recovery",
             "get_robust_list(2): a robust mutex is the program's own choice, which no confinement makes for it",
         ),
+        ("waiting", "futex(2), FUTEX_WAIT"),
         ("buffers offered", "pipe(7), unix(7), mq_overview(7), eventfd(2), signal(7)"),
         ("buffer rights", "landlock(7): LANDLOCK_SCOPE_SIGNAL; pid_namespaces(7): who is outside has no number"),
         ("attachment", "unix(7), SCM_RIGHTS: whoever holds the descriptor receives"),
@@ -151,6 +155,7 @@ impl Profile {
             time_isolation: TimeIsolation::None,
             inversion: Inversion::None,
             lock_recovery: LockRecovery::None,
+            waiting: Waiting::Atomic,
             buffers: BUFFERS,
             buffer_rights: BufferRights::BySendersUser,
             attachment: Attachment::Free,
@@ -178,6 +183,7 @@ impl Profile {
             time_isolation: TimeIsolation::Budgets,
             inversion: Inversion::None,
             lock_recovery: LockRecovery::None,
+            waiting: Waiting::Atomic,
             buffers: BUFFERS,
             buffer_rights: BufferRights::OnEachBuffer,
             attachment: Attachment::Free,

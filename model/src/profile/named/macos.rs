@@ -3,6 +3,7 @@
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
+    Waiting,
 };
 use crate::system::Overflow;
 
@@ -39,6 +40,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None, Inversion::PriorityInheritance],
     lock_recovery: &[LockRecovery::None],
+    waiting: &Waiting::ALL,
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
@@ -68,6 +70,7 @@ pub(super) static MACOS: Named = Named {
         ("time isolation", "xnu doc/sched_clutch_edge.md: a worst latency for each bucket, and no supply"),
         ("inversion", "xnu osfmk/kern/turnstile.h: whoever waits pushes the owner"),
         ("lock recovery", "Gnulib manual: macOS 14 has no pthread_mutexattr_setrobust"),
+        ("waiting", "pthread_cond_wait(3): unlocks the mutex and waits in one step"),
         ("buffers offered", "pipe(2), socket(2), sigaction(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "a socket passes descriptors on, and a message a receive right"),
@@ -94,6 +97,7 @@ fn macos() -> Profile {
         time_isolation: TimeIsolation::None,
         inversion: Inversion::PriorityInheritance,
         lock_recovery: LockRecovery::None,
+        waiting: Waiting::Atomic,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,

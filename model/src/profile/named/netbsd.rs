@@ -3,6 +3,7 @@
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
+    Waiting,
 };
 use crate::system::Overflow;
 
@@ -41,6 +42,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None, Inversion::Ceiling],
     lock_recovery: &[LockRecovery::None],
+    waiting: &Waiting::ALL,
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
@@ -70,6 +72,7 @@ pub(super) static NETBSD: Named = Named {
         ("time isolation", "none is offered"),
         ("inversion", "pthread_mutexattr(3): the default protocol is none"),
         ("lock recovery", "Gnulib manual: NetBSD 10.0 has no pthread_mutexattr_setrobust"),
+        ("waiting", "_lwp_park(2): a wake-up that came too early is remembered"),
         ("buffers offered", "pipe(2), mq_open(3), sigqueue(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "SCM_RIGHTS"),
@@ -96,6 +99,7 @@ fn netbsd() -> Profile {
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::None,
+        waiting: Waiting::Atomic,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,

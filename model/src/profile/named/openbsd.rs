@@ -3,6 +3,7 @@
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
+    Waiting,
 };
 use crate::system::Overflow;
 
@@ -38,6 +39,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     time_isolation: &[TimeIsolation::None],
     inversion: &[Inversion::None],
     lock_recovery: &[LockRecovery::None],
+    waiting: &Waiting::ALL,
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
@@ -73,6 +75,7 @@ pub(super) static OPENBSD: Named = Named {
             "pthread_mutexattr_setprotocol(3) is accepted and, as far as its library was read, without effect",
         ),
         ("lock recovery", "Gnulib manual: OpenBSD 7.5 has no pthread_mutexattr_setrobust"),
+        ("waiting", "futex(2), FUTEX_WAIT: sleeps only if the value is still the one seen"),
         ("buffers offered", "pipe(2), socket(2), sigaction(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "SCM_RIGHTS"),
@@ -99,6 +102,7 @@ fn openbsd() -> Profile {
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::None,
+        waiting: Waiting::Atomic,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,

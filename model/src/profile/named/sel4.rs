@@ -4,6 +4,7 @@
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
+    Waiting,
 };
 use crate::system::Overflow;
 
@@ -41,6 +42,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets, TimeIsolation::Partitions],
     inversion: &[Inversion::Ceiling, Inversion::Donation],
     lock_recovery: &[LockRecovery::None],
+    waiting: &Waiting::ALL,
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::OnEachBuffer],
     attachment: &[Attachment::Free],
@@ -94,6 +96,7 @@ pub(super) static SEL4_MCS: Named = Named {
             "lock recovery",
             "manual, Notifications: a lock is what programs make of a notification, and the kernel knows no owner",
         ),
+        ("waiting", "manual, Notifications: a signal that nobody waits for is remembered"),
         ("buffers offered", "manual, Message Passing; Notifications; seL4_TCB_Suspend; the queues of sDDF"),
         ("buffer rights", "manual, Endpoint Capabilities: rights to send and to receive"),
         ("attachment", "manual: any thread with the right to receive may"),
@@ -120,6 +123,7 @@ fn sel4_mcs() -> Profile {
         time_isolation: TimeIsolation::Budgets,
         inversion: Inversion::Donation,
         lock_recovery: LockRecovery::None,
+        waiting: Waiting::Atomic,
         buffers: BUFFERS,
         buffer_rights: BufferRights::OnEachBuffer,
         attachment: Attachment::Free,

@@ -4,6 +4,7 @@
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
+    Waiting,
 };
 use crate::system::Overflow;
 
@@ -40,6 +41,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
     inversion: &[Inversion::None],
     lock_recovery: &LockRecovery::ALL,
+    waiting: &Waiting::ALL,
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
@@ -81,6 +83,7 @@ pub(super) static WINDOWS: Named = Named {
             "lock recovery",
             "Mutex Objects: WAIT_ABANDONED tells the next owner that the last one has ended without giving it back",
         ),
+        ("waiting", "WaitOnAddress: sleeps only if the value is still the one seen; SleepConditionVariableCS"),
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
         ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
         ("attachment", "DuplicateHandle: any end is handed over"),
@@ -107,6 +110,7 @@ fn windows() -> Profile {
         time_isolation: TimeIsolation::None,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::OwnerDead,
+        waiting: Waiting::Atomic,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
@@ -155,6 +159,7 @@ pub(super) static WINDOWS_JOB: Named = Named {
             "lock recovery",
             "Mutex Objects: WAIT_ABANDONED tells the next owner that the last one has ended without giving it back",
         ),
+        ("waiting", "WaitOnAddress: sleeps only if the value is still the one seen; SleepConditionVariableCS"),
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
         ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
         ("attachment", "DuplicateHandle: any end is handed over"),
@@ -181,6 +186,7 @@ fn windows_job() -> Profile {
         time_isolation: TimeIsolation::Budgets,
         inversion: Inversion::None,
         lock_recovery: LockRecovery::OwnerDead,
+        waiting: Waiting::Atomic,
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,

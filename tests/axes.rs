@@ -12,7 +12,7 @@ use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::{
     Attachment, Authority, Axis, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Inheritance,
-    Kill, Profile, Quota, Regain, Teardown, Tracking,
+    Kill, Profile, Quota, Regain, Shutdown, Teardown, Tracking,
 };
 use lacuna_model::system::{Overflow, System};
 
@@ -40,7 +40,7 @@ const QUEUES: Buffers = Buffers::Only("queues", &[BufferKind::polled(CapacityRul
 
 #[test]
 fn each_choice_decides_something() {
-    use GuaranteeId::{G1, G2, G3, G4, G6, G7, G8, G9, G13, G14, G15, G16, G17};
+    use GuaranteeId::{G1, G2, G3, G4, G6, G7, G8, G9, G12, G13, G14, G15, G16, G17};
     let hard = Profile::linux_hardened;
     let cases: Vec<(&str, Profile, Vec<GuaranteeId>)> = vec![
         ("parallel-spawn", hard(), vec![]),
@@ -81,6 +81,15 @@ fn each_choice_decides_something() {
         ("regained-rights", hard(), vec![]),
         ("regained-rights", Profile { regain: Regain::ByExecution, ..hard() }, vec![G9]),
         ("regained-rights", Profile { regain: Regain::ByAsking, ..hard() }, vec![G9]),
+        ("shutdown", hard(), vec![G12]),
+        ("shutdown", Profile { shutdown: Shutdown::None, ..hard() }, vec![G12]),
+        ("shutdown", Profile { shutdown: Shutdown::Irrevocable, ..hard() }, vec![]),
+        // Whoever leaves all groups is of the domain all the same.
+        (
+            "shutdown",
+            Profile { shutdown: Shutdown::Irrevocable, tracking: Tracking::ParentLink, kill: Kill::Walk, ..hard() },
+            vec![],
+        ),
         ("stray-signal", hard(), vec![]),
         ("stray-signal", Profile { buffer_rights: BufferRights::BySendersUser, ..hard() }, vec![G13]),
         ("driver-failover", Profile { attachment: Attachment::Predefined, ..hard() }, vec![]),

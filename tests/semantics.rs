@@ -8,7 +8,7 @@ use lacuna_check::{Limits, check};
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::{Action, Context, Objects, Outcome, Phase, Precondition, Process, Refusal, State, Status};
 use lacuna_model::profile::{
-    BufferKind, Buffers, CapacityRule, Inheritance, Kill, LockRecovery, Profile, Quota, Teardown, Tracking,
+    BufferKind, Buffers, CapacityRule, Inheritance, Kill, LockRecovery, Profile, Quota, Shutdown, Teardown, Tracking,
 };
 use lacuna_model::system::{BufferId, Overflow};
 
@@ -761,4 +761,83 @@ fn a_right_is_granted_by_who_has_it_and_by_nobody_else() {
     // An adversary may hand on what it has.
     let (f, g, verdict) = accesses("Adversary(depth: 1)", true);
     assert!(f.contains(&done) && g == [refused] && verdict.starts_with("proved"), "{f:?}, {g:?}, {verdict}");
+}
+
+/// kill(2): −1 leaves out the caller, and whoever is created afterwards.
+#[test]
+fn a_lock_down_is_of_the_domain_whoever_made_it_and_whoever_asks() {
+    let text = |watch: &str, service: &str| {
+        let member = "domain: \"e\", group: \"job\"";
+        let processes = [
+            ("s", "domain: \"d\"", "Spawn(process: \"b\"), Spawn(process: \"c\")"),
+            ("w", "domain: \"d\"", watch),
+            ("b", member, service),
+            ("c", "domain: \"e\"", "Compute(\"1ms\")"),
+        ];
+        scenario("job_groups: { \"job\": () }, process_table: 6,", &processes)
+    };
+    let with = |shutdown| Profile { shutdown, ..Profile::linux_hardened() };
+    let (none, walk, for_good) = (with(Shutdown::None), with(Shutdown::BestEffort), with(Shutdown::Irrevocable));
+    let plain = text("LockDown(\"e\")", "Compute(\"1ms\")");
+    for (profile, verdicts) in [(&none, "refuted"), (&walk, "refuted"), (&for_good, "proved")] {
+        assert_eq!(verdict(&plain, profile, GuaranteeId::G12), verdicts);
+    }
+    // With all that there ever is before its eyes a walk is enough; a child that is born behind it is missed.
+    let alone = |service: &str| {
+        let watch = "Receive(\"go\"), LockDown(\"e\")";
+        let fields =
+            "buffers: { \"go\": (capacity: 1, overflow: Block, send: [\"e\"], receive: [\"d\"]) }, process_table: 4,";
+        scenario(
+            fields,
+            &[("w", "domain: \"d\"", watch), ("b", "domain: \"e\"", service), ("c", "domain: \"e\"", "Exit")],
+        )
+    };
+    let starts = |service: &str| alone(service).replace("\"c\": (domain: \"e\"", "\"unused\": (domain: \"d\"");
+    assert_eq!(verdict(&starts("Send(\"go\"), Forever([Compute(\"1ms\")])"), &walk, GuaranteeId::G12), "proved");
+    let forks = alone("Send(\"go\"), Fork(\"c\")");
+    assert_eq!(verdict(&forks, &walk, GuaranteeId::G12), "refuted");
+    assert_eq!(verdict(&forks, &for_good, GuaranteeId::G12), "proved");
+    // Whoever locks its own domain down ends with it, or goes last.
+    let own = scenario(
+        "",
+        &[("w", "domain: \"d\"", "LockDown(\"d\")"), ("b", "domain: \"d\"", "Forever([Compute(\"1ms\")])")],
+    );
+    for (profile, living) in [(&for_good, 0), (&walk, 1)] {
+        let system = lacuna_scenarios::parse(&own).unwrap();
+        let objects = Objects::new(&system, profile).unwrap();
+        let ended = plain::states(&objects).into_iter().filter(|state| state.locked_down == [true]);
+        let count = |state: &State| state.processes.iter().filter(|process| process.lives()).count();
+        assert_eq!(ended.map(|state| count(&state)).max(), Some(living));
+    }
+    // Where nobody of the domain lives, nothing is said.
+    assert_eq!(verdict(&text("LockDown(\"d\")", "Exit"), &none, GuaranteeId::G12), "refuted", "the caller acts on");
+    let nobody = scenario("", &[("w", "domain: \"d\"", "LockDown(\"e\")")]);
+    assert_eq!(verdict(&nobody, &none, GuaranteeId::G12), "vacuous");
+}
+
+#[test]
+fn a_domain_that_is_shut_for_good_stays_so_and_its_neighbours_do_not_notice() {
+    let text = scenario(
+        "process_table: 4,",
+        &[
+            ("w", "domain: \"d\"", "LockDown(\"e\"), Spawn(process: \"b\"), Spawn(process: \"c\")"),
+            ("b", "domain: \"e\"", "Exit"),
+            ("c", "domain: \"d\"", "Exit"),
+        ],
+    );
+    let system = lacuna_scenarios::parse(&text).unwrap();
+    for (shutdown, omit, expected) in [
+        (Shutdown::Irrevocable, false, Outcome::Refused(Refusal::LockedDown)),
+        (Shutdown::Irrevocable, true, Outcome::Created(1)),
+        (Shutdown::BestEffort, false, Outcome::Created(1)),
+    ] {
+        let mut objects = Objects::new(&system, &Profile { shutdown, ..Profile::ideal() }).unwrap();
+        if omit {
+            objects = objects.without(Precondition::DomainOpen);
+        }
+        let found = outcomes(&objects);
+        let of = |target: &str| found[&("spawn", target.to_owned())].clone();
+        assert!(of("b").iter().all(|outcome| *outcome == expected), "{shutdown:?}: {:?}", of("b"));
+        assert!(of("c").iter().all(|outcome| matches!(outcome, Outcome::Created(_))), "{shutdown:?}");
+    }
 }

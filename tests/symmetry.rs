@@ -68,6 +68,7 @@ fn the_library_is_answered_the_same_with_fewer_states_on_any_number_of_threads()
                 kills |= match instruction {
                     Instruction::Kill(_) => by_table,
                     Instruction::KillProcess(_) => true,
+                    Instruction::LockDown(_) => Profile::named(profile).unwrap().shutdown.walks(),
                     _ => false,
                 };
             });

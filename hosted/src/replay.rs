@@ -329,6 +329,7 @@ fn call(action: Action) -> Call {
         Action::KillProcess(_) | Action::KillNumber(..) => Call::Missing,
         Action::Lock(_) | Action::Unlock(_) => Call::Missing,
         Action::DropRights(_) | Action::Regain(_) | Action::Grant(..) => Call::Missing,
+        Action::LockDown(_) | Action::LockDownMember(_) | Action::LockDownReturns(_) => Call::Missing,
         Action::Send(_) | Action::HandOver(..) | Action::Receive(_) | Action::Poll(_) => Call::Missing,
         Action::Await(_) | Action::Sleep(_) => Call::Missing,
         Action::Ack(_) | Action::Attach(_) | Action::SendFollowed(_) => Call::Missing,

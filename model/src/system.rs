@@ -410,6 +410,8 @@ pub enum Instruction {
     Kill(GroupId),
     /// Kills one process: the last instance that a program created of it.
     KillProcess(ProcessId),
+    /// Shuts a security domain down, for good.
+    LockDown(DomainId),
     /// Sends a message.
     Send(BufferId),
     /// Receives a message, waiting for one.
@@ -543,12 +545,19 @@ pub struct KernelBounds {
     pub kill_group: Nanos,
     /// Attaching a buffer to another process.
     pub reattach: Nanos,
+    /// Locking a domain down, until its last process has ended.
+    pub lock_down: Nanos,
 }
 
 impl KernelBounds {
     /// Those that are declared, by the names of the operations.
     pub fn declared(&self) -> impl Iterator<Item = (&'static str, Nanos)> {
-        let all = [("spawn", self.spawn), ("kill_group", self.kill_group), ("reattach", self.reattach)];
+        let all = [
+            ("spawn", self.spawn),
+            ("kill_group", self.kill_group),
+            ("reattach", self.reattach),
+            ("lock_down", self.lock_down),
+        ];
         all.into_iter().filter(|(_, bound)| *bound > Nanos(0))
     }
 }
@@ -647,6 +656,7 @@ impl System {
         }
         visit("spawn", self.kernel_bounds.spawn);
         visit("kill_group", self.kernel_bounds.kill_group);
+        visit("lock_down", self.kernel_bounds.lock_down);
     }
 
     /// May the second domain learn of the first?

@@ -115,6 +115,9 @@ impl Action {
             Self::KillMember(_) => "kill-member",
             Self::KillReturns(_) => "kill-returns",
             Self::KillProcess(_) | Self::KillNumber(..) => "kill-process",
+            Self::LockDown(_) => "lock-down",
+            Self::LockDownMember(_) => "lock-down-member",
+            Self::LockDownReturns(_) => "lock-down-returns",
             Self::Send(_) | Self::SendFollowed(_) => "send",
             Self::HandOver(..) => "hand-over",
             Self::Receive(_) => "receive",
@@ -248,7 +251,8 @@ impl Objects {
             }
             Action::Fork(id) | Action::Exec(id) | Action::Spawn(id) | Action::Reap(id) => process(id),
             Action::Kill(group) | Action::KillReturns(group) => Some(system.job_groups[group.index()].name.clone()),
-            Action::KillMember(slot) => Some(self.process_name(state, slot)),
+            Action::KillMember(slot) | Action::LockDownMember(slot) => Some(self.process_name(state, slot)),
+            Action::LockDown(domain) | Action::LockDownReturns(domain) => Some(system.domains[domain.index()].clone()),
             Action::KillProcess(id) | Action::KillNumber(id, _) => process(id),
             Action::Lock(lock) | Action::Unlock(lock) => Some(system.locks[lock.index()].name.clone()),
             Action::Send(buffer)
@@ -355,6 +359,9 @@ impl Objects {
             Action::KillNumber(_, slot) => {
                 format!("kills `{target}` by its number, which {} has got meanwhile", self.process_name(before, slot))
             }
+            Action::LockDown(_) => format!("locks domain `{target}` down"),
+            Action::LockDownMember(_) => format!("ends {target}, of the snapshot"),
+            Action::LockDownReturns(_) => format!("has ended the whole snapshot of domain `{target}`"),
             Action::KillReturns(_) => format!("has killed the whole snapshot of job group `{target}`"),
             Action::Ack(_) => format!("has done with the message of `{target}`"),
             Action::Attach(buffer) => {

@@ -51,6 +51,7 @@ pub fn library() -> &'static [Entry] {
             "orphaned-lock",
             "regained-rights",
             "lost-wakeup",
+            "shutdown",
             "telemetry",
             "driver-failover",
             "driver-failover-late",

@@ -1,6 +1,6 @@
 //! The library parses, says what it should, and means the same in JSON.
 
-use lacuna_model::guarantee::GuaranteeId::{G2, G3, G4, G6, G7, G8, G18, G19, G20};
+use lacuna_model::guarantee::GuaranteeId::{G2, G3, G4, G6, G7, G8, G12, G18, G19, G20};
 use lacuna_model::system::Expectation;
 use lacuna_scenarios::{Source, library};
 
@@ -44,6 +44,7 @@ fn expectations_on_linux() {
     let expected = [
         ("ci-job", vec![G2, G3, G4, G6, G7, G8]),
         ("residue", vec![G8]),
+        ("shutdown", vec![G12]),
         ("parallel-spawn", vec![G2]),
         ("double-fork", vec![G3, G4]),
         ("fork-bomb", vec![G6]),
@@ -56,8 +57,9 @@ fn expectations_on_linux() {
         let of = |profile: &str| system.expect.iter().find(|(name, _)| name == profile).map(|(_, what)| what.clone());
         assert_eq!(of("linux"), Some(Expectation::Fails(fails)), "{name}");
         assert_eq!(of("ideal"), Some(Expectation::Holds), "{name}");
-        // No confinement makes a program ask for inheritance.
-        let hardened = if name == "priority-inversion" { of("linux") } else { Some(Expectation::Holds) };
+        // No confinement makes a program ask for inheritance, and none is irrevocable.
+        let hardened =
+            if ["priority-inversion", "shutdown"].contains(&name) { of("linux") } else { Some(Expectation::Holds) };
         assert_eq!(of("linux-hardened"), hardened, "{name}");
     }
 }

@@ -492,7 +492,7 @@ fn print_rows(guarantees: &[Checked], table_full: bool, within: &str) {
             }
             ModelVerdict::Unknown { limit } => format!(": {limit}"),
         };
-        line(format_args!("  {id:<4}{short:<20}{}{more}", verdict.name()));
+        line(format_args!("  {id:<4}{short:<21}{}{more}", verdict.name()));
         match verdict {
             ModelVerdict::Refuted { runs: Some(runs), .. } => side_by_side(runs, "      "),
             ModelVerdict::Refuted { trace, .. } => story(trace, "      "),

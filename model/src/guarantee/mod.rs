@@ -4,6 +4,7 @@
 //! finds it `vacuous`, never `proved`.
 
 pub mod g10_noninterference;
+pub mod g12_irrevocable_shutdown;
 pub mod g13_buffer_authority;
 pub mod g14_bounded_buffers;
 pub mod g15_conservation;
@@ -74,6 +75,7 @@ guarantees! {
     G8 "no residue" "after a job group has ended, nothing that it made persists but its declared outputs",
     G9 "monotone authority" "no context has a right that it did not have and that nobody granted",
     G10 "noninterference" "what a domain sees depends only on those that may flow to it",
+    G12 "irrevocable shutdown" "after a domain was locked down, no action of it succeeds",
     G13 "buffer authority" "whoever uses a buffer has the right on that buffer",
     G14 "bounded buffers" "no buffer holds more than its capacity, and overflow is as declared",
     G15 "conservation" "every message accepted is queued, delivered, or dropped by the declared rule, in order",
@@ -188,6 +190,7 @@ safety! {
     g7_confinement::Confinement,
     g8_no_residue::NoResidue,
     g9_monotone_authority::MonotoneAuthority,
+    g12_irrevocable_shutdown::IrrevocableShutdown,
     g13_buffer_authority::BufferAuthority,
     g14_bounded_buffers::BoundedBuffers,
     g15_conservation::Conservation,

@@ -156,7 +156,11 @@ impl Demand {
             }
             Operation::Compute { .. } | Operation::Open(_) | Operation::Close(_) | Operation::Detach => {}
             Operation::Regain(_) | Operation::Grant { .. } => {}
-            Operation::Exit | Operation::Kill(_) | Operation::Access { .. } | Operation::DropRights(_) => {}
+            Operation::Exit
+            | Operation::Kill(_)
+            | Operation::LockDown(_)
+            | Operation::Access { .. }
+            | Operation::DropRights(_) => {}
             Operation::Choose(_) | Operation::End => {}
         }
     }

@@ -47,13 +47,14 @@ impl Objects {
             Phase::Flagging(handle) => return push(Action::SetFlag(handle)),
             Phase::BeforeExec => return push(Action::Exec(process.instance_of)),
             Phase::Walking(members) => {
-                if let Operation::Kill(group) = self.operation(state, context) {
-                    push(match members.trailing_zeros() {
-                        64 => Action::KillReturns(*group),
-                        first => Action::KillMember(first as u8),
-                    });
-                }
-                return;
+                let first = (members != 0).then(|| members.trailing_zeros() as ProcessSlot);
+                return match self.operation(state, context) {
+                    Operation::Kill(group) => push(first.map_or(Action::KillReturns(*group), Action::KillMember)),
+                    Operation::LockDown(domain) => {
+                        push(first.map_or(Action::LockDownReturns(*domain), Action::LockDownMember));
+                    }
+                    _ => {}
+                };
             }
             Phase::Begin => {}
         }
@@ -68,6 +69,7 @@ impl Objects {
             Operation::Exit => push(Action::Exit),
             Operation::Kill(group) => push(Action::Kill(*group)),
             Operation::KillProcess(named) => self.kills(state, *named, &mut push),
+            Operation::LockDown(domain) => push(Action::LockDown(*domain)),
             Operation::Access { object, right } => push(Action::Access(*object, *right)),
             Operation::DropRights(objects) => push(Action::DropRights(self.object_set(objects))),
             Operation::Regain(object) => push(Action::Regain(*object)),

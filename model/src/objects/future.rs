@@ -33,6 +33,8 @@ pub(super) enum Deed {
     Kill(GroupId),
     /// Kills the process by its name.
     KillProcess(ProcessId),
+    /// Locks the domain down.
+    LockDown(DomainId),
 }
 
 /// A set of deeds, a bit each.
@@ -46,6 +48,7 @@ pub(super) struct Future {
     locks: usize,
     buffers: usize,
     processes: usize,
+    groups: usize,
     /// By the numbers that nodes have in `Objects::nodes`.
     of_node: Vec<u64>,
     /// Of a process from its beginning: of all its contexts together.
@@ -62,7 +65,8 @@ impl Future {
     pub(super) fn of(objects: &Objects) -> Self {
         let system = &objects.system;
         let (locks, buffers, processes) = (system.locks.len(), system.buffers.len(), system.processes.len());
-        let mut future = Self { locks, buffers, processes, ..Self::default() };
+        let groups = system.job_groups.len();
+        let mut future = Self { locks, buffers, processes, groups, ..Self::default() };
         let waits: Vec<bool> = objects.nodes.iter().map(|node| objects.may_wait_at(&node.operation)).collect();
         if !waits.contains(&true) {
             return future;
@@ -71,7 +75,7 @@ impl Future {
         let is_for_a_resource = |node: &Node| matches!(node.operation, Operation::Lock(_) | Operation::Send(_));
         let mut waiting = objects.nodes.iter().zip(&future.waits).filter(|(_, waits)| **waits);
         future.events = !waiting.all(|(node, _)| is_for_a_resource(node));
-        future.words = (future.index(Deed::Kill(GroupId(0))) + system.job_groups.len()).div_ceil(64);
+        future.words = (future.index(Deed::LockDown(DomainId(0))) + system.domains.len()).div_ceil(64);
         future.of_node = vec![0; objects.nodes.len() * future.words];
         future.of_process = vec![0; processes * future.words];
         future.whoever = future.whoever(objects);
@@ -124,6 +128,7 @@ impl Future {
             Deed::Create(process) => processes + process.index(),
             Deed::KillProcess(process) => processes + self.processes + process.index(),
             Deed::Kill(group) => processes + 2 * self.processes + group.index(),
+            Deed::LockDown(domain) => processes + 2 * self.processes + self.groups + domain.index(),
         }
     }
 
@@ -185,6 +190,7 @@ impl Future {
                         }
                         Operation::Kill(group) => does(Deed::Kill(*group)),
                         Operation::KillProcess(process) => does(Deed::KillProcess(*process)),
+                        Operation::LockDown(domain) => does(Deed::LockDown(*domain)),
                         Operation::Spawn { process: child, .. } | Operation::Fork(child) => {
                             does(Deed::Create(*child));
                         }

@@ -7,6 +7,7 @@ mod buffers;
 mod demand;
 mod enabled;
 mod future;
+mod lock_down;
 mod made;
 mod packed;
 mod precondition;
@@ -35,8 +36,8 @@ pub use waits::Wait;
 use crate::guarantee::{GuaranteeId, GuaranteeSet};
 use crate::profile::Profile;
 use crate::system::{
-    GroupId, Instruction, LockId, MAX_DROPPED, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ObjectId, ProcessId,
-    System,
+    DomainId, GroupId, Instruction, LockId, MAX_DROPPED, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ObjectId,
+    ProcessId, System,
 };
 use crate::units::Nanos;
 
@@ -67,6 +68,8 @@ pub struct Objects {
     dropped: Vec<ObjectId>,
     /// The objects in which something may be made that is no output, and by which groups.
     makes: Vec<(ObjectId, GroupId)>,
+    /// The domains that some program locks down.
+    lockable: Vec<DomainId>,
     /// The guarantees whose ghosts are kept.
     watched: GuaranteeSet,
     /// The checks that are left out.
@@ -189,6 +192,7 @@ impl Objects {
             named: killed_by_name(system),
             dropped,
             makes: Vec::new(),
+            lockable: lock_down::locked_down_by_a_program(system),
             watched: GuaranteeSet::ALL,
             omitted: precondition::Omitted::default(),
             future: future::Future::default(),
@@ -259,6 +263,7 @@ impl Objects {
             supervisors: vec![None; self.system.job_groups.len()],
             names: vec![Name::Nobody; self.named.len()],
             made: vec![false; self.makes.len()],
+            locked_down: vec![false; self.lockable.len()],
             attack_steps: self.attack_depth(),
         };
         for (slot, id) in (0u8..).zip(self.starting_processes()) {
@@ -368,6 +373,7 @@ impl Objects {
             Operation::Spawn { .. } | Operation::Fork(_) => (Nanos(0), self.system.kernel_bounds.spawn),
             Operation::Kill(_) => (Nanos(0), self.system.kernel_bounds.kill_group),
             Operation::Attach(_) => (Nanos(0), self.system.kernel_bounds.reattach),
+            Operation::LockDown(_) => (Nanos(0), self.system.kernel_bounds.lock_down),
             _ => (Nanos(0), Nanos(0)),
         }
     }

@@ -30,6 +30,7 @@ macro_rules! preconditions {
 }
 
 preconditions! {
+    DomainOpen "domain open" "fork and spawn: the child's domain is not locked down, where that is irrevocable",
     ProcessQuota "process quota" "fork and spawn: the quota of processes admits one more",
     MemoryQuota "memory quota" "allocate: the quota of memory admits the amount",
     Authority "authority" "access: the authority over the object permits it",

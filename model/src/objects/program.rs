@@ -2,7 +2,7 @@
 //! needs one number to say where it is. Counted loops are written out; an endless loop is a cycle.
 
 use crate::system::{
-    BufferId, GroupId, HandleId, Instruction, LockId, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId, Right,
+    BufferId, DomainId, GroupId, HandleId, Instruction, LockId, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId, Right,
 };
 use crate::units::Nanos;
 
@@ -55,6 +55,8 @@ pub enum Operation {
     Kill(GroupId),
     /// See [`Instruction::KillProcess`].
     KillProcess(ProcessId),
+    /// See [`Instruction::LockDown`].
+    LockDown(DomainId),
     /// See [`Instruction::Send`].
     Send(BufferId),
     /// See [`Instruction::Receive`].
@@ -216,6 +218,7 @@ impl Program {
             Instruction::Wait { process, until } => Operation::Wait { process: *process, until: *until },
             Instruction::Kill(group) => Operation::Kill(*group),
             Instruction::KillProcess(process) => Operation::KillProcess(*process),
+            Instruction::LockDown(domain) => Operation::LockDown(*domain),
             Instruction::Send(buffer) => Operation::Send(*buffer),
             Instruction::Receive(buffer) => Operation::Receive(*buffer),
             Instruction::Lock(lock) => Operation::Lock(*lock),

@@ -219,6 +219,8 @@ pub struct State {
     pub names: Vec<Name>,
     /// Is there something that a group made in an object? In the order of [`Objects::makes`](super::Objects::makes).
     pub made: Vec<bool>,
+    /// For each domain that some program locks down: has a lock-down of it returned? Where that closes nothing it is a ghost, of G12.
+    pub locked_down: Vec<bool>,
     /// How many more steps the adversaries may take; none is any number.
     pub attack_steps: Option<u8>,
 }
@@ -234,6 +236,7 @@ impl Clone for State {
             supervisors: self.supervisors.clone(),
             names: self.names.clone(),
             made: self.made.clone(),
+            locked_down: self.locked_down.clone(),
             attack_steps: self.attack_steps,
         }
     }
@@ -248,6 +251,7 @@ impl Clone for State {
         self.supervisors.clone_from(&from.supervisors);
         self.names.clone_from(&from.names);
         self.made.clone_from(&from.made);
+        self.locked_down.clone_from(&from.locked_down);
         self.attack_steps = from.attack_steps;
     }
 }

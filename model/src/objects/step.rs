@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::state::{ContextSlot, ObjectSet, ProcessSlot};
-use crate::system::{BufferId, GroupId, HandleId, LockId, ObjectId, Overflow, ProcessId, Right};
+use crate::system::{BufferId, DomainId, GroupId, HandleId, LockId, ObjectId, Overflow, ProcessId, Right};
 
 /// One step of one context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +51,12 @@ pub enum Action {
     KillProcess(ProcessId),
     /// Kills a process by its name, whose number is another's meanwhile.
     KillNumber(ProcessId, ProcessSlot),
+    /// Shuts a domain down, or takes the snapshot for a walk.
+    LockDown(DomainId),
+    /// Ends one process of the snapshot.
+    LockDownMember(ProcessSlot),
+    /// The walk is over, and the lock-down returns.
+    LockDownReturns(DomainId),
     /// Sends a message.
     Send(BufferId),
     /// Sends a message to a context that waits for it, and both go on.
@@ -118,6 +124,7 @@ impl Action {
     pub fn may_end_a_process(self) -> bool {
         matches!(self, Self::Exit | Self::End | Self::Kill(_) | Self::KillMember(_))
             || matches!(self, Self::KillProcess(_) | Self::KillNumber(..))
+            || matches!(self, Self::LockDown(_) | Self::LockDownMember(_))
             || matches!(self, Self::Send(_) | Self::SendFollowed(_) | Self::Deliver(_))
     }
 
@@ -167,6 +174,10 @@ pub enum Refusal {
     NoChild,
     /// There is no such process.
     NoProcess,
+    /// The domain is locked down.
+    LockedDown,
+    /// The kernel has no such operation.
+    NotOffered,
 }
 
 impl Refusal {
@@ -184,6 +195,8 @@ impl Refusal {
             Self::NoSuchLimit => "the limit cannot be that",
             Self::NoChild => "no such child",
             Self::NoProcess => "there is no such process",
+            Self::LockedDown => "the domain is locked down",
+            Self::NotOffered => "the kernel cannot",
         }
     }
 }

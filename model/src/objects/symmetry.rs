@@ -2,7 +2,7 @@
 //! A child takes the lowest free entry: where entries are renamed it may take another, which again differs in nothing else.
 //!
 //! Parents, supervisors, snapshots and names refer to entries, and are renamed with them. No ghost does: *listed* and *fate* are of
-//! the process itself, and are gone with it before another takes its entry; what was made is a group's.
+//! the process itself, and are gone with it before another takes its entry; what was made is a group's, and what is locked down a domain's.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::system::{GroupId, Instruction};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Asymmetry {
     /// A kill of only one, or of one after the other.
-    #[error("a kill takes the members of a group in the order of the process table")]
+    #[error("a kill or a lock-down takes its members in the order of the process table")]
     KillFollowsTheTable,
     /// Of two zombies that a wait may take it takes the one with the lower entry, and they may count in different groups.
     #[error("a wait takes the first of the process table, and may find zombies of different groups")]
@@ -37,8 +37,13 @@ impl Objects {
         if !self.named.is_empty() {
             return Some(Asymmetry::NamesStandForEntries);
         }
-        let mut operations = self.nodes.iter().map(|node| &node.operation);
-        if self.profile.kill.follows_the_table() && operations.any(|one| matches!(one, Operation::Kill(_))) {
+        let (kills, lock_downs) = (self.profile.kill.follows_the_table(), self.profile.shutdown.walks());
+        let follows = |operation: &Operation| match operation {
+            Operation::Kill(_) => kills,
+            Operation::LockDown(_) => lock_downs,
+            _ => false,
+        };
+        if self.nodes.iter().any(|node| follows(&node.operation)) {
             return Some(Asymmetry::KillFollowsTheTable);
         }
         // All children that a process itself has made of one declaration are in one group. Only whoever takes in orphans may

@@ -5,7 +5,7 @@
 //!   a walk has still to kill but by number.
 //! - What its steps come to ([`told`]): a refusal with its reason. A message that is dropped or merged is told as one that is queued.
 //! - Of what it shares with others only as much as it can still use ([demand](super::demand)): how many more processes and how much more
-//!   memory it would be given, at most what it can still ask for; how much room there is in a buffer that it sends to, if the
+//!   memory it would be given, at most what it can still ask for, and that a domain is shut in which it might create one; how much room there is in a buffer that it sends to, if the
 //!   buffer blocks or refuses when it is full, or draws on a pool, and whether anybody lives whom a message is processed for, if unasked; how
 //!   many messages there are in a buffer that it receives from, or that interrupts it; who holds a lock that it takes: it, another, nobody;
 //!   which of the children that it waits for have ended; whether the process that it names is there, and how many may have its number if not.
@@ -30,6 +30,8 @@ pub enum Seen {
     Process(Box<Own>),
     /// How many more processes it may create for a domain in a group.
     ProcessesLeft(Option<GroupId>, DomainId, u64),
+    /// That no process can be created any more in a domain in which it still might.
+    Closed(DomainId),
     /// How much more memory it may take in a group.
     MemoryLeft(GroupId, u64),
     /// How many more messages it may send there.
@@ -255,6 +257,10 @@ impl<'a> Views<'a> {
         places.sort_unstable();
         places.dedup();
         for (group, child) in places {
+            if objects.is_closed(state, child) {
+                view.push(Seen::Closed(child));
+                continue;
+            }
             let limit = group.and_then(|group| objects.system.job_groups[group.index()].processes).map(u64::from);
             let usage = Entries { objects, state, group, domain: child };
             let unlimited = objects.omits(Precondition::ProcessQuota);
@@ -351,6 +357,7 @@ impl<'a> Views<'a> {
             let slot = self.objects.process_of(step.context);
             let (action, to) = match step.action {
                 Action::KillMember(_) => (Action::KillMember(0), 0),
+                Action::LockDownMember(_) => (Action::LockDownMember(0), 0),
                 Action::KillNumber(process, _) => (Action::KillNumber(process, 0), 0),
                 Action::HandOver(buffer, receiver) => (Action::HandOver(buffer, 0), self.code_of(state, receiver)),
                 action => (action, 0),
@@ -383,6 +390,7 @@ impl<'a> Views<'a> {
         match seen {
             Seen::Process(own) => format!("the state of its own `{}`", system.processes[own.instance_of.index()].name),
             Seen::ProcessesLeft(_, _, left) => format!("that {left} more of its processes would be created"),
+            Seen::Closed(id) => format!("`{}` locked down", system.domains[id.index()]),
             Seen::MemoryLeft(_, left) => format!("that it would be given {} more", crate::units::Bytes(*left)),
             Seen::Room(id, room) => format!("room for {room} of its messages in {}", buffer(id)),
             Seen::Mergeable(id, true) => format!("a message in {}", buffer(id)),

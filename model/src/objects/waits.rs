@@ -323,6 +323,7 @@ impl Waiting<'_> {
         let walked = |context: &super::state::Context| matches!(context.phase, Phase::Walking(members) if members & 1 << slot != 0);
         by_itself
             || process.group.is_some_and(|group| self.may(Deed::Kill(group)))
+            || self.may(Deed::LockDown(objects.domain_of(state, slot)))
             || (0..objects.system.processes.len() as u8).any(named)
             || state.contexts.iter().any(walked)
             || (0u8..).map(BufferId).take(state.buffers.len()).any(|buffer| {

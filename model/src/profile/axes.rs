@@ -5,7 +5,7 @@
 
 use super::{
     Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kill,
-    LockRecovery, Named, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking, Waiting,
+    LockRecovery, Named, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
 };
 
 /// An axis.
@@ -81,6 +81,7 @@ axes! {
     "buffers offered" buffers Buffers,
     "buffer rights" buffer_rights BufferRights,
     "attachment" attachment Attachment,
+    "shutdown" shutdown Shutdown,
 }
 
 /// The choices of an axis.
@@ -130,6 +131,7 @@ choices! {
     Waiting: chain(&Self::ALL),
     BufferRights: Vec::new(),
     Attachment: chain(&[Self::Free, Self::Predefined]),
+    Shutdown: chain(&[Self::BestEffort, Self::Irrevocable]),
 }
 
 impl Choices for Buffers {

@@ -19,6 +19,7 @@ pub mod lock_recovery;
 mod named;
 pub mod quota;
 pub mod regain;
+pub mod shutdown;
 pub mod teardown;
 pub mod time_isolation;
 pub mod tracking;
@@ -39,6 +40,7 @@ pub use lock_recovery::LockRecovery;
 pub use named::Named;
 pub use quota::Quota;
 pub use regain::Regain;
+pub use shutdown::Shutdown;
 pub use teardown::Teardown;
 pub use time_isolation::TimeIsolation;
 pub use tracking::Tracking;
@@ -93,6 +95,8 @@ pub struct Profile {
     pub buffer_rights: BufferRights,
     /// How a buffer comes to another receiver.
     pub attachment: Attachment,
+    /// What becomes of a domain that is locked down.
+    pub shutdown: Shutdown,
 }
 
 /// What a kernel offers: the choices on every axis, each with the source that says so.
@@ -136,6 +140,8 @@ pub struct Kernel {
     pub buffer_rights: &'static [BufferRights],
     /// Choices of [`Profile::attachment`].
     pub attachment: &'static [Attachment],
+    /// Choices of [`Profile::shutdown`].
+    pub shutdown: &'static [Shutdown],
 }
 
 impl Kernel {
@@ -166,6 +172,7 @@ impl Kernel {
             ("buffers offered", profile.buffers.within(self.buffers)),
             ("buffer rights", self.buffer_rights.contains(&profile.buffer_rights)),
             ("attachment", self.attachment.contains(&profile.attachment)),
+            ("shutdown", self.shutdown.contains(&profile.shutdown)),
         ];
         axes.into_iter().find(|(_, offered)| !offered).map_or(Ok(()), |(axis, _)| Err(axis))
     }

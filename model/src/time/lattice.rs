@@ -53,7 +53,8 @@ impl Lattice {
         if let Some(off) = off {
             return Err(off);
         }
-        let (mut execution, mut limit) = (system.kernel_bounds.spawn.max(system.kernel_bounds.kill_group), Nanos(0));
+        let bounds = &system.kernel_bounds;
+        let (mut execution, mut limit) = (bounds.spawn.max(bounds.kill_group).max(bounds.lock_down), Nanos(0));
         system.for_each_instruction(|_, instruction| match instruction {
             crate::system::Instruction::Compute { wcet, .. } => execution = execution.max(*wcet),
             crate::system::Instruction::Wait { until: Some(until), .. } => limit = limit.max(*until),

@@ -287,6 +287,7 @@ impl<'l, 's> Lower<'l, 's> {
             spawn: bound("spawn").unwrap_or(Nanos(0)),
             kill_group: bound("kill_group").unwrap_or(Nanos(0)),
             reattach: bound("reattach").unwrap_or(Nanos(0)),
+            lock_down: bound("lock_down").unwrap_or(Nanos(0)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Programs: lists of instructions, their limits, and what they must not say.
 
 use lacuna_model::system::{
-    BufferId, GroupId, HandleId, Instruction, LockId, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId,
+    BufferId, DomainId, GroupId, HandleId, Instruction, LockId, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId,
 };
 
 use super::objects::right;
@@ -118,6 +118,7 @@ impl Lower<'_, '_> {
             }
             "Lock" => Instruction::Lock(LockId(self.id(Space::Lock, Some(argument))?)),
             "Unlock" => Instruction::Unlock(LockId(self.id(Space::Lock, Some(argument))?)),
+            "LockDown" => Instruction::LockDown(DomainId(self.id(Space::Domain, Some(argument))?)),
             "Close" => Instruction::Close(self.used_handle(argument, place)?),
             "Fork" => {
                 let child = ProcessId(self.id(Space::Process, Some(argument))?);

@@ -11,6 +11,7 @@ static PROCESS: Kind = Kind::Refers(Space::Process);
 static BUFFER: Kind = Kind::Refers(Space::Buffer);
 static OBJECT: Kind = Kind::Refers(Space::Object);
 static LOCK: Kind = Kind::Refers(Space::Lock);
+static DOMAIN: Kind = Kind::Refers(Space::Domain);
 static DURATION: Kind = Kind::Duration;
 static SIZE: Kind = Kind::Size;
 static INSTRUCTIONS: Kind = Kind::OneOf(&INSTRUCTION);
@@ -75,6 +76,7 @@ pub(crate) static INSTRUCTION: Choice = Choice {
             "KillProcess(process: \"builder\")",
             "kills one process, the last instance that a program created of it, by what the kernel names it",
         ),
+        variant("LockDown", &[Form::One(&DOMAIN)], "LockDown(\"tenant\")", "shuts a security domain down, for good"),
         variant("Send", &[Form::One(&BUFFER)], "Send(\"log\")", "sends a message"),
         variant("Receive", &[Form::One(&BUFFER)], "Receive(\"log\")", "receives a message, waiting for one"),
         variant("Lock", &[Form::One(&LOCK)], "Lock(\"bus\")", "takes a lock, waiting until nobody holds it"),

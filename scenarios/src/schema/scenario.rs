@@ -427,6 +427,7 @@ static KERNEL_BOUNDS: Record = Record {
         field("spawn", Kind::Duration, ZERO, "creating a process, until its program runs"),
         field("kill_group", Kind::Duration, ZERO, "killing a job group, until its last member has ended"),
         field("reattach", Kind::Duration, ZERO, "attaching a buffer to another process"),
+        field("lock_down", Kind::Duration, ZERO, "locking a domain down, until its last process has ended"),
     ],
 };
 

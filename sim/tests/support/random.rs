@@ -25,6 +25,7 @@ fn leaf(process: u8) -> BoxedStrategy<Instruction> {
         Just(Instruction::Exit).boxed(),
         Just(Instruction::Kill(GroupId(0))).boxed(),
         (0u8..3).prop_map(|process| Instruction::KillProcess(ProcessId(process))).boxed(),
+        Just(Instruction::LockDown(DomainId(0))).boxed(),
         Just(Instruction::Lock(LockId(0))).boxed(),
         Just(Instruction::Unlock(LockId(0))).boxed(),
         (0u8..2).prop_map(|buffer| Instruction::Send(BufferId(buffer))).boxed(),
@@ -277,6 +278,7 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
                 spawn: Nanos(spawn),
                 kill_group: Nanos(kill_group),
                 reattach: Nanos(kill_group),
+                lock_down: Nanos(spawn),
             },
             process_table,
             ..super::empty()

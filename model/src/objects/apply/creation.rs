@@ -45,6 +45,9 @@ impl Taking<'_> {
     fn admit(&self, group: Option<GroupId>, child: ProcessId) -> Result<ProcessSlot, Refusal> {
         let system = &self.objects.system;
         let domain = system.processes[child.index()].domain;
+        if self.objects.is_closed(self.state, domain) {
+            return Err(Refusal::LockedDown);
+        }
         let limit = group.and_then(|group| system.job_groups[group.index()].processes).map(u64::from);
         let usage = Entries { objects: self.objects, state: self.state, group, domain };
         let admits = self.objects.profile.process_quota.admits(&usage, limit, 1);

@@ -5,6 +5,7 @@ mod buffers;
 mod creation;
 mod ending;
 mod handles;
+mod lock_down;
 mod locks;
 mod naming;
 mod rights;
@@ -89,6 +90,9 @@ impl Taking<'_> {
             }
             Action::KillProcess(named) => self.kill_process(named),
             Action::KillNumber(named, heir) => self.kill_number(named, heir),
+            Action::LockDown(domain) => self.lock_down(domain),
+            Action::LockDownMember(member) => self.lock_down_member(member),
+            Action::LockDownReturns(domain) => self.lock_down_returns(domain),
             Action::Send(buffer) => self.send(buffer),
             Action::Lock(lock) => self.lock(lock),
             Action::Unlock(lock) => self.unlock(lock),

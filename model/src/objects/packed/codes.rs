@@ -8,7 +8,8 @@ use super::super::state::{Context, Phase};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Phases {
     pub(super) flagging: bool,
-    pub(super) walking: bool,
+    pub(super) kill_walks: bool,
+    pub(super) lock_down_walks: bool,
     pub(super) before_exec: bool,
     pub(super) sleeping: bool,
     /// Has looked and may miss what comes before it is asleep.
@@ -18,6 +19,17 @@ pub(super) struct Phases {
 /// A context there that has given up nothing: what it has is no part of the code.
 fn at(position: Position, phase: Phase) -> Context {
     Context { position, phase, dropped: 0 }
+}
+
+impl Phases {
+    /// Is there a walk in the middle of the operation?
+    pub(super) fn walk(self, operation: &Operation) -> bool {
+        match operation {
+            Operation::Kill(_) => self.kill_walks,
+            Operation::LockDown(_) => self.lock_down_walks,
+            _ => false,
+        }
+    }
 }
 
 /// The codes of one context of one declared process.
@@ -45,7 +57,7 @@ impl Codes {
         for (position, node) in (0..).zip(&program.nodes) {
             let phase = match node.operation {
                 Operation::Open(handle) if phases.flagging => Phase::Flagging(handle),
-                Operation::Kill(_) if phases.walking => Phase::Walking(0),
+                _ if phases.walk(&node.operation) => Phase::Walking(0),
                 Operation::Await(_) if phases.checking => Phase::Checked,
                 _ => continue,
             };

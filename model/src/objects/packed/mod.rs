@@ -62,6 +62,8 @@ pub struct Codec {
     names: shared::NameFields,
     /// How many bits there are of what was made.
     made: usize,
+    /// And of what is locked down.
+    locked_down: usize,
     attack_depth: Option<u8>,
 }
 
@@ -128,13 +130,13 @@ impl Codec {
                     (Some(program), Some(context)) => {
                         let phases = Phases {
                             flagging: profile.inheritance.flags_in_a_second_action(),
-                            walking: profile.kill.walks(),
+                            kill_walks: profile.kill.walks(),
+                            lock_down_walks: profile.shutdown.walks(),
                             before_exec: embryos && index == 0 && spawned.contains(&id),
                             sleeping: context.task.is_some(),
                             checking: profile.waiting.may_miss(),
                         };
-                        let kills = program.nodes.iter().any(|node| matches!(node.operation, Operation::Kill(_)));
-                        if phases.walking && kills {
+                        if program.nodes.iter().any(|node| phases.walk(&node.operation)) {
                             of_context.1 = u32::from(system.process_table);
                         }
                         Codes::new(program, phases)
@@ -158,6 +160,7 @@ impl Codec {
         let shared = followed.width()
             + names.width()
             + objects.makes.len() as u32
+            + objects.lockable.len() as u32
             + buffers.iter().map(|fields| fields.width()).sum::<u32>()
             + lock * locks as u32
             + entry * groups as u32
@@ -191,6 +194,7 @@ impl Codec {
             followed,
             names,
             made: objects.makes.len(),
+            locked_down: objects.lockable.len(),
             attack_depth: objects.attack_depth(),
         }
     }
@@ -211,11 +215,12 @@ impl Codec {
     /// If the format has no place for the state, or `words` none for the format. What `words` holds then is nothing.
     pub fn pack(&self, state: &State, words: &mut [u64]) -> Result<(), DoesNotFit> {
         let entries = (state.processes.len(), state.contexts.len());
-        let (names, made) = (state.names.len(), state.made.len());
-        let shared = (state.buffers.len(), state.locks.len(), state.supervisors.len(), names, made);
+        let shared = (state.buffers.len(), state.locks.len(), state.supervisors.len(), state.names.len());
+        let bits = (state.made.len(), state.locked_down.len());
         if words.len() < self.words()
             || entries != (self.slots, self.slots * self.contexts_per_process)
-            || shared != (self.buffers.len(), self.locks, self.groups, self.names.many, self.made)
+            || shared != (self.buffers.len(), self.locks, self.groups, self.names.many)
+            || bits != (self.made, self.locked_down)
         {
             return Err(DoesNotFit);
         }
@@ -300,6 +305,7 @@ impl Codec {
         state.supervisors.resize(self.groups, None);
         state.names.resize(self.names.many, super::state::Name::Nobody);
         state.made.resize(self.made, false);
+        state.locked_down.resize(self.locked_down, false);
         for slot in 0..self.slots {
             self.unpack_slot(words, slot, state);
         }

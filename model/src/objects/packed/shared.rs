@@ -1,4 +1,4 @@
-//! What there is one of, whoever runs: buffers, locks, supervisors, names, the message followed, what was made, attack steps. It lies behind the entries of the process table, the
+//! What there is one of, whoever runs: buffers, locks, supervisors, names, the message followed, what was made, what is locked down, attack steps. It lies behind the entries of the process table, the
 //! attack steps at the very end.
 
 use super::super::Objects;
@@ -28,7 +28,8 @@ impl Codec {
         }
         state.names.iter().for_each(|name| self.names.put(*name, writer));
         self.followed.put(state.followed, writer);
-        state.made.iter().for_each(|made| writer.put(u64::from(*made), 1));
+        let bits = state.made.iter().chain(&state.locked_down);
+        bits.for_each(|bit| writer.put(u64::from(*bit), 1));
     }
 
     pub(super) fn unpack_shared(&self, words: &[u64], state: &mut State) {
@@ -50,8 +51,8 @@ impl Codec {
             *name = self.names.take(&mut reader);
         }
         state.followed = self.followed.take(&mut reader);
-        for made in &mut state.made {
-            *made = reader.take(1) != 0;
+        for bit in state.made.iter_mut().chain(&mut state.locked_down) {
+            *bit = reader.take(1) != 0;
         }
         state.attack_steps = self.attack_depth.map(|_| reader.take(self.widths.attack_steps) as u8);
     }

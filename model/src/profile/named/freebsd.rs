@@ -3,8 +3,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
-    Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
+    Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -47,6 +47,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser, BufferRights::OnEachBuffer],
     attachment: &[Attachment::Free],
+    shutdown: &[Shutdown::None, Shutdown::BestEffort],
 };
 
 /// `freebsd`
@@ -83,6 +84,7 @@ pub(super) static FREEBSD: Named = Named {
         ("buffers offered", "pipe(2), unix(4), mqueuefs(5), sigqueue(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "unix(4), SCM_RIGHTS"),
+        ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
     ],
 };
 
@@ -110,6 +112,7 @@ fn freebsd() -> Profile {
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
+        shutdown: Shutdown::BestEffort,
     }
 }
 
@@ -147,6 +150,7 @@ pub(super) static FREEBSD_CAPSICUM: Named = Named {
         ("buffers offered", "pipe(2), unix(4), sigqueue(2), as far as they need no name"),
         ("buffer rights", "cap_rights_limit(2), rights(4); kill(2) by number is not permitted in capability mode"),
         ("attachment", "unix(4), SCM_RIGHTS over a socket that is held"),
+        ("shutdown", "procctl(2), PROC_REAP_KILL; Watson et al. 2010: what was passed cannot be revoked"),
     ],
 };
 
@@ -174,5 +178,6 @@ fn freebsd_capsicum() -> Profile {
         buffers: BUFFERS,
         buffer_rights: BufferRights::OnEachBuffer,
         attachment: Attachment::Free,
+        shutdown: Shutdown::BestEffort,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kernel,
-    Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking, Waiting,
+    Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
 };
 
 use super::Named;
@@ -28,6 +28,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffers: Buffers::Every,
     buffer_rights: &[BufferRights::OnEachBuffer],
     attachment: &[Attachment::Predefined],
+    shutdown: &[Shutdown::Irrevocable],
 };
 
 /// `ideal`
@@ -64,6 +65,7 @@ pub(super) static IDEAL: Named = Named {
         ("buffers offered", "no one kernel has all: each kind is some kernel's, see the axis"),
         ("buffer rights", "seL4: the rights of an endpoint capability; capsicum(4)"),
         ("attachment", "no kernel yet: MODEL.md, Reattachment"),
+        ("shutdown", "seL4 manual, seL4_CNode_Revoke"),
     ],
 };
 
@@ -93,6 +95,7 @@ impl Profile {
             buffers: Buffers::Every,
             buffer_rights: BufferRights::OnEachBuffer,
             attachment: Attachment::Predefined,
+            shutdown: Shutdown::Irrevocable,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
-    Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
+    Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -48,6 +48,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffers: BUFFERS,
     buffer_rights: &BufferRights::ALL,
     attachment: &[Attachment::Free],
+    shutdown: &[Shutdown::None, Shutdown::BestEffort],
 };
 
 /// `linux`
@@ -93,6 +94,7 @@ pub(super) static LINUX: Named = Named {
         ("buffers offered", "pipe(7), unix(7), mq_overview(7), eventfd(2), signal(7)"),
         ("buffer rights", "kill(2): a signal may be sent by whoever is of the same user"),
         ("attachment", "unix(7), SCM_RIGHTS: whoever holds the descriptor receives"),
+        ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
     ],
 };
 
@@ -130,6 +132,10 @@ pub(super) static LINUX_HARDENED: Named = Named {
         ("buffers offered", "pipe(7), unix(7), mq_overview(7), eventfd(2), signal(7)"),
         ("buffer rights", "landlock(7): LANDLOCK_SCOPE_SIGNAL; pid_namespaces(7): who is outside has no number"),
         ("attachment", "unix(7), SCM_RIGHTS: whoever holds the descriptor receives"),
+        (
+            "shutdown",
+            "cgroup v2 documentation, cgroup.kill: one step, and a process may join the cgroup, or one of its kind, afterwards",
+        ),
     ],
 };
 
@@ -159,6 +165,7 @@ impl Profile {
             buffers: BUFFERS,
             buffer_rights: BufferRights::BySendersUser,
             attachment: Attachment::Free,
+            shutdown: Shutdown::BestEffort,
         }
     }
 
@@ -187,6 +194,7 @@ impl Profile {
             buffers: BUFFERS,
             buffer_rights: BufferRights::OnEachBuffer,
             attachment: Attachment::Free,
+            shutdown: Shutdown::BestEffort,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
-    Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
+    Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -44,6 +44,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
+    shutdown: &[Shutdown::None, Shutdown::BestEffort],
 };
 
 /// `macos`
@@ -74,6 +75,7 @@ pub(super) static MACOS: Named = Named {
         ("buffers offered", "pipe(2), socket(2), sigaction(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "a socket passes descriptors on, and a message a receive right"),
+        ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
     ],
 };
 
@@ -101,5 +103,6 @@ fn macos() -> Profile {
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
+        shutdown: Shutdown::BestEffort,
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
-    Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
+    Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -46,6 +46,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
+    shutdown: &[Shutdown::None, Shutdown::BestEffort],
 };
 
 /// `netbsd`
@@ -76,6 +77,7 @@ pub(super) static NETBSD: Named = Named {
         ("buffers offered", "pipe(2), mq_open(3), sigqueue(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "SCM_RIGHTS"),
+        ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
     ],
 };
 
@@ -103,5 +105,6 @@ fn netbsd() -> Profile {
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
+        shutdown: Shutdown::BestEffort,
     }
 }

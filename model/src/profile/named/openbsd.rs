@@ -2,8 +2,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
-    Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
+    Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -43,6 +43,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
+    shutdown: &[Shutdown::None, Shutdown::BestEffort],
 };
 
 /// `openbsd`
@@ -79,6 +80,7 @@ pub(super) static OPENBSD: Named = Named {
         ("buffers offered", "pipe(2), socket(2), sigaction(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "SCM_RIGHTS"),
+        ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
     ],
 };
 
@@ -106,5 +108,6 @@ fn openbsd() -> Profile {
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
+        shutdown: Shutdown::BestEffort,
     }
 }

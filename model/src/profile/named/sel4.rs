@@ -3,8 +3,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
-    Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
+    Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -46,6 +46,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::OnEachBuffer],
     attachment: &[Attachment::Free],
+    shutdown: &Shutdown::ALL,
 };
 
 /// `sel4-mcs`
@@ -100,6 +101,10 @@ pub(super) static SEL4_MCS: Named = Named {
         ("buffers offered", "manual, Message Passing; Notifications; seL4_TCB_Suspend; the queues of sDDF"),
         ("buffer rights", "manual, Endpoint Capabilities: rights to send and to receive"),
         ("attachment", "manual: any thread with the right to receive may"),
+        (
+            "shutdown",
+            "manual, seL4_CNode_Revoke of the domain's untyped object, and its capability deleted: nothing can be made of it again",
+        ),
     ],
 };
 
@@ -127,5 +132,6 @@ fn sel4_mcs() -> Profile {
         buffers: BUFFERS,
         buffer_rights: BufferRights::OnEachBuffer,
         attachment: Attachment::Free,
+        shutdown: Shutdown::Irrevocable,
     }
 }

@@ -3,8 +3,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Teardown, TimeIsolation, Tracking,
-    Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
+    Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -45,6 +45,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffers: BUFFERS,
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
+    shutdown: &[Shutdown::None, Shutdown::BestEffort],
 };
 
 /// `windows`
@@ -87,6 +88,7 @@ pub(super) static WINDOWS: Named = Named {
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
         ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
         ("attachment", "DuplicateHandle: any end is handed over"),
+        ("shutdown", "none: TerminateProcess ends one process, and there is no call for all of a user's"),
     ],
 };
 
@@ -114,6 +116,7 @@ fn windows() -> Profile {
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
+        shutdown: Shutdown::None,
     }
 }
 
@@ -163,6 +166,7 @@ pub(super) static WINDOWS_JOB: Named = Named {
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
         ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
         ("attachment", "DuplicateHandle: any end is handed over"),
+        ("shutdown", "TerminateJobObject: the job stays, and AssignProcessToJobObject puts others in it"),
     ],
 };
 
@@ -190,5 +194,6 @@ fn windows_job() -> Profile {
         buffers: BUFFERS,
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
+        shutdown: Shutdown::BestEffort,
     }
 }

@@ -59,6 +59,7 @@ pub fn library() -> &'static [Entry] {
             "report-up",
             "supervision-tree",
             "audio-pipeline",
+            "minimal",
         ]
         .into_iter()
         .map(|(name, text)| Entry { name, source: Source::new(format!("{name}.ron"), text) })

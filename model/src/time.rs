@@ -250,6 +250,11 @@ impl Time for Ns {
     }
 
     fn follow(&self, objects: &Objects, before: &State, after: &State, step: Step, time: &mut NsState) {
+        // Rights that another context gave up for it do not end what it is at.
+        let elsewhere = |before: &State, after: &State, at: usize| {
+            let place = |state: &State| (state.contexts[at].position, state.contexts[at].phase);
+            place(before) != place(after)
+        };
         for (context, counters) in (0..).zip(time.iter_mut()) {
             let at = usize::from(context);
             let taken = step.context == context && !matches!(step.action, Action::Deliver(_));
@@ -258,7 +263,7 @@ impl Time for Ns {
             }
             if after.contexts[at].phase == crate::objects::Phase::Gone {
                 *counters = Counters::default();
-            } else if taken || before.contexts[at] != after.contexts[at] {
+            } else if taken || elsewhere(before, after, at) {
                 let born = before.contexts[at].phase == crate::objects::Phase::Gone
                     || before.contexts[at].phase == crate::objects::Phase::BeforeExec;
                 Self::reset(objects, after, context, counters);
@@ -342,5 +347,31 @@ mod tests {
         Ns.apply(&objects, &state, &mut time, TimeStep::Release(0), None);
         Ns.apply(&objects, &state, &mut time, TimeStep::Elapse(Nanos(5)), None);
         assert!(Ns.due(&objects, &state, &time).contains(&TimeOffer::Release(0)));
+    }
+
+    #[test]
+    fn rights_that_another_context_gives_up_do_not_begin_a_computation_again() {
+        let objects = one_task(vec![Instruction::Compute { bcet: Nanos(3), wcet: Nanos(3) }], 0);
+        let mut system = objects.system().clone();
+        system.objects.push(crate::system::Object {
+            name: "o".into(),
+            class: crate::system::ObjectClass::File,
+            allow: vec![],
+            output: false,
+        });
+        let mut context = system.processes[0].contexts[0].clone();
+        context.task = None;
+        let drops = vec![Instruction::DropRights(vec![crate::system::ObjectId(0)])];
+        system.processes[0].contexts = vec![context.clone(), Context { program: drops, ..context }];
+        let objects = Objects::new(&system, &Profile::ideal()).unwrap();
+        let before = objects.initial();
+        let mut time = Ns.initial(&objects, &before);
+        Ns.apply(&objects, &before, &mut time, TimeStep::Begin { context: 0, execution: Nanos(3) }, Some(0));
+        Ns.apply(&objects, &before, &mut time, TimeStep::Elapse(Nanos(2)), Some(0));
+        let step = Step { context: 1, action: Action::DropRights(1) };
+        let after = objects.apply(&before, step).0;
+        assert_ne!(before.contexts[0], after.contexts[0], "its process has given them up");
+        Ns.follow(&objects, &before, &after, step, &mut time);
+        assert_eq!(time[0].execution, Some(Nanos(1)));
     }
 }

@@ -1,9 +1,7 @@
 //! One timed run: Objects × a policy × nanoseconds, with a [`Resolver`] for whatever is left open, up to a horizon.
 //!
 //! The run covers the half-open interval from 0 to the horizon. Nothing arrives or is dispatched at the horizon itself;
-//! a step whose execution is complete there still ends, for its execution lies before it. Where a job is due at the horizon and has not
-//! ended, the run goes on at that instant, without a record and as long as no time passes: a job of no time may still end there. Of what happens then
-//! nothing is counted but the ends of jobs that arrived before.
+//! a step whose execution is complete there still ends, for its execution lies before it.
 //!
 //! # Invariants
 //! - Every label taken is one that the relation offered: a run is a path.
@@ -12,7 +10,7 @@
 use lacuna_model::objects::{Action, Objects};
 use lacuna_model::relation::{Label, Offer, Relation, StateOf};
 use lacuna_model::sched::Sched;
-use lacuna_model::time::{Ns, TimeOffer, TimeStep};
+use lacuna_model::time::{Ns, TimeStep};
 use lacuna_model::units::Nanos;
 
 use crate::log::{Log, Record};
@@ -140,8 +138,7 @@ impl<'a, S: Sched> Simulation<'a, S> {
         self.now
     }
 
-    /// Takes one step; none, if the horizon is reached, or nothing is ever going to happen any more. After the last step
-    /// [`Simulation::state`] may be further on at the instant of the horizon than what was recorded.
+    /// Takes one step; none, if the horizon is reached, or nothing is ever going to happen any more.
     ///
     /// # Errors
     /// See [`SimulationError`].
@@ -152,7 +149,6 @@ impl<'a, S: Sched> Simulation<'a, S> {
             return Ok(None);
         }
         if self.now >= self.options.horizon && !offers.iter().all(is_complete) {
-            self.close(resolver)?;
             return Ok(None);
         }
         let mut label = resolver.resolve(&offers);
@@ -183,30 +179,6 @@ impl<'a, S: Sched> Simulation<'a, S> {
         self.log.push(record);
         self.collector.observe(&self.state.objects, label, outcome, attack, self.now);
         Ok(Some(record))
-    }
-
-    /// Goes on at the horizon while a job that is due there may still end, and no time passes.
-    fn close(&mut self, resolver: &mut (impl Resolver + ?Sized)) -> Result<(), SimulationError> {
-        while self.collector.is_any_due(self.now) && self.taken_now < self.options.labels_at_an_instant {
-            let offers = self.relation.offers(&self.state);
-            let passes = |offer: &Offer| matches!(offer, Offer::Time(TimeOffer::Elapse { .. }));
-            if offers.is_empty() || offers.iter().any(passes) {
-                break;
-            }
-            let label = resolver.resolve(&offers);
-            if !offers.iter().any(|offer| offer.admits(label)) {
-                return Err(SimulationError::NotOffered { at: self.now });
-            }
-            self.taken_now += 1;
-            self.relation.apply(&mut self.state, label);
-            if let Label::Object(step) = label {
-                if step.action.may_end_a_process() {
-                    break; // whose jobs are left as they are
-                }
-                self.collector.end_at_the_horizon(step, self.now);
-            }
-        }
-        Ok(())
     }
 
     /// Whose label it is that goes on and on.

@@ -2,7 +2,7 @@
 //!
 //! **Jobs.** Job k of a task arrives k periods after the first; its deadline is relative to its arrival, and its response
 //! runs from arrival to end. A job that is unfinished when its deadline has passed is missed, whether it ends later, is
-//! killed later, or is still there at the horizon. A job of no time that is due at the horizon may still end there. One whose process ends before its deadline is abandoned, not missed.
+//! killed later, or is still there at the horizon. One whose process ends before its deadline is abandoned, not missed.
 
 use lacuna_model::analysis::response_time::task_name;
 use lacuna_model::evidence::SimVerdict;
@@ -247,23 +247,6 @@ impl<'a> Collector<'a> {
             jobs.miss(slot.finished, arrival, Nanos(response.0 - jobs.task.deadline.0));
         }
         slot.finished += 1;
-    }
-
-    /// Has a job that arrived before the horizon and has not ended its deadline there?
-    pub(crate) fn is_any_due(&self, horizon: Nanos) -> bool {
-        self.slots.iter().any(|slot| {
-            let Some(task) = slot.task.and_then(|task| self.jobs.get(task)).map(|jobs| jobs.task) else { return false };
-            (slot.finished..slot.arrived)
-                .any(|job| slot.first_arrival + job * task.period.0 + task.deadline.0 == horizon.0)
-        })
-    }
-
-    /// A step at the horizon, of which only the end of a job that arrived before counts.
-    pub(crate) fn end_at_the_horizon(&mut self, step: Step, now: Nanos) {
-        let at = usize::from(step.context);
-        if step.action == Action::JobDone && self.slots[at].finished < self.slots[at].arrived {
-            self.end_job(at, now);
-        }
     }
 
     /// No more jobs of this entry will end; those there are have missed if their deadlines have passed.

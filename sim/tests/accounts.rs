@@ -73,21 +73,6 @@ fn a_job_that_never_ends_misses_its_deadline() {
 }
 
 #[test]
-fn a_job_of_no_time_may_end_at_the_horizon() {
-    // The first has the core up to the horizon; its twin is due there, and ends there, for it takes no time.
-    let set = |period: u64| [T { priority: 2, ..task(10, period) }, T { deadline: 10, priority: 1, ..task(0, 20) }];
-    let twin = |period, horizon| {
-        let twin = of_tasks(&set(period), horizon).summary.contexts[1].clone();
-        (twin.jobs, twin.finished, twin.missed)
-    };
-    assert_eq!(twin(20, 10), (1, 1, 0));
-    assert_eq!(twin(20, 11), (1, 1, 0), "as it does where the run goes on");
-    // Where the next job of the first arrives at that instant, that one goes first.
-    assert_eq!(twin(10, 10), (1, 0, 1));
-    assert_eq!(twin(10, 11), (1, 0, 1));
-}
-
-#[test]
 fn a_task_of_which_no_job_ended_held_nothing() {
     let verdict = |horizon| of_tasks(&[task(4, 10)], horizon).summary.contexts[0].verdict.clone();
     assert_eq!(verdict(3), SimVerdict::Vacuous);

@@ -6,7 +6,7 @@
 
 use super::Objects;
 use super::buffers::Given;
-use super::program::{Operation, Position, Program};
+use super::program::{Operation, Program};
 use super::state::{Phase, State, Status};
 use crate::system::{BufferId, DomainId, LockId, ProcessId, System};
 
@@ -72,16 +72,8 @@ impl Demand {
                     let begin = self.begins[process][context];
                     for (position, node) in program.nodes.iter().enumerate() {
                         fresh.fill(0);
-                        let goes_on = [node.next];
-                        let entry = [program.entry];
                         let is_task = system.processes[process].contexts[context].task.is_some();
-                        let ways: &[Position] = match &node.operation {
-                            Operation::Choose(arms) => arms,
-                            Operation::End if is_task => &entry,
-                            Operation::End | Operation::Exit => &[],
-                            _ => &goes_on,
-                        };
-                        for way in ways {
+                        for way in program.ways(node, is_task) {
                             let at = (begin + usize::from(*way)) * self.many;
                             let most = &self.of_node[at..at + self.many];
                             fresh.iter_mut().zip(most).for_each(|(fresh, most)| *fresh = (*fresh).max(*most));

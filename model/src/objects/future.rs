@@ -6,7 +6,7 @@
 
 use super::Objects;
 use super::precondition::Precondition;
-use super::program::{Node, Operation, Position};
+use super::program::{Node, Operation};
 use super::state::{Phase, State};
 use crate::system::{Buffer, BufferId, DomainId, GroupId, HandleId, LockId, ProcessId};
 
@@ -165,14 +165,7 @@ impl Future {
                 let is_task = objects.system.processes[process].contexts[context].task.is_some();
                 for (position, node) in program.nodes.iter().enumerate() {
                     fresh.fill(0);
-                    let (goes_on, entry) = ([node.next], [program.entry]);
-                    let ways: &[Position] = match &node.operation {
-                        Operation::Choose(arms) => arms,
-                        Operation::End if is_task => &entry,
-                        Operation::End | Operation::Exit => &[],
-                        _ => &goes_on,
-                    };
-                    for way in ways {
+                    for way in program.ways(node, is_task) {
                         join(&mut fresh, self.at(begin + usize::from(*way)));
                     }
                     if let Operation::Spawn { process: child, .. } | Operation::Fork(child) = &node.operation {

@@ -329,3 +329,17 @@ fn whoever_is_stuck_never_goes_on() {
     println!("{known} of {all} who are stuck are known to be, in {systems} systems");
     assert!(systems > u64::from(cases) / 8 && known * 2 > all, "{known} of {all} in {systems} systems");
 }
+
+/// Whoever waits for room that the next job of a task makes is served, wherever in its program the task is.
+#[test]
+fn the_next_job_of_a_task_serves_too() {
+    let text = r#"Scenario(name: "x", about: "y", domains: ["d"],
+        buffers: { "b": (capacity: 1, overflow: Block, send: ["d"], receive: ["d"]) },
+        processes: { "p": (domain: "d", contexts: {
+            "source": (program: [Send("b"), Send("b"), Send("b")]),
+            "sink": (task: (period: "10ms"), program: [Poll("b"), Compute("1ms")]),
+        }) }, process_table: 1)"#;
+    let system = lacuna_scenarios::parse(text).unwrap();
+    let found = check(&Objects::new(&system, &Profile::ideal()).unwrap(), &[GuaranteeId::G21], &Limits::default());
+    assert_eq!(found.unwrap().guarantees.remove(0).verdict.name(), "proved");
+}

@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use lacuna_model::expand::Expander;
-use lacuna_model::guarantee::GuaranteeSet;
+use lacuna_model::guarantee::{Asked, GuaranteeSet};
 use lacuna_model::objects::{Codec, Objects};
 use lacuna_model::profile::Profile;
 use lacuna_scenarios::library;
@@ -21,7 +21,7 @@ fn states(expander: &mut Expander<'_, WORDS>) -> Vec<[u64; WORDS]> {
     let (mut at, mut transitions) = (0, 0);
     while at < states.len() {
         let state = states[at];
-        expander.successors(&state, GuaranteeSet::NONE, |successor| {
+        expander.successors(&state, Asked::of(GuaranteeSet::NONE), |successor| {
             transitions += 1;
             let after = successor.after.unwrap();
             if known.insert(after) {
@@ -51,7 +51,7 @@ fn expand(criterion: &mut Criterion) {
         let mut expand = |asked| {
             let mut sum = 0;
             for state in &states {
-                expander.successors(state, asked, |successor| {
+                expander.successors(state, Asked::of(asked), |successor| {
                     sum ^=
                         successor.after.map_or(0, |words| words[0]) ^ u64::from(!successor.marks.violated.is_empty());
                 });

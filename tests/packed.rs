@@ -10,7 +10,7 @@ mod support;
 use std::collections::HashSet;
 
 use lacuna_model::expand::{Bound, Expander};
-use lacuna_model::guarantee::{GuaranteeId, GuaranteeSet, Transition, safety};
+use lacuna_model::guarantee::{Asked, GuaranteeId, GuaranteeSet, Transition, safety};
 use lacuna_model::objects::{Codec, DoesNotFit, Objects, Outcome, Phase, State, Step};
 use lacuna_model::profile::{Inheritance, Kill, Profile, Quota, Tracking};
 use lacuna_model::system::{Instruction, System};
@@ -68,13 +68,13 @@ fn compare(objects: &Objects, max_states: usize, place: &str) {
         all.push(words);
         // Not in the order of a search alone: so that states that differ much follow each other too.
         if index % 7 == 3 {
-            expander.successors(&all[index / 3], GuaranteeSet::ALL, |_| {});
+            expander.successors(&all[index / 3], Asked::of(GuaranteeSet::ALL), |_| {});
         }
         steps.clear();
         objects.enabled(state, &mut steps);
         let mut expected = steps.iter();
         let mut cut = false;
-        expander.successors(&words, GuaranteeSet::ALL, |successor| {
+        expander.successors(&words, Asked::of(GuaranteeSet::ALL), |successor| {
             cut |= successor.bound == Bound::Cut;
             let step = *expected.next().unwrap();
             let outcome = objects.apply_to(state, step, &mut next);
@@ -131,7 +131,7 @@ fn search(objects: &Objects) -> (usize, GuaranteeSet, GuaranteeSet) {
     let (mut known, mut queue) = (HashSet::from([initial]), vec![initial]);
     let (mut triggered, mut violated) = (GuaranteeSet::NONE, GuaranteeSet::NONE);
     while let Some(state) = queue.pop() {
-        expander.successors(&state, GuaranteeSet::ALL, |successor| {
+        expander.successors(&state, Asked::of(GuaranteeSet::ALL), |successor| {
             triggered = triggered.or(successor.marks.triggered);
             violated = violated.or(successor.marks.violated);
             let after = successor.after.unwrap();

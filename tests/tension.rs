@@ -7,7 +7,7 @@ use std::fmt::Write;
 use lacuna_check::{End, Limits, check, check_timed};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::expand::Expander;
-use lacuna_model::guarantee::{GuaranteeId, GuaranteeSet, TIMED, safety};
+use lacuna_model::guarantee::{Asked, GuaranteeId, GuaranteeSet, TIMED, safety};
 use lacuna_model::objects::{Action, Objects, Outcome};
 use lacuna_model::profile::{Axis, Profile};
 use lacuna_model::system::System;
@@ -57,7 +57,7 @@ fn attacks(objects: &Objects) -> usize {
     let (mut seen, mut open, mut found) = (HashSet::from([start]), vec![start], HashSet::new());
     while let Some(state) = open.pop() {
         let mut steps = Vec::new();
-        expander.successors(&state, GuaranteeSet::NONE, |step| steps.push(*step));
+        expander.successors(&state, Asked::of(GuaranteeSet::NONE), |step| steps.push(*step));
         let attackers: HashSet<_> =
             steps.iter().filter(|step| step.step.action == Action::GiveUp).map(|step| step.step.context).collect();
         for step in steps {

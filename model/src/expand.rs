@@ -5,7 +5,7 @@
 //! it has touched that, and undone from the first. States that follow each other in a search differ little, too, and
 //! only the difference is unpacked.
 
-use crate::guarantee::{GuaranteeSet, Marks, Transition, marks, violated_in};
+use crate::guarantee::{Asked, Marks, Transition, marks, violated_in};
 use crate::objects::{Action, Codec, DoesNotFit, Objects, Outcome, State, Step};
 
 /// A step and where it leads.
@@ -70,15 +70,15 @@ impl<'a, const W: usize> Expander<'a, W> {
         Ok(packed)
     }
 
-    /// Calls `visit` with every step of a state. Only the guarantees `asked` are marked; one that is decided need not be
+    /// Calls `visit` with every step of a state. It is marked only with what is `asked`; what is known already need not be
     /// asked again.
-    pub fn successors(&mut self, packed: &[u64; W], asked: GuaranteeSet, mut visit: impl FnMut(&Successor<W>)) {
+    pub fn successors(&mut self, packed: &[u64; W], asked: Asked, mut visit: impl FnMut(&Successor<W>)) {
         let Self { objects, codec, packed: known, before, after } = self;
         let differs = codec.unpack_over(known, packed, before);
         objects.copy_touched(differs, before, after);
         *known = *packed;
         let asked = asked.and(objects.watched());
-        let already = violated_in(objects, before, asked);
+        let already = violated_in(objects, before, asked.violated);
         objects.for_each_enabled(before, |step| {
             // Whoever can give up attacks; and with no step left can do nothing else.
             let cut = step.action == Action::GiveUp && before.attack_steps == Some(0);

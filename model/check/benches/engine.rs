@@ -14,7 +14,7 @@ use lacuna_check::engine::cluster::{self, ClusterConfig, Processes};
 use lacuna_check::engine::{Edge, Packed, Summary, TransitionSystem, Unrepresentable, explore};
 use lacuna_check::{End, Limits, SecondOpinion, check};
 use lacuna_model::expand::Expander;
-use lacuna_model::guarantee::{GuaranteeId, GuaranteeSet, safety};
+use lacuna_model::guarantee::{Asked, GuaranteeId, GuaranteeSet, safety};
 use lacuna_model::objects::{Codec, Objects};
 use lacuna_model::profile::Profile;
 use lacuna_model::system::System;
@@ -177,7 +177,7 @@ impl<'a, const W: usize> TransitionSystem for Bare<'a, W> {
         state: &[u64; W],
         mut visit: impl FnMut(Edge<[u64; W]>),
     ) -> Result<(), Unrepresentable> {
-        scratch.successors(state, self.asked, |step| {
+        scratch.successors(state, Asked::of(self.asked), |step| {
             std::hint::black_box(step.marks);
             visit(Edge { after: step.after.unwrap(), marks: 0, label: 0 });
         });

@@ -5,7 +5,7 @@ mod symmetry;
 pub(crate) use symmetry::Explored;
 
 use lacuna_model::expand::{Bound, Expander};
-use lacuna_model::guarantee::{GuaranteeId, GuaranteeSet};
+use lacuna_model::guarantee::{Asked, GuaranteeId, GuaranteeSet};
 use lacuna_model::objects::{Codec, Forest, Objects, Outcome, Phase, Refusal, State};
 
 use crate::engine::{Edge, Fairness, Live, Marks, TransitionSystem, Unrepresentable};
@@ -37,15 +37,15 @@ pub(crate) const ALWAYS: u64 = 2;
 #[derive(Debug)]
 pub(crate) struct Kernel<'a, const W: usize> {
     objects: &'a Objects,
-    asked: GuaranteeSet,
     expander: Expander<'a, W>,
     initial: [u64; W],
     fairness: Fairness,
 }
 
-/// Room to expand, to unpack and to order processes in.
+/// Room to expand, to unpack and to order processes in; and what is asked of each step.
 #[derive(Debug)]
 pub(crate) struct Room<'a, const W: usize> {
+    asked: Asked,
     expander: Expander<'a, W>,
     state: State,
     forest: Forest,
@@ -56,7 +56,7 @@ impl<'a, const W: usize> Kernel<'a, W> {
     pub(crate) fn new(objects: &'a Objects, fairness: Fairness) -> Option<Self> {
         let expander = Expander::new(objects)?;
         let initial = expander.initial().ok()?;
-        Some(Self { objects, asked: objects.watched(), expander, initial, fairness })
+        Some(Self { objects, expander, initial, fairness })
     }
 
     fn is_at_rest(&self, state: &State) -> bool {
@@ -70,7 +70,12 @@ impl<'a, const W: usize> TransitionSystem for Kernel<'a, W> {
 
     fn scratch(&self) -> Room<'a, W> {
         let forest = self.expander.codec().forest();
-        Room { expander: self.expander.clone(), state: self.objects.initial(), forest }
+        Room {
+            asked: Asked::of(self.objects.watched()),
+            expander: self.expander.clone(),
+            state: self.objects.initial(),
+            forest,
+        }
     }
 
     fn initial(&self) -> Vec<[u64; W]> {
@@ -86,7 +91,7 @@ impl<'a, const W: usize> TransitionSystem for Kernel<'a, W> {
     ) -> Result<(), Unrepresentable> {
         let mut fits = Ok(());
         let mut choice = 0;
-        room.expander.successors(state, self.asked, |step| {
+        room.expander.successors(state, room.asked, |step| {
             // An edge is named by its place, so what comes after one that does not fit has no name.
             if fits.is_err() {
                 return;
@@ -104,6 +109,12 @@ impl<'a, const W: usize> TransitionSystem for Kernel<'a, W> {
             }
         });
         fits
+    }
+
+    fn want(&self, room: &mut Room<'a, W>, wanted: Marks) {
+        let watched = self.objects.watched();
+        let asked = |first: u32| watched.iter().filter(|id| (wanted >> first) & triggered(*id) != 0).collect();
+        room.asked = Asked { triggered: asked(0), violated: asked(VIOLATED) };
     }
 
     /// Nobody waits for what never comes.
@@ -166,6 +177,66 @@ mod tests {
         "before": (program: [Compute("1ms")]),
         "eats": (program: [Forever([Allocate("1B"), Allocate("8GiB")])]),
         "after": (program: [Compute("1ms")]) }) })"#;
+
+    /// A kernel that says everything of every edge, whatever is wanted.
+    struct Thorough<'k, 'a>(&'k Kernel<'a, 4>);
+
+    impl<'a> TransitionSystem for Thorough<'_, 'a> {
+        type State = [u64; 4];
+        type Scratch = Room<'a, 4>;
+
+        fn scratch(&self) -> Self::Scratch {
+            self.0.scratch()
+        }
+
+        fn initial(&self) -> Vec<[u64; 4]> {
+            self.0.initial()
+        }
+
+        fn edges(
+            &self,
+            room: &mut Self::Scratch,
+            state: &[u64; 4],
+            visit: impl FnMut(Edge<[u64; 4]>),
+        ) -> Result<(), Unrepresentable> {
+            self.0.edges(room, state, visit)
+        }
+
+        fn may_stop(&self, state: &[u64; 4]) -> bool {
+            self.0.may_stop(state)
+        }
+    }
+
+    #[test]
+    fn marks_that_are_known_already_are_saved_and_none_is_lost() {
+        let mut violations = 0;
+        for name in ["double-fork", "parallel-spawn", "pid-reuse", "signal-kinds", "orphaned-lock"] {
+            let entry = lacuna_scenarios::library().iter().find(|entry| entry.name == name).unwrap();
+            let ids: Vec<GuaranteeId> = lacuna_model::guarantee::safety().iter().map(|one| one.id()).collect();
+            let objects = Objects::new(&entry.system().unwrap(), &Profile::linux()).unwrap().watching(&ids);
+            let kernel = Kernel::<4>::new(&objects, Fairness::Weak).unwrap();
+            let thorough = explore(&Thorough(&kernel), &Limits::default()).summary;
+            for threads in [1, 2] {
+                let limits = Limits { threads: std::num::NonZeroUsize::new(threads).unwrap(), ..Limits::default() };
+                let found = explore(&kernel, &limits).summary;
+                assert_eq!(found.marks, thorough.marks, "{name}");
+                assert_eq!(found.transitions, thorough.transitions, "{name}");
+                for mark in 0..64 {
+                    assert_eq!(found.first(mark), thorough.first(mark), "{name}: {mark}");
+                }
+            }
+            violations += ((thorough.marks & !(CUT | TABLE_FULL)) >> VIOLATED).count_ones();
+            // What is known is not asked again.
+            let (mut room, mut marks) = (kernel.scratch(), 0);
+            kernel.want(&mut room, !thorough.marks);
+            let all = explore(&kernel, &Limits::default());
+            for state in all.iter() {
+                kernel.edges(&mut room, &state, |edge| marks |= edge.marks & !(CUT | TABLE_FULL)).unwrap();
+            }
+            assert_eq!(marks, 0, "{name}");
+        }
+        assert_eq!(violations, 5, "as the scenarios expect");
+    }
 
     #[test]
     fn an_edge_that_does_not_fit_ends_the_story_of_its_state() {

@@ -9,7 +9,7 @@
 //! Trigger: a send leaves a buffer or its pool full, or finds it so.
 
 use super::{GuaranteeId, Safety, Transition};
-use crate::objects::{Action, Objects, Outcome, Refusal, State};
+use crate::objects::{Action, Objects, Outcome, Refusal, State, Touched};
 use crate::system::{BufferId, By, Overflow, When};
 
 /// G14.
@@ -89,6 +89,14 @@ impl Safety for BoundedBuffers {
 
     fn violated_in(&self, objects: &Objects, state: &State) -> bool {
         excess(objects, state).is_some()
+    }
+
+    #[inline]
+    fn newly_violated(&self, objects: &Objects, transition: &Transition<'_>, touched: Touched) -> bool {
+        // Where no queue has changed, none holds too much; but somebody may come to wait at one.
+        let after = transition.after;
+        undeclared(objects, transition).is_some()
+            || ((touched.shared || !objects.serves_everybody(after)) && self.violated_in(objects, after))
     }
 
     fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {

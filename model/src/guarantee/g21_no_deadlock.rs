@@ -58,8 +58,9 @@ impl Safety for NoDeadlock {
         self.violated_in(objects, transition.after)
     }
 
+    #[inline]
     fn violated_in(&self, objects: &Objects, state: &State) -> bool {
-        !deadlocked(objects, state).is_empty()
+        objects.makes_anybody_wait(state) && !deadlocked(objects, state).is_empty()
     }
 
     fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {

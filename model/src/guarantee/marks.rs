@@ -3,6 +3,28 @@
 use super::{GuaranteeSet, Safety, Transition};
 use crate::objects::{Objects, State, Touched};
 
+/// What is asked of a step. What is known of a guarantee need not be asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Of these, does it give them something to say?
+    pub triggered: GuaranteeSet,
+    /// Of these, does it violate them?
+    pub violated: GuaranteeSet,
+}
+
+impl Asked {
+    /// Everything about some guarantees.
+    pub fn of(asked: GuaranteeSet) -> Self {
+        Self { triggered: asked, violated: asked }
+    }
+
+    /// Only about some of them.
+    #[must_use]
+    pub fn and(self, some: GuaranteeSet) -> Self {
+        Self { triggered: self.triggered.and(some), violated: self.violated.and(some) }
+    }
+}
+
 /// What one step says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Marks {
@@ -31,21 +53,16 @@ pub(super) fn mark(
     objects: &Objects,
     transition: &Transition<'_>,
     touched: Touched,
-    asked: GuaranteeSet,
+    asked: Asked,
     already: GuaranteeSet,
     marks: Marks,
 ) -> Marks {
     let id = guarantee.id();
-    if !asked.contains(id) {
-        return marks;
-    }
-    let violated = if already.contains(id) {
-        guarantee.violated(objects, transition)
-    } else {
-        guarantee.newly_violated(objects, transition, touched)
+    let violated = || match already.contains(id) {
+        true => guarantee.violated(objects, transition),
+        false => guarantee.newly_violated(objects, transition, touched),
     };
-    Marks {
-        triggered: marks.triggered.with_if(guarantee.triggered(objects, transition), id),
-        violated: marks.violated.with_if(violated, id),
-    }
+    let triggered = asked.triggered.contains(id) && guarantee.triggered(objects, transition);
+    let violated = asked.violated.contains(id) && violated();
+    Marks { triggered: marks.triggered.with_if(triggered, id), violated: marks.violated.with_if(violated, id) }
 }

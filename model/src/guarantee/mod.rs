@@ -27,7 +27,7 @@ pub mod g9_monotone_authority;
 mod marks;
 mod set;
 
-pub use marks::Marks;
+pub use marks::{Asked, Marks};
 pub use set::GuaranteeSet;
 
 use serde::{Deserialize, Serialize};
@@ -162,14 +162,14 @@ macro_rules! safety {
             violated
         }
 
-        /// What a step says of those that are `asked`. `already` is what is [violated in](violated_in) the state
+        /// What a step says of what is `asked`. `already` is what is [violated in](violated_in) the state
         /// that it leaves.
         #[inline]
         pub fn marks(
             objects: &Objects,
             transition: &Transition<'_>,
             touched: Touched,
-            asked: GuaranteeSet,
+            asked: Asked,
             already: GuaranteeSet,
         ) -> Marks {
             // One after the other and not in a loop: each is asked by its own type, at every step of every search.

@@ -112,6 +112,7 @@ impl Objects {
     }
 
     /// How many messages are in the buffer, as the kernel counts them: one that it would give to a successor has its place.
+    #[inline]
     pub fn occupied(&self, queue: &Queue) -> u8 {
         let kept = queue.taken && self.profile.attachment.keeps_unacknowledged();
         queue.queued.saturating_add(u8::from(kept))
@@ -125,6 +126,7 @@ impl Objects {
     }
 
     /// Has the buffer room for one more message?
+    #[inline]
     pub(super) fn has_room(&self, state: &State, buffer: BufferId) -> bool {
         let queue = &state.buffers[buffer.index()];
         let in_pool =

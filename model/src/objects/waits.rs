@@ -127,9 +127,6 @@ impl Objects {
 
     /// The contexts that wait, in order, until `visit` has seen enough.
     fn each_waiting(&self, state: &State, mut visit: impl FnMut(ContextSlot, Wait) -> ControlFlow<()>) {
-        if !self.future.is_asked() || (!self.future.has_events() && !self.is_anything_taken(state)) {
-            return;
-        }
         for (slot, _) in (0..).zip(&state.processes).filter(|(_, process)| process.lives()) {
             for context in self.contexts_of(slot) {
                 if matches!(state.contexts[context].phase, Phase::Begin | Phase::Asleep)
@@ -143,7 +140,14 @@ impl Objects {
         }
     }
 
+    /// Is there nothing to wait for? Then nobody need be asked.
+    #[inline]
+    pub fn serves_everybody(&self, state: &State) -> bool {
+        !self.future.is_asked() || (!self.future.has_events() && !self.is_anything_taken(state))
+    }
+
     /// Is there a lock that somebody could wait for, or a buffer without room?
+    #[inline]
     fn is_anything_taken(&self, state: &State) -> bool {
         let buffers = (0u8..).map(BufferId).take(state.buffers.len());
         state.locks.iter().any(|lock| *lock != LockState::Free)
@@ -151,7 +155,12 @@ impl Objects {
     }
 
     /// Does anybody wait?
+    #[inline]
     pub fn makes_anybody_wait(&self, state: &State) -> bool {
+        !self.serves_everybody(state) && self.is_anybody_waiting(state)
+    }
+
+    fn is_anybody_waiting(&self, state: &State) -> bool {
         let mut waits = false;
         self.each_waiting(state, |_, _| {
             waits = true;
@@ -161,7 +170,12 @@ impl Objects {
     }
 
     /// Who waits for what nobody can give them any more, in order.
+    #[inline]
     pub fn stuck(&self, state: &State) -> Vec<(ContextSlot, Wait)> {
+        if self.serves_everybody(state) { Vec::new() } else { self.stuck_among_waiting(state) }
+    }
+
+    fn stuck_among_waiting(&self, state: &State) -> Vec<(ContextSlot, Wait)> {
         let mut stuck = Vec::new();
         self.each_waiting(state, |context, wait| {
             stuck.push((context, wait));

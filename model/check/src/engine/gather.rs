@@ -8,7 +8,7 @@ use super::seen::{BATCH, Candidate, hash};
 use super::system::Packed;
 
 /// So many are gathered before they are inserted.
-pub(super) const ENOUGH: usize = 8 * BATCH;
+pub(super) const ENOUGH: usize = 32 * BATCH;
 /// Bytes of the filter.
 const FILTER_BYTES: usize = 1 << 17;
 
@@ -19,16 +19,17 @@ pub(super) struct Gather<S> {
     /// The first `count` are gathered; what follows is room, and there is always some.
     room: Vec<Candidate<S>>,
     count: usize,
-    met: Vec<Candidate<S>>,
+    met: Vec<S>,
 }
 
 impl<S: Packed> Gather<S> {
     /// Nothing yet; `known` is any state that is in the table.
     pub(super) fn new(known: S) -> Self {
-        let known = Candidate { hash: hash(&known), state: known };
-        let fit = FILTER_BYTES / size_of::<Candidate<S>>();
+        let fit = FILTER_BYTES / size_of::<S>();
         let size = if fit.is_power_of_two() { fit } else { fit.next_power_of_two() / 2 };
-        Self { room: vec![known; 2 * ENOUGH], count: 0, met: vec![known; size.max(1)] }
+        let met = vec![known; size.max(1)];
+        let known = Candidate { hash: hash(&known), state: known };
+        Self { room: vec![known; 2 * ENOUGH], count: 0, met }
     }
 
     /// Bytes that one needs.
@@ -41,8 +42,8 @@ impl<S: Packed> Gather<S> {
     pub(super) fn add(&mut self, state: S) {
         let candidate = Candidate { hash: hash(&state), state };
         let last = candidate.hash as usize & (self.met.len() - 1);
-        let new = differ(&self.met[last], &candidate);
-        self.met[last] = candidate;
+        let new = differ(&self.met[last], &candidate.state);
+        self.met[last] = candidate.state;
         self.room[self.count] = candidate;
         self.count += usize::from(new);
         if self.count == self.room.len() {
@@ -76,16 +77,10 @@ impl<S: Packed> Gather<S> {
     }
 }
 
-/// Without a branch. Of states of one word the hash says all.
+/// Without a branch.
 #[inline]
-fn differ<S: Packed>(one: &Candidate<S>, other: &Candidate<S>) -> bool {
-    let mut difference = one.hash ^ other.hash;
-    if S::WORDS > 1 {
-        for word in 0..S::WORDS {
-            difference |= one.state.word(word) ^ other.state.word(word);
-        }
-    }
-    difference != 0
+fn differ<S: Packed>(one: &S, other: &S) -> bool {
+    (0..S::WORDS).fold(0, |difference, word| difference | (one.word(word) ^ other.word(word))) != 0
 }
 
 #[cfg(test)]
@@ -125,11 +120,9 @@ mod tests {
     #[test]
     fn states_that_differ_in_any_word_are_different() {
         let mut gather = Gather::new([0_u64; 3]);
-        // The same hash, as if two states collided.
-        let hash = 5;
-        let one = Candidate { hash, state: [1, 2, 3] };
+        let one = [1_u64, 2, 3];
         for state in [[0, 2, 3], [1, 0, 3], [1, 2, 0]] {
-            assert!(differ(&one, &Candidate { hash, state }), "{state:?}");
+            assert!(differ(&one, &state), "{state:?}");
         }
         assert!(!differ(&one, &one));
         gather.add([0; 3]);

@@ -8,6 +8,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use prefetch_index::prefetch_index;
+
 use super::seen::{BATCH, OutOfMemory, zeroes};
 use super::system::Packed;
 
@@ -126,10 +128,10 @@ impl Log {
             && words.iter().enumerate().all(|(i, word)| word.load(Ordering::Relaxed) == state.word(i))
     }
 
-    /// The first word of a state.
+    /// Asks memory for a state.
     #[inline]
-    pub(super) fn first_word(&self, index: u64) -> u64 {
-        self.words_at(index).first().map_or(0, |word| word.load(Ordering::Relaxed))
+    pub(super) fn ask(&self, index: u64) {
+        prefetch_index(self.words_at(index), 0);
     }
 
     /// A state.

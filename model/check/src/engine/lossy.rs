@@ -217,6 +217,7 @@ impl<T: TransitionSystem> Search<'_, T> {
             self.summary.depth = self.summary.levels.len() as u32;
             self.summary.levels.push(self.level.len() as u64);
             let wanted = self.summary.wanted();
+            self.system.want(&mut scratch, wanted);
             let mut tally = Tally::new();
             let mut result = Ok(());
             for at in 0..self.level.len() {

@@ -412,7 +412,7 @@ impl<S: Packed> Exploration<S> {
             self.grow(limits, place.written().collect())?;
         }
         self.log.reserve(place, limits.max_memory.saturating_sub(self.seen.bytes()))?;
-        self.summary.states += self.seen.insert(batch, &self.log, place);
+        self.summary.states += self.seen.insert(batch, &mut 0, &self.log, place);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering;
 
 use super::search::{Limits, Path, explore};
-use super::system::{Edge, TransitionSystem, Unrepresentable};
+use super::system::{Edge, Marks, TransitionSystem, Unrepresentable};
 use super::worker::Sighting;
 
 /// A system with interchangeable parts.
@@ -234,6 +234,10 @@ impl<T: Symmetric> TransitionSystem for Reduced<'_, T> {
             visit(Edge { after, ..*edge });
         }
         Ok(())
+    }
+
+    fn want(&self, room: &mut Room<T>, wanted: Marks) {
+        self.system.want(&mut room.scratch, wanted);
     }
 
     fn may_stop(&self, state: &T::State) -> bool {

@@ -64,11 +64,12 @@ pub struct Unrepresentable(pub &'static str);
 ///
 /// # Contract
 /// - The edges of a state depend on the state alone, and come in a fixed order: an edge is named by its place in it.
+/// - The marks of an edge depend on it alone, but for those that are not [wanted](TransitionSystem::want).
 /// - There are finitely many reachable states, or the search ends at a limit.
 pub trait TransitionSystem: Sync {
     /// A state.
     type State: Packed;
-    /// Room to work in, one for each thread; says nothing from one call to the next.
+    /// Room to work in, one for each thread; says nothing from one call to the next but what is wanted.
     type Scratch: Send;
 
     /// Makes such room.
@@ -87,6 +88,10 @@ pub trait TransitionSystem: Sync {
         state: &Self::State,
         visit: impl FnMut(Edge<Self::State>),
     ) -> Result<(), Unrepresentable>;
+
+    /// Of other marks than these nothing need be said from now on, in this room: they are known already. Until it is called, all are
+    /// wanted. A system whose marks cost much may save them.
+    fn want(&self, _scratch: &mut Self::Scratch, _wanted: Marks) {}
 
     /// May it stop in this state, which no edge leaves? If not, that is a deadlock.
     fn may_stop(&self, _state: &Self::State) -> bool {

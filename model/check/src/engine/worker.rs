@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::gather::Gather;
 use super::log::{Log, Place};
-use super::seen::{BATCH, Seen};
+use super::seen::Seen;
 use super::system::{Edge, Marks, Packed, TransitionSystem, Unrepresentable};
 
 /// Why a thread stopped.
@@ -136,6 +136,7 @@ impl<T: TransitionSystem> Worker<T> {
 
     /// Goes on until the level is done or something stops it; called again, it goes on there.
     pub(super) fn run(&mut self, system: &T, shared: &Shared<'_>, tick: &mut impl FnMut()) -> Pause {
+        self.want(system, shared.wanted);
         let pause = self.go_on(system, shared, tick);
         if pause != Pause::Done {
             shared.pause.store(true, Ordering::Relaxed);
@@ -171,6 +172,11 @@ impl<T: TransitionSystem> Worker<T> {
         }
     }
 
+    /// Looks from now on for these marks alone.
+    pub(super) fn want(&mut self, system: &T, wanted: Marks) {
+        system.want(&mut self.scratch, wanted);
+    }
+
     /// Takes every edge of a state.
     #[inline]
     pub(super) fn expand(&mut self, system: &T, state: &T::State, wanted: Marks) -> Result<(), Unrepresentable> {
@@ -200,11 +206,11 @@ impl<T: TransitionSystem> Worker<T> {
     /// Inserts what was gathered.
     fn insert(&mut self, shared: &Shared<'_>) -> Result<(), Pause> {
         let started = Instant::now();
-        let mut done = 0;
         let mut uncounted = 0;
         let mut result = Ok(());
         let gathered = self.gather.candidates();
-        while done < gathered.len() {
+        let mut next = 0;
+        while next < gathered.len() {
             let states = shared.states.load(Ordering::Relaxed) + uncounted;
             if states > shared.max_states {
                 result = Err(Pause::MaxStates);
@@ -218,9 +224,7 @@ impl<T: TransitionSystem> Worker<T> {
                 result = Err(Pause::OutOfMemory);
                 break;
             }
-            let batch = &gathered[done..(done + BATCH).min(gathered.len())];
-            uncounted += shared.seen.insert(batch, shared.log, &mut self.place);
-            done += batch.len();
+            uncounted += shared.seen.insert(gathered, &mut next, shared.log, &mut self.place);
             if uncounted > shared.seen.uncounted() {
                 shared.states.fetch_add(std::mem::take(&mut uncounted), Ordering::Relaxed);
             }
@@ -228,7 +232,7 @@ impl<T: TransitionSystem> Worker<T> {
         if uncounted > 0 && shared.states.fetch_add(uncounted, Ordering::Relaxed) + uncounted > shared.max_states {
             result = Err(Pause::MaxStates);
         }
-        self.gather.inserted(done);
+        self.gather.inserted(next);
         self.inserting += started.elapsed();
         result
     }

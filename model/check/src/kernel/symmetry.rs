@@ -3,7 +3,7 @@
 use lacuna_model::objects::ProcessSlot;
 
 use super::Kernel;
-use crate::engine::{Edge, Limits, Reduced, Room, Symmetric, TransitionSystem, Unrepresentable, verify};
+use crate::engine::{Edge, Limits, Marks, Reduced, Room, Symmetric, TransitionSystem, Unrepresentable, verify};
 
 /// So many permuted states are compared before a system is taken to be equivariant.
 const COMPARED: u64 = 20_000;
@@ -84,6 +84,13 @@ impl<'k, const W: usize> TransitionSystem for Explored<'_, 'k, W> {
         match self {
             Self::Whole(kernel) => kernel.edges(room.of_system(), state, visit),
             Self::Orbits(reduced) => reduced.edges(room, state, visit),
+        }
+    }
+
+    fn want(&self, room: &mut Self::Scratch, wanted: Marks) {
+        match self {
+            Self::Whole(kernel) => kernel.want(room.of_system(), wanted),
+            Self::Orbits(reduced) => reduced.want(room, wanted),
         }
     }
 

@@ -78,6 +78,7 @@ impl<'a, T: TransitionSystem> Node<'a, T> {
     /// Takes every edge of the level's states.
     fn expand(&mut self) -> Result<(), Failed> {
         let wanted = self.summary.wanted();
+        self.worker.want(self.system, wanted);
         self.process.begin_level(self.summary.states, self.summary.levels.last().copied().unwrap_or(0));
         for block in self.found.levels.last().map_or_else(Vec::new, |level| cut(level)) {
             if self.process.interrupted() {

@@ -155,13 +155,11 @@ impl Seen {
         let mut batch = [(0, 0); BATCH];
         let indices: Vec<u64> = range.collect();
         for indices in indices.chunks(BATCH) {
-            let mut ahead = 0;
             for (index, to) in indices.iter().zip(&mut batch) {
                 let hash = hash(&log.state::<S>(*index));
                 *to = (self.home(hash), entry_of(*index, hash));
-                ahead |= self.entries[to.0].load(Relaxed);
+                self.ask(hash);
             }
-            std::hint::black_box(ahead);
             for (mut at, entry) in batch.iter().copied().take(indices.len()) {
                 while self.entries[at].compare_exchange(0, entry, AcqRel, Acquire).is_err() {
                     at = self.after(at);

@@ -2,7 +2,7 @@
 //!
 //! A state of one word is kept in the table itself, mixed by a bijection, so that the table is ordered by hash and grows
 //! as a stream, in place. A wider one is kept in the [`Log`], and the table holds its place there and 24 bits of its hash.
-//! The entries of a batch are read before the first is needed, so that the memory answers all of them at once.
+//! Memory is asked for entries before they are needed, so that it answers many at once.
 //!
 //! # Invariants
 //! - An entry is 0 until it is taken, and never changes again.
@@ -12,11 +12,15 @@ mod growth;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use prefetch_index::prefetch_index;
+
 use super::log::{Log, Place};
 use super::system::Packed;
 
-/// Entries asked for at once.
+/// States that are inserted between two looks at how many there are.
 pub(super) const BATCH: usize = 32;
+/// States ahead of the one that is inserted, whose entries are asked for.
+const LOOK: usize = BATCH;
 /// Of 16 entries, so many are taken at most before the table grows.
 const LOAD: usize = 12;
 /// And so many when there is no memory left to grow.
@@ -116,42 +120,55 @@ impl Seen {
         if at + 1 == self.entries() { 0 } else { at + 1 }
     }
 
-    /// Inserts at most [`BATCH`] states, and calls `new` with each that was not known, once among all threads; for
-    /// wide ones, after it was written to the log through `place`.
+    /// Inserts the next `BATCH` of some states, from `next` on; of those that were not known, wide ones are written to the log
+    /// through `place` before anybody can find them. Returns how many that were.
+    ///
+    /// Memory is asked for what is needed `LOOK` states later; for wide states, half way, also for what the entry points at.
     #[inline]
-    pub(super) fn insert<S: Packed>(&self, batch: &[Candidate<S>], log: &Log, place: &mut Place) -> u64 {
-        let mut homes = [0; BATCH];
-        let mut found = [0; BATCH];
-        for (index, candidate) in batch.iter().enumerate().take(BATCH) {
-            homes[index] = self.home(candidate.hash);
-        }
-        for index in 0..batch.len().min(BATCH) {
-            found[index] = self.entries[homes[index]].load(Ordering::Acquire);
+    pub(super) fn insert<S: Packed>(
+        &self,
+        candidates: &[Candidate<S>],
+        next: &mut usize,
+        log: &Log,
+        place: &mut Place,
+    ) -> u64 {
+        let (first, last) = (*next, candidates.len().min(*next + BATCH));
+        if first == 0 {
+            candidates.iter().take(LOOK).for_each(|candidate| self.ask(candidate.hash));
         }
         let mut new = 0;
-        if S::WORDS == 1 {
-            for ((candidate, home), found) in batch.iter().zip(homes).zip(found) {
+        for (at, candidate) in candidates.iter().enumerate().take(last).skip(first) {
+            if let Some(later) = candidates.get(at + LOOK) {
+                self.ask(later.hash);
+            }
+            let home = self.home(candidate.hash);
+            if S::WORDS == 1 {
+                let found = self.entries[home].load(Ordering::Relaxed);
                 let known = found == candidate.hash && found != 0;
                 if !known && self.insert_word(candidate.hash, home, found) {
                     log.write(place, &candidate.state);
                     log.keep(place);
                     new += 1;
                 }
+                continue;
             }
-        } else {
-            // What the first entries point at is read ahead too, as most of it will be compared.
-            let mut ahead = 0;
-            for (candidate, found) in batch.iter().zip(found) {
-                if found != 0 && same_tag(found, candidate.hash) {
-                    ahead |= log.first_word(index_of(found));
+            if let Some(later) = candidates.get(at + LOOK / 2) {
+                let entry = self.entries[self.home(later.hash)].load(Ordering::Acquire);
+                if entry != 0 && same_tag(entry, later.hash) {
+                    log.ask(index_of(entry));
                 }
             }
-            std::hint::black_box(ahead);
-            for ((candidate, home), found) in batch.iter().zip(homes).zip(found) {
-                new += u64::from(self.insert_wide(candidate, home, found, log, place));
-            }
+            let found = self.entries[home].load(Ordering::Acquire);
+            new += u64::from(self.insert_wide(candidate, home, found, log, place));
         }
+        *next = last;
         new
+    }
+
+    /// Asks memory for where a state belongs.
+    #[inline]
+    fn ask(&self, hash: u64) {
+        prefetch_index(self.entries.as_slice(), self.home(hash));
     }
 
     fn insert_word(&self, hash: u64, mut at: usize, mut found: u64) -> bool {

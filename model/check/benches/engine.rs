@@ -26,6 +26,9 @@ use stateright::{Checker, Model};
 /// Of so many runs, in turn, the fastest is shown.
 const ROUNDS: usize = 3;
 
+/// What the bytes are not: stateright's depth-first search keeps a fingerprint of each state, and no state.
+const FINGERPRINTS: &str = "stateright keeps 64-bit fingerprints instead of states, and no parents: its bytes a state are not those of an exact search";
+
 /// Who searches what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Engine {
@@ -87,6 +90,11 @@ impl Row {
         Self::new(found.states, found.transitions + 1, found.elapsed.as_secs_f64(), None)
     }
 
+    fn print(self) -> String {
+        let Self { states, generated, seconds, bytes_a_state } = self;
+        format!("{states} {generated} {seconds} {bytes_a_state}")
+    }
+
     fn read(text: &str) -> Option<Self> {
         let numbers: Vec<f64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
         let [states, generated, seconds, bytes_a_state] = numbers[..] else { return None };
@@ -102,9 +110,7 @@ fn main() {
         let number = |at: usize| of[at].parse::<usize>().unwrap();
         let engine = PROTOCOL.iter().chain(&KERNEL).nth(number(0)).unwrap();
         match row(*engine, number(1) as u32, of.get(2).map(|hosts| (hosts.as_str(), number(3)))) {
-            Ok(Row { states, generated, seconds, bytes_a_state }) => {
-                println!("{states} {generated} {seconds} {bytes_a_state}");
-            }
+            Ok(row) => println!("{}", row.print()),
             Err(why) => println!("{why}"),
         }
         return;
@@ -119,6 +125,7 @@ fn main() {
         table(&format!("two-phase commit, N={managers}"), &PROTOCOL, 0, managers);
         again(&["--where", &managers.to_string()]).status().unwrap();
     }
+    println!("{FINGERPRINTS}");
     let objects = kernel();
     println!("ci-job with five steps of the adversary, under linux: states of {} bits", Codec::new(&objects).bits());
     table("ci-job, adversary depth 5", &KERNEL, PROTOCOL.len(), 0);
@@ -132,6 +139,8 @@ fn breakdown<T: TransitionSystem>(system: &T) {
     let found = explore(system, &limits);
     let states = found.summary.states as f64;
     let mut scratch = system.scratch();
+    // As at the end of the search, when most states are expanded.
+    system.want(&mut scratch, !found.summary.marks);
     let begun = Instant::now();
     for state in found.iter() {
         system.edges(&mut scratch, &state, |edge| _ = std::hint::black_box(edge)).unwrap();
@@ -153,18 +162,21 @@ fn breakdown<T: TransitionSystem>(system: &T) {
     );
 }
 
-/// The kernel's model as the checker gives it to the engine, but that the marks of its steps are dropped once known.
+/// The kernel's model as the checker gives it to the engine.
 struct Bare<'a, const W: usize> {
     expander: Expander<'a, W>,
     asked: GuaranteeSet,
 }
 
+/// After how many bits the marks of violations begin.
+const VIOLATED: u32 = 32;
+
 impl<'a, const W: usize> TransitionSystem for Bare<'a, W> {
     type State = [u64; W];
-    type Scratch = Expander<'a, W>;
+    type Scratch = (Expander<'a, W>, Asked);
 
-    fn scratch(&self) -> Expander<'a, W> {
-        self.expander.clone()
+    fn scratch(&self) -> Self::Scratch {
+        (self.expander.clone(), Asked::of(self.asked))
     }
 
     fn initial(&self) -> Vec<[u64; W]> {
@@ -173,15 +185,25 @@ impl<'a, const W: usize> TransitionSystem for Bare<'a, W> {
 
     fn edges(
         &self,
-        scratch: &mut Expander<'a, W>,
+        (expander, asked): &mut Self::Scratch,
         state: &[u64; W],
         mut visit: impl FnMut(Edge<[u64; W]>),
     ) -> Result<(), Unrepresentable> {
-        scratch.successors(state, Asked::of(self.asked), |step| {
-            std::hint::black_box(step.marks);
-            visit(Edge { after: step.after.unwrap(), marks: 0, label: 0 });
+        expander.successors(state, *asked, |step| {
+            let [triggered, violated] = [step.marks.triggered, step.marks.violated].map(|set| u64::from(set.bits()));
+            visit(Edge { after: step.after.unwrap(), marks: triggered | violated << VIOLATED, label: 0 });
         });
         Ok(())
+    }
+
+    fn want(&self, (_, asked): &mut Self::Scratch, wanted: u64) {
+        let of = |first: u32| {
+            self.asked
+                .iter()
+                .filter(|id| (wanted >> first) & u64::from(GuaranteeSet::NONE.with(*id).bits()) != 0)
+                .collect()
+        };
+        *asked = Asked { triggered: of(0), violated: of(VIOLATED) };
     }
 
     fn may_stop(&self, _: &[u64; W]) -> bool {
@@ -267,9 +289,16 @@ fn run(engine: Engine, index: usize, managers: u32) -> String {
     let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
     let hosts = format!("{}\n{}\n", free(), free());
     let [first, second] = ["0", "1"].map(|process| start(&[&hosts, process]));
-    let output = first.wait_with_output().unwrap();
-    second.wait_with_output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let [first, second] = [first, second].map(|child| child.wait_with_output().unwrap());
+    let [first, second] = [&first, &second].map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    match [&first, &second].map(|printed| Row::read(printed)) {
+        // Each has its part of the states.
+        [Some(mut row), Some(other)] => {
+            row.bytes_a_state += other.bytes_a_state;
+            row.print()
+        }
+        _ => first + &second,
+    }
 }
 
 /// `ci-job` with five steps of the adversary, as `lacuna check ci-job --adversary-depth 5` has it.

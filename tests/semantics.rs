@@ -809,6 +809,8 @@ fn a_lock_down_is_of_the_domain_whoever_made_it_and_whoever_asks() {
         let count = |state: &State| state.processes.iter().filter(|process| process.lives()).count();
         assert_eq!(ended.map(|state| count(&state)).max(), Some(living));
     }
+    // The lock-down itself does not come after it.
+    assert_eq!(verdict(&own, &for_good, GuaranteeId::G12), "proved");
     // Where nobody of the domain lives, nothing is said.
     assert_eq!(verdict(&text("LockDown(\"d\")", "Exit"), &none, GuaranteeId::G12), "refuted", "the caller acts on");
     let nobody = scenario("", &[("w", "domain: \"d\"", "LockDown(\"e\")")]);

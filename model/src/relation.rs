@@ -188,7 +188,7 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
     }
 
     fn elapse(&self, state: &StateOf<S, T>, running: Option<ContextSlot>) -> Option<Offer> {
-        let events = [self.time.until_due(&state.time, running), self.sched.next_event(&state.sched)];
+        let events = [self.time.until_due(self.objects, &state.time, running), self.sched.next_event(&state.sched)];
         events.into_iter().flatten().min().map(|most| Offer::Time(TimeOffer::Elapse { most }))
     }
 
@@ -266,7 +266,12 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
                 let running = self.sched.running(&state.sched);
                 self.time.apply(self.objects, &state.objects, &mut state.time, step, running);
                 match step {
-                    TimeStep::Elapse(duration) => self.sched.elapse(&mut state.sched, duration),
+                    TimeStep::Elapse(duration) => {
+                        if self.sched.flushes(&state.sched, duration) {
+                            self.time.flush(&mut state.time);
+                        }
+                        self.sched.elapse(&mut state.sched, duration);
+                    }
                     TimeStep::Arrive { context, .. } => {
                         let declared = self.objects.declaration(&state.objects, context);
                         if let Some(Task { deadline, period, .. }) = declared.task {

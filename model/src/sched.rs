@@ -85,6 +85,10 @@ pub trait Sched {
     fn apply(&self, state: &mut Self::State, step: SchedStep);
     /// After how long the scheduler will have a step, if nothing becomes ready or blocks before; never zero.
     fn next_event(&self, state: &Self::State) -> Option<Nanos>;
+    /// Is what the core keeps for whoever runs on it emptied while so much time passes?
+    fn flushes(&self, _: &Self::State, _duration: Nanos) -> bool {
+        false
+    }
     /// Time passes, at most until the next event; the running context is charged for it.
     fn elapse(&self, state: &mut Self::State, duration: Nanos);
     /// Writes the state, or reads it; the same fields for every state of a system of so many contexts.

@@ -85,6 +85,9 @@ pub struct System {
     pub scheduling_contexts: Vec<SchedulingContext>,
     /// When which of them may have the core, where the kernel has partitions of time.
     pub major_frame: Option<MajorFrame>,
+    /// How much longer a process computes after another has, to fill in again what the core keeps: caches and the like. 0 where nothing is
+    /// said of it.
+    pub refill: Nanos,
     /// Upper bounds of kernel operations.
     pub kernel_bounds: KernelBounds,
     /// The lattice of timed checking: every duration is a multiple of it, and so is everything that is chosen.
@@ -547,6 +550,8 @@ pub struct KernelBounds {
     pub reattach: Nanos,
     /// Locking a domain down, until its last process has ended.
     pub lock_down: Nanos,
+    /// Emptying what the core keeps for whoever runs on it, at the beginning of a window. It takes exactly so long, whatever there is.
+    pub flush: Nanos,
 }
 
 impl KernelBounds {
@@ -557,6 +562,7 @@ impl KernelBounds {
             ("kill_group", self.kill_group),
             ("reattach", self.reattach),
             ("lock_down", self.lock_down),
+            ("flush", self.flush),
         ];
         all.into_iter().filter(|(_, bound)| *bound > Nanos(0))
     }
@@ -657,6 +663,8 @@ impl System {
         visit("spawn", self.kernel_bounds.spawn);
         visit("kill_group", self.kernel_bounds.kill_group);
         visit("lock_down", self.kernel_bounds.lock_down);
+        visit("flush", self.kernel_bounds.flush);
+        visit("refill", self.refill);
     }
 
     /// May the second domain learn of the first?

@@ -5,14 +5,16 @@
 //! A step that takes no time by declaration is complete as soon as it is reached, and needs no [`TimeStep::Begin`]: so
 //! the end of a job belongs to the instant at which its last computation ends, whatever else happens at that instant.
 
+mod core_local;
 mod lattice;
 
+pub use core_local::CoreLocal;
 pub use lattice::{Lattice, OffTheLattice};
 
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use crate::objects::{Action, ContextSlot, Objects, State, Step};
+use crate::objects::{Action, ContextSlot, Objects, ProcessSlot, State, Step};
 use crate::units::Nanos;
 
 /// A step of time.
@@ -80,7 +82,7 @@ pub trait Time {
     /// Must the running context's next step be begun first, and how long may it take?
     fn begin(&self, objects: &Objects, state: &State, time: &Self::State, context: ContextSlot) -> Option<TimeOffer>;
     /// How much time may pass until something is due or the running context's step is done.
-    fn until_due(&self, time: &Self::State, running: Option<ContextSlot>) -> Option<Nanos>;
+    fn until_due(&self, objects: &Objects, time: &Self::State, running: Option<ContextSlot>) -> Option<Nanos>;
     /// Takes a step of time.
     fn apply(
         &self,
@@ -92,6 +94,8 @@ pub trait Time {
     );
     /// The objects have taken a step; counters of contexts that moved are set anew.
     fn follow(&self, objects: &Objects, before: &State, after: &State, step: Step, time: &mut Self::State);
+    /// The kernel empties what the core keeps for whoever runs on it.
+    fn flush(&self, _: &mut Self::State) {}
     /// What is chosen lies so far apart, from the least that is possible.
     fn grain(&self) -> Nanos {
         Nanos(1)
@@ -115,7 +119,7 @@ impl Time for Erased {
     fn begin(&self, _: &Objects, _: &State, (): &(), _: ContextSlot) -> Option<TimeOffer> {
         None
     }
-    fn until_due(&self, (): &(), _: Option<ContextSlot>) -> Option<Nanos> {
+    fn until_due(&self, _: &Objects, (): &(), _: Option<ContextSlot>) -> Option<Nanos> {
         None
     }
     fn apply(&self, _: &Objects, _: &State, (): &mut (), _: TimeStep, _: Option<ContextSlot>) {}
@@ -142,8 +146,14 @@ pub struct Counters {
     pub backlog: u32,
 }
 
-/// The counters of all contexts.
-pub type NsState = Vec<Counters>;
+/// The counters of all contexts, and what the core keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NsState {
+    /// By context.
+    pub contexts: Vec<Counters>,
+    /// Followed only where it costs time ([`crate::system::System::refill`]).
+    pub core: CoreLocal,
+}
 
 impl Ns {
     fn task(objects: &Objects, state: &State, context: ContextSlot) -> Option<crate::system::Task> {
@@ -162,8 +172,9 @@ impl Time for Ns {
     type State = NsState;
 
     fn initial(&self, objects: &Objects, state: &State) -> NsState {
-        let mut time = vec![Counters::default(); state.contexts.len()];
-        for (context, counters) in (0..).zip(&mut time) {
+        let mut time =
+            NsState { contexts: vec![Counters::default(); state.contexts.len()], core: CoreLocal::default() };
+        for (context, counters) in (0..).zip(&mut time.contexts) {
             if state.contexts[usize::from(context)].phase == crate::objects::Phase::Gone {
                 continue;
             }
@@ -174,7 +185,7 @@ impl Time for Ns {
     }
 
     fn permits(&self, time: &NsState, step: Step) -> bool {
-        let counters = &time[usize::from(step.context)];
+        let counters = &time.contexts[usize::from(step.context)];
         match step.action {
             Action::Wake => counters.backlog > 0,
             Action::Timeout => counters.limit == Some(Nanos(0)),
@@ -186,7 +197,7 @@ impl Time for Ns {
 
     fn due(&self, objects: &Objects, state: &State, time: &NsState) -> Vec<TimeOffer> {
         let mut due = Vec::new();
-        for (context, counters) in (0..).zip(time) {
+        for (context, counters) in (0..).zip(&time.contexts) {
             if counters.releases.first() == Some(&Nanos(0)) {
                 due.push(TimeOffer::Release(context));
             } else if counters.arrival == Some(Nanos(0)) {
@@ -198,17 +209,22 @@ impl Time for Ns {
     }
 
     fn begin(&self, objects: &Objects, state: &State, time: &NsState, context: ContextSlot) -> Option<TimeOffer> {
-        if time[usize::from(context)].execution.is_some() {
+        if time.contexts[usize::from(context)].execution.is_some() {
             return None;
         }
         let (least, most) = objects.execution_time(state, context);
         Some(TimeOffer::Begin { context, least, most })
     }
 
-    fn until_due(&self, time: &NsState, running: Option<ContextSlot>) -> Option<Nanos> {
-        let execution = running.and_then(|context| time[usize::from(context)].execution);
+    fn until_due(&self, objects: &Objects, time: &NsState, running: Option<ContextSlot>) -> Option<Nanos> {
+        let refill = objects.system().refill;
+        let execution = running.and_then(|context| {
+            let left = time.contexts[usize::from(context)].execution.filter(|left| left.0 > 0)?;
+            Some(Nanos(left.0.saturating_add(time.core.to_fill(objects.process_of(context), refill).0)))
+        });
+        let counters = time.contexts.iter();
         let timers =
-            time.iter().flat_map(|counters| [counters.limit, counters.arrival, counters.releases.first().copied()]);
+            counters.flat_map(|counters| [counters.limit, counters.arrival, counters.releases.first().copied()]);
         timers.chain([execution]).flatten().filter(|left| left.0 > 0).min()
     }
 
@@ -222,31 +238,42 @@ impl Time for Ns {
     ) {
         match step {
             TimeStep::Arrive { context, jitter } => {
-                let counters = &mut time[usize::from(context)];
+                let counters = &mut time.contexts[usize::from(context)];
                 counters.arrival = Self::task(objects, state, context).map(|task| task.period);
                 let place = counters.releases.partition_point(|left| *left <= jitter);
                 counters.releases.insert(place, jitter);
             }
             TimeStep::Release(context) => {
-                let counters = &mut time[usize::from(context)];
+                let counters = &mut time.contexts[usize::from(context)];
                 if !counters.releases.is_empty() {
                     counters.releases.remove(0);
                 }
                 counters.backlog = counters.backlog.saturating_add(1);
             }
-            TimeStep::Begin { context, execution } => time[usize::from(context)].execution = Some(execution),
+            TimeStep::Begin { context, execution } => {
+                time.contexts[usize::from(context)].execution = Some(execution);
+            }
             TimeStep::Elapse(duration) => {
-                for (context, counters) in (0..).zip(time.iter_mut()) {
+                let refill = objects.system().refill;
+                let computes = match running {
+                    Some(context) if refill > Nanos(0) => time.core.fill(objects.process_of(context), refill, duration),
+                    _ => duration,
+                };
+                for (context, counters) in (0..).zip(time.contexts.iter_mut()) {
                     let timers = [&mut counters.limit, &mut counters.arrival].into_iter().flatten();
                     timers.chain(&mut counters.releases).for_each(|left| left.0 = left.0.saturating_sub(duration.0));
                     if running == Some(context)
                         && let Some(left) = &mut counters.execution
                     {
-                        left.0 = left.0.saturating_sub(duration.0);
+                        left.0 = left.0.saturating_sub(computes.0);
                     }
                 }
             }
         }
+    }
+
+    fn flush(&self, time: &mut NsState) {
+        time.core.empty();
     }
 
     fn follow(&self, objects: &Objects, before: &State, after: &State, step: Step, time: &mut NsState) {
@@ -255,7 +282,11 @@ impl Time for Ns {
             let place = |state: &State| (state.contexts[at].position, state.contexts[at].phase);
             place(before) != place(after)
         };
-        for (context, counters) in (0..).zip(time.iter_mut()) {
+        let over = |slot: &ProcessSlot| !after.processes[usize::from(*slot)].lives();
+        if time.core.of().as_ref().is_some_and(over) {
+            time.core.empty();
+        }
+        for (context, counters) in (0..).zip(time.contexts.iter_mut()) {
             let at = usize::from(context);
             let taken = step.context == context && !matches!(step.action, Action::Deliver(_));
             if taken && step.action == Action::Wake {
@@ -301,6 +332,7 @@ mod tests {
             processes: vec![process],
             scheduling_contexts: vec![],
             major_frame: None,
+            refill: Nanos(0),
             kernel_bounds: KernelBounds::default(),
             tick: None,
             process_table: 1,
@@ -343,7 +375,7 @@ mod tests {
             Ns.apply(&objects, &state, &mut time, TimeStep::Arrive { context: 0, jitter: Nanos(jitter) }, None);
             Ns.apply(&objects, &state, &mut time, TimeStep::Elapse(Nanos(10)), None);
         }
-        assert_eq!(time[0].releases, [Nanos(0), Nanos(5)], "the second job is released before the first");
+        assert_eq!(time.contexts[0].releases, [Nanos(0), Nanos(5)], "the second job is released before the first");
         Ns.apply(&objects, &state, &mut time, TimeStep::Release(0), None);
         Ns.apply(&objects, &state, &mut time, TimeStep::Elapse(Nanos(5)), None);
         assert!(Ns.due(&objects, &state, &time).contains(&TimeOffer::Release(0)));
@@ -372,6 +404,6 @@ mod tests {
         let after = objects.apply(&before, step).0;
         assert_ne!(before.contexts[0], after.contexts[0], "its process has given them up");
         Ns.follow(&objects, &before, &after, step, &mut time);
-        assert_eq!(time[0].execution, Some(Nanos(1)));
+        assert_eq!(time.contexts[0].execution, Some(Nanos(1)));
     }
 }

@@ -56,6 +56,8 @@ pub fn library() -> &'static [Entry] {
             "driver-failover",
             "driver-failover-late",
             "covert-storage",
+            "covert-timing",
+            "flush-deadline",
             "report-up",
             "supervision-tree",
             "audio-pipeline",

@@ -278,6 +278,16 @@ fn windows_of_a_major_frame() {
         "(length: \"10ms\", windows: [(duration: ^\"1500us\", domain: \"a\")]), tick: \"1ms\"",
         &["no multiple of the tick"],
     );
+    frame(
+        "(length: \"10ms\", windows: [(duration: \"2ms\", domain: \"a\"), (duration: ^\"1ms\", domain: \"a\")]),
+    kernel_bounds: (flush: \"1ms\")",
+        &["the window is 1ms long, and flushing the core at its beginning takes 1ms"],
+    );
+    check(
+        "x.ron",
+        "(name: \"x\", about: \"x\", tasks: [(wcet: \"1ms\", period: \"2ms\")], ^refill: \"1ms\")",
+        &["a task set has no `refill`"],
+    );
     check(
         "x.ron",
         "(name: \"x\", about: \"x\", tasks: [(wcet: \"1ms\", period: \"2ms\")], ^major_frame: (length: \"1ms\", windows: []))",

@@ -58,6 +58,7 @@ fn four_tasks() -> System {
             .map(|(priority, task)| schedule(priority, task.0))
             .collect(),
         major_frame: None,
+        refill: Nanos(0),
         kernel_bounds: KernelBounds::default(),
         tick: None,
         process_table: 1,

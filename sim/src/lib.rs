@@ -61,6 +61,7 @@
 //!     }],
 //!     scheduling_contexts: vec![schedule("high", 2), schedule("low", 1)],
 //!     major_frame: None,
+//!     refill: Nanos(0),
 //!     kernel_bounds: KernelBounds::default(),
 //!     tick: None,
 //!     process_table: 1,

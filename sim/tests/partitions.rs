@@ -4,7 +4,7 @@
 mod support;
 
 use lacuna_model::objects::{ContextSlot, Objects, State};
-use lacuna_model::profile::Profile;
+use lacuna_model::profile::{Profile, TimeIsolation};
 use lacuna_model::relation::Label;
 use lacuna_model::system::{MajorFrame, SchedulingContextId, System, Window};
 use lacuna_model::time::TimeStep;
@@ -27,6 +27,14 @@ fn is_admitted(frame: &MajorFrame, by: Option<SchedulingContextId>, at: u64) -> 
     }
 }
 
+/// Is that in the flush at the beginning of a window or a gap? Then nobody has the core.
+fn is_flush(frame: &MajorFrame, flush: Nanos, at: u64) -> bool {
+    let at = at % frame.length.0;
+    let windows = frame.windows.iter().flat_map(|window| [window.offset.0, window.end().0]);
+    let begun = windows.chain([0]).filter(|begin| *begin <= at).max().unwrap_or(0);
+    at - begun < flush.0
+}
+
 /// Nobody is beyond its window, and where somebody of the window's is ready the core is not idle; budgets aside.
 fn obeys(objects: &Objects, seed: u64) -> Result<(), TestCaseError> {
     let run = simulate(objects, FixedPriority::of(objects), &mut Seeded::new(seed), &Options::new(Nanos(60))).unwrap();
@@ -40,7 +48,8 @@ fn obeys(objects: &Objects, seed: u64) -> Result<(), TestCaseError> {
             contexts.filter(|context| state.contexts[usize::from(*context)] != lacuna_model::objects::Context::FREE);
         let ready: Vec<ContextSlot> = live.filter(|context| objects.is_ready(state, *context)).collect();
         for at in record.at.0..record.end().0 {
-            let admitted = |context: &ContextSlot| is_admitted(frame, schedule(state, *context), at);
+            let flushes = is_flush(frame, objects.system().kernel_bounds.flush, at);
+            let admitted = |context: &ContextSlot| !flushes && is_admitted(frame, schedule(state, *context), at);
             let right = match record.running {
                 Some(running) => admitted(&running),
                 None => !ready.iter().any(admitted),
@@ -81,11 +90,14 @@ fn two_partitions(first: [T; 2], other: T, frame: &[(u64, u64, bool)]) -> System
     }
     // Ties among the first two would be one draw more or less of the same stream.
     let tasks = [T { priority: 20, ..first[0] }, T { priority: 10, ..first[1] }, other];
-    System { major_frame: Some(MajorFrame { length: Nanos(until), windows }), ..support::task_set(&tasks, 1) }
+    let mut system = support::task_set(&tasks, 1);
+    system.major_frame = Some(MajorFrame { length: Nanos(until), windows });
+    (system.refill, system.kernel_bounds.flush) = (Nanos(1), Nanos(1));
+    system
 }
 
-fn slices(system: &System, seed: u64) -> Vec<Vec<Slice>> {
-    let objects = support::objects(system, &Profile::ideal());
+fn slices(system: &System, time_isolation: TimeIsolation, seed: u64) -> Vec<Vec<Slice>> {
+    let objects = support::objects(system, &Profile { time_isolation, ..Profile::ideal() });
     let run =
         simulate(&objects, FixedPriority::of(&objects), &mut Seeded::new(seed), &Options::new(Nanos(200))).unwrap();
     let mut slices = vec![Vec::new(); 3];
@@ -115,23 +127,29 @@ proptest! {
     fn a_partition_cannot_tell_what_another_does(
         first in [a_task(), a_task()],
         others in [a_task(), a_task()],
-        frame in proptest::collection::vec((0u64..3, 1u64..4, any::<bool>()), 1..5),
+        frame in proptest::collection::vec((0u64..3, 2u64..6, any::<bool>()), 1..5),
         seed: u64,
     ) {
-        let [one, another] = others.map(|other| slices(&two_partitions(first, other, &frame), seed));
+        let flushed = TimeIsolation::FlushedPartitions;
+        let [one, another] = others.map(|other| slices(&two_partitions(first, other, &frame), flushed, seed));
         prop_assert_eq!(&one[..2], &another[..2]);
     }
 }
 
-/// The same without windows: there it can.
+/// The same without windows, and without a flush: there it can.
 #[test]
-fn without_windows_it_could() {
+fn without_windows_or_a_flush_it_could() {
     let tasks = |wcet| {
-        let first = [support::task(2, 10), support::task(2, 10)];
+        let first = [support::task(2, 10), support::task(0, 10)];
         let other = T { priority: 30, ..support::task(wcet, 10) };
         two_partitions(first, other, &[(0, 5, true), (0, 5, false)])
     };
-    assert_eq!(slices(&tasks(1), 1)[..2], slices(&tasks(3), 1)[..2]);
-    let without = |wcet| slices(&System { major_frame: None, ..tasks(wcet) }, 1);
-    assert_ne!(without(1)[..2], without(3)[..2]);
+    let under = |time_isolation, wcet| slices(&tasks(wcet), time_isolation, 1)[..2].to_vec();
+    assert_eq!(under(TimeIsolation::FlushedPartitions, 0), under(TimeIsolation::FlushedPartitions, 3));
+    assert_ne!(under(TimeIsolation::Partitions, 0), under(TimeIsolation::Partitions, 3));
+    // Where nothing is kept for whoever runs, windows are enough.
+    let stateless = |wcet| System { refill: Nanos(0), ..tasks(wcet) };
+    let under = |system: &System, time_isolation| slices(system, time_isolation, 1)[..2].to_vec();
+    assert_eq!(under(&stateless(0), TimeIsolation::Partitions), under(&stateless(3), TimeIsolation::Partitions));
+    assert_ne!(under(&stateless(0), TimeIsolation::Budgets), under(&stateless(3), TimeIsolation::Budgets));
 }

@@ -352,8 +352,12 @@ fn json_of(system: &System, judged: &Judged) -> Value {
         report.guarantees.iter().map(|checked| json_row(checked, report.states, report.is_complete(), bounds));
     let in_time = timed.iter().flat_map(|timed| {
         timed.guarantees.iter().map(|checked| {
-            let alone = checked.id == GuaranteeId::G19;
-            let states = if alone { timed.isolation_states } else { timed.states };
+            // Two have a search of their own.
+            let (states, alone) = match checked.id {
+                GuaranteeId::G11 => (timed.pairs, true),
+                GuaranteeId::G19 => (timed.isolation_states, true),
+                _ => (timed.states, false),
+            };
             let complete = match checked.verdict {
                 ModelVerdict::Unknown { .. } if alone => false,
                 _ => alone || timed.end == End::Complete,
@@ -464,6 +468,9 @@ fn print_timed(system: &System, timed: &TimedReport) {
         ended(*end)
     ));
     line(format_args!("  {:.2} s, {} KiB for states of {bits} bits", elapsed.as_secs_f64(), timed.bytes >> 10));
+    if timed.pairs > 0 {
+        line(format_args!("  pairs of runs in time: {}", timed.pairs));
+    }
     print_rows(guarantees, false, "");
     for (name, worst) in names_of_tasks(system).zip(&timed.worst) {
         let worst = worst.map_or("no job ended".into(), |worst| worst.to_string());
@@ -492,7 +499,7 @@ fn print_rows(guarantees: &[Checked], table_full: bool, within: &str) {
             }
             ModelVerdict::Unknown { limit } => format!(": {limit}"),
         };
-        line(format_args!("  {id:<4}{short:<21}{}{more}", verdict.name()));
+        line(format_args!("  {id:<4}{short:<23}{}{more}", verdict.name()));
         match verdict {
             ModelVerdict::Refuted { runs: Some(runs), .. } => side_by_side(runs, "      "),
             ModelVerdict::Refuted { trace, .. } => story(trace, "      "),
@@ -542,12 +549,12 @@ fn within(report: &Report) -> String {
 /// Deadlocks, and whether every run ends.
 fn print_stopping(system: &System, report: &Report, deadlock_is_wrong: bool) {
     match (report.deadlocks, report.is_complete()) {
-        (0, true) => line(format_args!("  deadlock                none{}", within(report))),
-        (0, _) => line(format_args!("  deadlock                none found, but not all was explored")),
+        (0, true) => line(format_args!("  deadlock                   none{}", within(report))),
+        (0, _) => line(format_args!("  deadlock                   none found, but not all was explored")),
         (many, _) => {
             let steps = report.deadlock.as_ref().map_or(0, |trace| trace.events.len());
             line(format_args!(
-                "  deadlock                {many} states, the first after {steps} steps: nobody can go on, somebody waits"
+                "  deadlock                   {many} states, the first after {steps} steps: nobody can go on, somebody waits"
             ));
             if let Some(trace) = report.deadlock.as_ref().filter(|_| deadlock_is_wrong) {
                 story(trace, "      ");
@@ -562,13 +569,13 @@ fn print_stopping(system: &System, report: &Report, deadlock_is_wrong: bool) {
     };
     match ends {
         Ends::Always => line(format_args!(
-            "  ends                    {}: every {fair} comes to rest{}",
+            "  ends                       {}: every {fair} comes to rest{}",
             holds(system, report).name(),
             within(report)
         )),
-        Ends::Unknown { limit, .. } => line(format_args!("  ends                    unknown: {limit}")),
+        Ends::Unknown { limit, .. } => line(format_args!("  ends                       unknown: {limit}")),
         Ends::Not { stem, cycle } => {
-            line(format_args!("  ends                    refuted: this {fair} never comes to rest"));
+            line(format_args!("  ends                       refuted: this {fair} never comes to rest"));
             story(stem, "      ");
             match cycle.events.len() {
                 0 => line(format_args!("      and there nobody can go on")),

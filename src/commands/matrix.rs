@@ -28,7 +28,7 @@ pub fn print(judged: &[Judged]) {
     let row = |left: &str, cells: &mut dyn Iterator<Item = String>| {
         let cells: Vec<String> =
             names.iter().zip(cells).map(|(name, cell)| format!("{cell:<w$}", w = width(name))).collect();
-        line(format_args!("{left:<25}{}", cells.join("  ").trim_end()));
+        line(format_args!("{left:<27}{}", cells.join("  ").trim_end()));
     };
     line(format_args!(""));
     row("", &mut names.iter().map(ToString::to_string));

@@ -200,6 +200,10 @@ fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
                 let why = "time is partitioned, which this analysis does not cover";
                 return Err(NotAnalysable::Context { context: name, why });
             }
+            if system.refill > Nanos(0) {
+                let why = "after a switch it fills in again what the core keeps, which this analysis does not cover";
+                return Err(NotAnalysable::Context { context: name, why });
+            }
             let scheduling = scheduling(system, context);
             if scheduling.is_some_and(|scheduling| scheduling.budget.is_some()) {
                 let why = "it runs on a budget, which this analysis does not cover";
@@ -432,6 +436,7 @@ pub(crate) mod tests {
                 ..SchedulingContext::default()
             }],
             major_frame: None,
+            refill: Nanos(0),
             kernel_bounds: KernelBounds::default(),
             tick: None,
             process_table: 4,

@@ -4,6 +4,7 @@
 //! finds it `vacuous`, never `proved`.
 
 pub mod g10_noninterference;
+pub mod g11_timing_noninterference;
 pub mod g12_irrevocable_shutdown;
 pub mod g13_buffer_authority;
 pub mod g14_bounded_buffers;
@@ -75,6 +76,7 @@ guarantees! {
     G8 "no residue" "after a job group has ended, nothing that it made persists but its declared outputs",
     G9 "monotone authority" "no context has a right that it did not have and that nobody granted",
     G10 "noninterference" "what a domain sees depends only on those that may flow to it",
+    G11 "timing noninterference" "what a domain sees, and when, depends only on those that may flow to it",
     G12 "irrevocable shutdown" "after a domain was locked down, no action of it succeeds",
     G13 "buffer authority" "whoever uses a buffer has the right on that buffer",
     G14 "bounded buffers" "no buffer holds more than its capacity, and overflow is as declared",
@@ -104,7 +106,7 @@ impl std::str::FromStr for GuaranteeId {
 }
 
 /// Those that are statements about time, and that timed checking decides.
-pub const TIMED: &[GuaranteeId] = &[GuaranteeId::G18, GuaranteeId::G19, GuaranteeId::G20];
+pub const TIMED: &[GuaranteeId] = &[GuaranteeId::G11, GuaranteeId::G18, GuaranteeId::G19, GuaranteeId::G20];
 
 /// Those that no single run violates: they are decided on pairs of runs.
 pub const OF_PAIRS: &[GuaranteeId] = &[GuaranteeId::G10];

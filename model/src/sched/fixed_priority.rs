@@ -148,7 +148,9 @@ impl FixedPriority {
             policy.scheduling_contexts.iter_mut().for_each(|scheduling| scheduling.budget = None);
         }
         if objects.profile().time_isolation.enforces_windows() {
-            policy.frame = objects.system().major_frame.as_ref().map(Frame::new);
+            let isolation = objects.profile().time_isolation;
+            let flush = if isolation.flushes() { objects.system().kernel_bounds.flush } else { Nanos(0) };
+            policy.frame = objects.system().major_frame.as_ref().map(|declared| Frame::new(declared, flush));
         }
         policy
     }
@@ -378,6 +380,11 @@ impl Sched for FixedPriority {
             next = [next, refill, exhausted].into_iter().flatten().filter(|event| event.0 > 0).min();
         }
         next
+    }
+
+    fn flushes(&self, state: &FixedPriorityState, duration: Nanos) -> bool {
+        let place = self.frame.as_ref().zip(state.place);
+        place.is_some_and(|(frame, place)| frame.flushes(place, duration))
     }
 
     fn elapse(&self, state: &mut FixedPriorityState, duration: Nanos) {

@@ -8,6 +8,9 @@
 //! M. Völp, C.-J. Hamann, H. Härtig, *Avoiding timing channels in fixed-priority schedulers*, ASIACCS 2008, leave the core idle where another
 //! would be let in). So who has the core in a window follows from what the window's own contexts do.
 //!
+//! A kernel that flushes empties what the core keeps for whoever runs on it at the beginning of each window and each gap. That takes a declared time
+//! whatever there was to empty, and longer than it needs (*padded*: Q. Ge et al., *Time protection*, EuroSys 2019), during which nobody runs.
+//!
 //! # Invariants
 //! - The segments are the whole frame, each longer than nothing.
 //! - A [`Place`] has some of its segment left: at the end of one it is at the beginning of the next.
@@ -25,12 +28,22 @@ pub struct Frame {
     partitioned: Vec<SchedulingContextId>,
 }
 
-/// A window or a gap.
+/// A window or a gap, or the flush at its beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Segment {
     duration: Nanos,
-    /// Whose window it is; nobody's, if it is a gap.
-    window_of: Option<Vec<SchedulingContextId>>,
+    admits: Admits,
+}
+
+/// Who may have the core.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Admits {
+    /// Whose window it is.
+    Owners(Vec<SchedulingContextId>),
+    /// Whoever has no window.
+    Rest,
+    /// Nobody: the core is flushed.
+    Nobody,
 }
 
 /// Where in a major frame it is.
@@ -48,21 +61,22 @@ impl Place {
 }
 
 impl Frame {
-    /// The segments of a declared frame.
-    pub fn new(declared: &MajorFrame) -> Self {
+    /// The segments of a declared frame, in which each window and each gap begins with so long a flush.
+    pub fn new(declared: &MajorFrame, flush: Nanos) -> Self {
         let (mut segments, mut until) = (Vec::new(), Nanos(0));
-        let gap = |from: Nanos, to: Nanos, segments: &mut Vec<Segment>| {
-            if from < to {
-                segments.push(Segment { duration: Nanos(to.0 - from.0), window_of: None });
-            }
+        let mut segment = |from: Nanos, to: Nanos, admits: Admits| {
+            let duration = to.0.saturating_sub(from.0);
+            let flush = flush.0.min(duration);
+            let parts = [(flush, Admits::Nobody), (duration - flush, admits)];
+            let parts = parts.into_iter().filter(|(duration, _)| *duration > 0);
+            segments.extend(parts.map(|(duration, admits)| Segment { duration: Nanos(duration), admits }));
         };
         for window in &declared.windows {
-            gap(until, window.offset, &mut segments);
-            let window_of = Some(window.scheduling_contexts.clone());
-            segments.push(Segment { duration: window.duration, window_of });
+            segment(until, window.offset, Admits::Rest);
+            segment(window.offset, window.end(), Admits::Owners(window.scheduling_contexts.clone()));
             until = window.end();
         }
-        gap(until, declared.length, &mut segments);
+        segment(until, declared.length, Admits::Rest);
         let partitioned = declared.windows.iter().flat_map(|window| window.scheduling_contexts.iter().copied());
         Self { length: declared.length, segments, partitioned: partitioned.collect() }
     }
@@ -80,10 +94,23 @@ impl Frame {
 
     /// May whoever runs by that have the core now?
     pub fn admits(&self, place: Place, by: Option<SchedulingContextId>) -> bool {
-        match self.segments.get(place.segment).and_then(|segment| segment.window_of.as_ref()) {
-            Some(window_of) => by.is_some_and(|by| window_of.contains(&by)),
-            None => by.is_none_or(|by| !self.partitioned.contains(&by)),
+        match self.admitted(place) {
+            Some(Admits::Owners(owners)) => by.is_some_and(|by| owners.contains(&by)),
+            Some(Admits::Nobody) => false,
+            Some(Admits::Rest) | None => by.is_none_or(|by| !self.partitioned.contains(&by)),
         }
+    }
+
+    fn admitted(&self, place: Place) -> Option<&Admits> {
+        self.segments.get(place.segment).map(|segment| &segment.admits)
+    }
+
+    /// Is the core flushed while so much time passes?
+    pub fn flushes(&self, place: Place, duration: Nanos) -> bool {
+        let is_flush = |segment: &Segment| segment.admits == Admits::Nobody;
+        // Whatever comes after the segment begins with one.
+        self.segments.get(place.segment).is_some_and(is_flush)
+            || (duration > place.left && self.segments.iter().any(is_flush))
     }
 
     /// Time passes, however long.
@@ -138,7 +165,7 @@ mod tests {
     #[test]
     fn windows_are_their_owners_and_gaps_are_the_rest_s() {
         let windows = vec![window(1, 2, &[0]), window(3, 1, &[1, 0])];
-        let frame = Frame::new(&MajorFrame { length: Nanos(5), windows });
+        let frame = Frame::new(&MajorFrame { length: Nanos(5), windows }, Nanos(0));
         let one_frame = [vec![2, 3], vec![0], vec![0], vec![0, 1], vec![2, 3]];
         let twice: Vec<_> = one_frame.iter().chain(&one_frame).cloned().collect();
         assert_eq!(course(&frame, &[1; 9]), twice);
@@ -147,7 +174,7 @@ mod tests {
     #[test]
     fn however_time_passes_it_is_the_same_place() {
         let windows = vec![window(0, 2, &[0]), window(2, 3, &[1]), window(6, 1, &[2])];
-        let frame = Frame::new(&MajorFrame { length: Nanos(9), windows });
+        let frame = Frame::new(&MajorFrame { length: Nanos(9), windows }, Nanos(0));
         for far in 0..40 {
             let (mut at_once, mut step_by_step) = (frame.start(), frame.start());
             frame.pass(&mut at_once, Nanos(far));

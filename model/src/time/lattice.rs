@@ -24,6 +24,9 @@ pub struct Lattice {
     arrived: usize,
     /// How many may be released and not started.
     backlog: u64,
+    /// What filling in what the core keeps takes, and how many processes it may be of.
+    refill: Nanos,
+    processes: usize,
 }
 
 /// A duration between two points of the lattice.
@@ -70,6 +73,8 @@ impl Lattice {
             jitter: longest(|task| task.jitter),
             arrived: tasks().map(|task| (task.jitter.0 / task.period.0.max(1)) as usize + 2).max().unwrap_or(0),
             backlog,
+            refill: system.refill,
+            processes: usize::from(system.process_table),
         })
     }
 
@@ -80,7 +85,7 @@ impl Lattice {
 
     /// Writes the counters, or reads them.
     pub fn code(&self, time: &mut NsState, coder: &mut impl Coder) {
-        for counters in time {
+        for counters in &mut time.contexts {
             counters.execution = coder.maybe_time(counters.execution, self.execution);
             counters.limit = coder.maybe_time(counters.limit, self.limit);
             counters.arrival = coder.maybe_time(counters.arrival, self.arrival);
@@ -90,6 +95,9 @@ impl Lattice {
             }
             coder.lose_if(known.len() > self.arrived);
             counters.backlog = coder.number(counters.backlog.into(), self.backlog) as u32;
+        }
+        if self.refill > Nanos(0) {
+            time.core.code(self.processes, self.refill, coder);
         }
     }
 }
@@ -109,8 +117,8 @@ impl Time for Lattice {
     fn begin(&self, objects: &Objects, state: &State, time: &NsState, context: ContextSlot) -> Option<TimeOffer> {
         Ns.begin(objects, state, time, context)
     }
-    fn until_due(&self, time: &NsState, running: Option<ContextSlot>) -> Option<Nanos> {
-        Ns.until_due(time, running)
+    fn until_due(&self, objects: &Objects, time: &NsState, running: Option<ContextSlot>) -> Option<Nanos> {
+        Ns.until_due(objects, time, running)
     }
     fn apply(
         &self,
@@ -124,6 +132,9 @@ impl Time for Lattice {
     }
     fn follow(&self, objects: &Objects, before: &State, after: &State, step: Step, time: &mut NsState) {
         Ns.follow(objects, before, after, step, time);
+    }
+    fn flush(&self, time: &mut NsState) {
+        Ns.flush(time);
     }
     fn grain(&self) -> Nanos {
         self.tick

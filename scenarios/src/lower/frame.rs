@@ -20,6 +20,7 @@ impl Lower<'_, '_> {
         {
             self.error(&item.span, "the major frame has no window", "at least one");
         }
+        let flush = self.kernel_bounds().flush;
         let (mut windows, mut until) = (Vec::new(), Nanos(0));
         for item in fields.list("windows") {
             let Some(fields) = item.record() else { continue };
@@ -42,6 +43,12 @@ impl Lower<'_, '_> {
                 let message = format!("the window ends {end}, beyond the major frame, which is {length} long");
                 self.report
                     .push(Mistake::new(&at("duration"), message).expected(format!("an end of at most {length}")));
+            }
+            if duration <= flush {
+                let message =
+                    format!("the window is {duration} long, and flushing the core at its beginning takes {flush}");
+                self.report
+                    .push(Mistake::new(&at("duration"), message).expected(format!("a window longer than {flush}")));
             }
             until = end.unwrap_or(length).max(until);
             let scheduling_contexts = self.owners(fields, processes);

@@ -176,6 +176,7 @@ impl<'l, 's> Lower<'l, 's> {
             processes,
             scheduling_contexts,
             major_frame,
+            refill: root.duration("refill").unwrap_or_default(),
             kernel_bounds: self.kernel_bounds(),
             tick: self.tick(),
             process_table: 0,
@@ -288,6 +289,7 @@ impl<'l, 's> Lower<'l, 's> {
             kill_group: bound("kill_group").unwrap_or(Nanos(0)),
             reattach: bound("reattach").unwrap_or(Nanos(0)),
             lock_down: bound("lock_down").unwrap_or(Nanos(0)),
+            flush: bound("flush").unwrap_or(Nanos(0)),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::shape::Fields;
 use crate::tree::Word;
 
 /// The fields of a scenario that describe the system which a task set stands for.
-const REPLACED: [&str; 12] = [
+const REPLACED: [&str; 13] = [
     "domains",
     "flows",
     "users",
@@ -25,6 +25,7 @@ const REPLACED: [&str; 12] = [
     "processes",
     "scheduling_contexts",
     "major_frame",
+    "refill",
     "process_table",
 ];
 
@@ -145,6 +146,7 @@ pub(super) fn system(root: &Fields, report: &mut Report<'_>) -> System {
         processes: vec![Process { name: "tasks".into(), domain: DomainId(0), group: None, contexts }],
         scheduling_contexts,
         major_frame: None,
+        refill: Nanos(0),
         kernel_bounds: KernelBounds::default(),
         tick: None,
         process_table: 3,

@@ -86,6 +86,12 @@ pub(crate) static SCENARIO: Record = Record {
             "when which of them may have the core, where the kernel has partitions of time",
         ),
         field(
+            "refill",
+            Kind::PositiveDuration,
+            Need::Absent("whose computing came before costs nothing"),
+            "how much longer a process computes after another has, to fill in again what the core keeps: caches and the like",
+        ),
+        field(
             "tasks",
             Kind::List(&Kind::Record(&TASK_SET)),
             Need::Absent("the scenario is no pure task set"),
@@ -428,6 +434,12 @@ static KERNEL_BOUNDS: Record = Record {
         field("kill_group", Kind::Duration, ZERO, "killing a job group, until its last member has ended"),
         field("reattach", Kind::Duration, ZERO, "attaching a buffer to another process"),
         field("lock_down", Kind::Duration, ZERO, "locking a domain down, until its last process has ended"),
+        field(
+            "flush",
+            Kind::Duration,
+            ZERO,
+            "emptying what the core keeps for whoever runs on it, at the beginning of each window, where the kernel does: it takes exactly so long",
+        ),
     ],
 };
 

@@ -49,6 +49,7 @@ pub(crate) fn empty() -> System {
         processes: vec![],
         scheduling_contexts: vec![],
         major_frame: None,
+        refill: Nanos(0),
         kernel_bounds: KernelBounds::default(),
         tick: None,
         process_table: 1,

@@ -238,14 +238,15 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
     let limits = (proptest::option::of(1u32..4), proptest::option::of(4u64..9));
     let processes = (process(0), process(1), process(2));
     let bounds = (0u64..3, 0u64..3);
+    let core = (0u64..3, 0u64..2);
     let schedule = (scheduling_contexts(), proptest::option::weighted(0.3, major_frame()));
-    ((buffer("b0"), buffer("b1")), limits, processes, schedule, bounds, 3u8..6).prop_map(
+    ((buffer("b0"), buffer("b1")), limits, processes, schedule, (bounds, core), 3u8..6).prop_map(
         |(
             buffers,
             (count, memory),
             processes,
             (scheduling_contexts, major_frame),
-            (spawn, kill_group),
+            ((spawn, kill_group), (refill, flush)),
             process_table,
         )| System {
             domains: vec!["one".into(), "other".into()],
@@ -274,11 +275,13 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
             processes: vec![processes.0, processes.1, processes.2],
             scheduling_contexts,
             major_frame,
+            refill: Nanos(refill),
             kernel_bounds: KernelBounds {
                 spawn: Nanos(spawn),
                 kill_group: Nanos(kill_group),
                 reattach: Nanos(kill_group),
                 lock_down: Nanos(spawn),
+                flush: Nanos(flush),
             },
             process_table,
             ..super::empty()

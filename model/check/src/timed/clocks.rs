@@ -35,7 +35,7 @@ impl<S: Sched> Situation<S> {
             return None;
         }
         let task = objects.declaration(&self.state.objects, context).task?;
-        let counters = &self.state.time[usize::from(context)];
+        let counters = &self.state.time.contexts[usize::from(context)];
         let waiting = u64::from(counters.backlog) + counters.releases.len() as u64;
         Some((task, waiting + u64::from(phase != Phase::Sleeping)))
     }
@@ -44,7 +44,7 @@ impl<S: Sched> Situation<S> {
     /// when the next one does.
     pub(super) fn age(&self, objects: &Objects, context: ContextSlot) -> Option<(Task, Nanos)> {
         let (task, jobs) = self.jobs(objects, context)?;
-        let until = self.state.time[usize::from(context)].arrival?;
+        let until = self.state.time.contexts[usize::from(context)].arrival?;
         let before = jobs.checked_sub(1)?.saturating_mul(task.period.0);
         Some((task, Nanos(task.period.0.saturating_sub(until.0).saturating_add(before))))
     }

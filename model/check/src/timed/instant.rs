@@ -5,23 +5,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use lacuna_model::coding::{Reader, Writer};
 use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::objects::{Action, Codec, ContextSlot, Outcome, Refusal};
-use lacuna_model::relation::{Label, Offer, Relation};
-use lacuna_model::sched::{Sched, SchedStep};
-use lacuna_model::time::{Lattice, TimeOffer, TimeStep};
+use lacuna_model::relation::{Label, Relation, StateOf};
+use lacuna_model::sched::Sched;
+use lacuna_model::time::{Lattice, TimeStep};
 use lacuna_model::trace::{Observer, Trace};
 use lacuna_model::units::Nanos;
 
 use super::clocks::Situation;
+use super::ways::{Walker, each_way};
 use crate::engine::{Edge, Marks, Path, TransitionSystem, Unrepresentable};
 use crate::kernel::{CUT, TABLE_FULL, triggered, violated};
 
 /// The mark of an instant after which more jobs wait than there is room for.
 pub(super) const OVERRUN: Marks = 1 << 61;
-/// Labels of one instant.
-const MOST_LABELS: usize = 1_000;
-/// Labels taken on all ways through one instant.
-const MOST_TAKEN: u32 = 1 << 16;
-
 /// A system in time, in states of `W` words.
 pub(super) struct Timed<'a, S: Sched, const W: usize> {
     pub(super) relation: Relation<'a, S, Lattice>,
@@ -35,16 +31,55 @@ pub(super) struct Timed<'a, S: Sched, const W: usize> {
 }
 
 /// A way through an instant, under way.
-struct Way<'v, V> {
+struct Way<'t, 'a, S: Sched, const W: usize> {
+    timed: &'t Timed<'a, S, W>,
+    situation: Situation<S>,
     labels: Vec<Label>,
     marks: Marks,
-    taken: u32,
-    visit: &'v mut V,
 }
 
-impl<'v, V> Way<'v, V> {
-    fn new(visit: &'v mut V) -> Self {
-        Self { labels: Vec::new(), marks: 0, taken: 0, visit }
+impl<S: Sched, const W: usize> Clone for Way<'_, '_, S, W> {
+    fn clone(&self) -> Self {
+        let Self { timed, marks, .. } = *self;
+        Self { timed, situation: self.situation.clone(), labels: self.labels.clone(), marks }
+    }
+}
+
+impl<S: Sched, const W: usize> Walker<S> for Way<'_, '_, S, W> {
+    fn state(&self) -> &StateOf<S, Lattice> {
+        &self.situation.state
+    }
+
+    fn length(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Takes a label, and notes what is to be known of it.
+    fn take(&mut self, label: Label, _: &[Label]) {
+        let (timed, situation) = (self.timed, &mut self.situation);
+        match label {
+            Label::Time(TimeStep::Arrive { .. }) => self.marks |= triggered(GuaranteeId::G18),
+            Label::Time(TimeStep::Elapse(duration)) => {
+                for id in [GuaranteeId::G18, GuaranteeId::G20] {
+                    if timed.breach(situation, duration, id).is_some() {
+                        self.marks |= violated(id);
+                    }
+                }
+                if situation.somebody_waits(timed.relation.objects()) {
+                    self.marks |= triggered(GuaranteeId::G20);
+                }
+            }
+            Label::Object(step) => match step.action {
+                Action::JobDone => timed.note_response(situation, step.context),
+                Action::GiveUp if situation.state.objects.attack_steps == Some(0) => self.marks |= CUT,
+                _ => {}
+            },
+            Label::Sched(_) | Label::Time(_) => {}
+        }
+        if timed.apply(situation, label) == Some(Outcome::Refused(Refusal::TableFull)) {
+            self.marks |= TABLE_FULL;
+        }
+        self.labels.push(label);
     }
 }
 
@@ -68,93 +103,22 @@ impl<S: Sched, const W: usize> Timed<'_, S, W> {
         situation
     }
 
-    /// Goes every way through the instant that begins here; `visit` is told of each, with what is after it.
-    fn instant<V>(&self, mut situation: Situation<S>, way: &mut Way<'_, V>) -> Result<(), Unrepresentable>
-    where
-        V: FnMut(&[Label], Marks, &Situation<S>) -> Result<(), Unrepresentable>,
-    {
-        let (length, marks) = (way.labels.len(), way.marks);
-        let mut labels = Vec::new();
-        loop {
-            if way.taken > MOST_TAKEN {
-                return Err(Unrepresentable("there are too many ways through one instant"));
+    /// Goes every way through the instant that begins here, and on until something can happen again; `visit` is told of each.
+    fn instant(
+        &self,
+        situation: Situation<S>,
+        visit: &mut impl FnMut(&[Label], Marks, &Situation<S>) -> Result<(), Unrepresentable>,
+    ) -> Result<(), Unrepresentable> {
+        let way = Way { timed: self, situation, labels: Vec::new(), marks: 0 };
+        each_way(&self.relation, way, &mut |mut way, most| {
+            match most {
+                Some(most) => way.take(Label::Time(TimeStep::Elapse(most)), &[]),
+                // Nothing is ever going to happen; that is the end of the way, if there was one.
+                None if way.labels.is_empty() => return Ok(()),
+                None => {}
             }
-            if way.labels.len() > MOST_LABELS {
-                return Err(Unrepresentable("steps follow each other without end while no time passes"));
-            }
-            labels.clear();
-            let offers = self.relation.offers(&situation.state);
-            // What time brings has one order; of what is chosen, everything is.
-            let together = if offers.first().is_some_and(is_by_time) { 1 } else { offers.len() };
-            for offer in &offers[..together] {
-                self.relation.for_each_label(*offer, |label| labels.push(label));
-            }
-            match labels[..] {
-                [] => {
-                    // Nothing is ever going to happen; that is the end of the way, if there was one.
-                    if !way.labels.is_empty() {
-                        self.arrive(way, &situation)?;
-                    }
-                    break;
-                }
-                [label] => {
-                    self.take(&mut situation, label, way);
-                    if matches!(label, Label::Time(TimeStep::Elapse(_))) {
-                        self.arrive(way, &situation)?;
-                        break;
-                    }
-                }
-                _ => {
-                    for label in &labels {
-                        let (length, marks) = (way.labels.len(), way.marks);
-                        let mut after = situation.clone();
-                        self.take(&mut after, *label, way);
-                        self.instant(after, way)?;
-                        way.labels.truncate(length);
-                        way.marks = marks;
-                    }
-                    break;
-                }
-            }
-        }
-        way.labels.truncate(length);
-        way.marks = marks;
-        Ok(())
-    }
-
-    fn arrive<V>(&self, way: &mut Way<'_, V>, situation: &Situation<S>) -> Result<(), Unrepresentable>
-    where
-        V: FnMut(&[Label], Marks, &Situation<S>) -> Result<(), Unrepresentable>,
-    {
-        (way.visit)(&way.labels, way.marks, situation)
-    }
-
-    /// Takes a label, and notes what is to be known of it.
-    fn take<V>(&self, situation: &mut Situation<S>, label: Label, way: &mut Way<'_, V>) {
-        match label {
-            Label::Time(TimeStep::Arrive { .. }) => way.marks |= triggered(GuaranteeId::G18),
-            Label::Time(TimeStep::Elapse(duration)) => {
-                for id in [GuaranteeId::G18, GuaranteeId::G20] {
-                    if self.breach(situation, duration, id).is_some() {
-                        way.marks |= violated(id);
-                    }
-                }
-                if situation.somebody_waits(self.relation.objects()) {
-                    way.marks |= triggered(GuaranteeId::G20);
-                }
-            }
-            Label::Object(step) => match step.action {
-                Action::JobDone => self.note_response(situation, step.context),
-                Action::GiveUp if situation.state.objects.attack_steps == Some(0) => way.marks |= CUT,
-                _ => {}
-            },
-            Label::Sched(_) | Label::Time(_) => {}
-        }
-        if self.apply(situation, label) == Some(Outcome::Refused(Refusal::TableFull)) {
-            way.marks |= TABLE_FULL;
-        }
-        way.labels.push(label);
-        way.taken += 1;
+            visit(&way.labels, way.marks, &way.situation)
+        })
     }
 
     fn apply(&self, situation: &mut Situation<S>, label: Label) -> Option<Outcome> {
@@ -203,7 +167,7 @@ impl<S: Sched, const W: usize> Timed<'_, S, W> {
             };
             let mut situation = self.unpack(&sighting.state);
             // What was gone through once is gone through again, to the same end.
-            if self.instant(situation.clone(), &mut Way::new(&mut keep)).is_err() && chosen.is_empty() {
+            if self.instant(situation.clone(), &mut keep).is_err() && chosen.is_empty() {
                 break;
             }
             for label in chosen {
@@ -225,16 +189,6 @@ impl<S: Sched, const W: usize> Timed<'_, S, W> {
             }
         }
         (Trace { observer: Observer::Checker, events }, wrong.unwrap_or_else(|| id.statement().into()))
-    }
-}
-
-/// Is it an event that time brings, and no choice of anybody who runs?
-fn is_by_time(offer: &Offer) -> bool {
-    match offer {
-        Offer::Object(step) => step.action.is_by_the_kernel(),
-        Offer::Sched(SchedStep::Replenish(_)) => true,
-        Offer::Time(TimeOffer::Arrive { .. } | TimeOffer::Release(_)) => true,
-        Offer::Sched(SchedStep::Dispatch(_) | SchedStep::Idle) | Offer::Time(_) => false,
     }
 }
 
@@ -266,7 +220,7 @@ where
             place += 1;
             Ok(())
         };
-        self.instant(self.unpack(packed), &mut Way::new(&mut tell))
+        self.instant(self.unpack(packed), &mut tell)
     }
 
     /// Whether somebody waits for ever is a question to the untimed model.

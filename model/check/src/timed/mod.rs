@@ -11,7 +11,10 @@
 
 mod clocks;
 mod instant;
+mod pairs;
+mod record;
 mod supply;
+mod ways;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,7 +31,7 @@ use lacuna_model::units::{Bytes, Nanos};
 
 use self::clocks::{Situation, most_jobs};
 use self::instant::{OVERRUN, Timed};
-use crate::engine::{End, Limits, Packed, Summary, explore};
+use crate::engine::{End, Limits, Marks, Packed, Summary, explore};
 use crate::guarantees::Checked;
 use crate::kernel::{CUT, TABLE_FULL, triggered, violated};
 
@@ -44,6 +47,8 @@ pub struct TimedReport {
     pub states: u64,
     /// Of the scheduler alone, which the temporal isolation (G19) is decided on.
     pub isolation_states: u64,
+    /// Of pairs of runs, which timing noninterference (G11) is decided on.
+    pub pairs: u64,
     /// Ways through an instant.
     pub transitions: u64,
     /// In instants, the longest of the shortest paths.
@@ -110,6 +115,10 @@ impl Ask<'_> {
             .contains(&GuaranteeId::G19)
             .then(|| supply::check(self.objects.system(), &policy, self.lattice.tick(), self.limits));
         let relation = Relation::new(self.objects, policy, self.lattice.clone());
+        let codec = Codec::new(self.objects);
+        let of_pairs =
+            self.ids.contains(&GuaranteeId::G11).then(|| pairs::check(&relation, &self.lattice, &codec, self.limits));
+        let alone = Alone { isolated, of_pairs };
         let state = relation.initial();
         let bounds = self.objects.system().scheduling_contexts.iter().filter_map(|scheduling| scheduling.inversion);
         let bound = bounds.max().filter(|_| self.ids.contains(&GuaranteeId::G20));
@@ -117,7 +126,6 @@ impl Ask<'_> {
         let initial = Situation { state, waited };
         // One tick more than the largest bound is beyond all of them.
         let most_waited = Nanos(bound.unwrap_or_default().0.saturating_add(self.lattice.tick().0));
-        let codec = Codec::new(self.objects);
         let mut width = Width::new(self.lattice.tick());
         initial.clone().code(&relation, &self.lattice, most_waited, &mut width);
         let (bits, words) = (codec.bits() + width.bits, codec.words() + width.bits.div_ceil(64));
@@ -128,7 +136,7 @@ impl Ask<'_> {
                     $(needed if needed <= $words => {
                         let lattice = self.lattice.clone();
                         let timed = Timed::<S, $words> { relation, lattice, codec, initial, most_waited, worst };
-                        Ok(self.search(&timed, bits, isolated))
+                        Ok(self.search(&timed, bits, alone))
                     })*
                     _ => Err(TimedError::TooWide(bits)),
                 }
@@ -137,12 +145,7 @@ impl Ask<'_> {
         widths!(2 4 8 16 64)
     }
 
-    fn search<S: Sched + Sync, const W: usize>(
-        &self,
-        timed: &Timed<'_, S, W>,
-        bits: usize,
-        isolated: Option<(ModelVerdict, u64)>,
-    ) -> TimedReport
+    fn search<S: Sched + Sync, const W: usize>(&self, timed: &Timed<'_, S, W>, bits: usize, alone: Alone) -> TimedReport
     where
         S::State: Sync,
     {
@@ -156,7 +159,8 @@ impl Ask<'_> {
         for ((_, first), path) in firsts.iter().zip(&mut paths) {
             path.steps.push(first.sighting);
         }
-        let (isolation, isolation_states) = isolated.unwrap_or((ModelVerdict::Vacuous, 0));
+        let (isolation, isolation_states) = alone.isolated.unwrap_or((ModelVerdict::Vacuous, 0));
+        let (of_pairs, pairs) = alone.of_pairs.unwrap_or((ModelVerdict::Vacuous, 0));
         let of_jobs = |id| id == GuaranteeId::G18 && self.objects.system().processes.iter().any(a_task_attacks);
         let verdict = |id: GuaranteeId| match firsts.iter().position(|(of, _)| *of == id) {
             Some(index) if !of_jobs(id) => {
@@ -164,12 +168,14 @@ impl Ask<'_> {
                 ModelVerdict::Refuted { trace, violation, runs: None }
             }
             None if id == GuaranteeId::G19 => isolation.clone(),
+            None if id == GuaranteeId::G11 => of_pairs.clone(),
             _ => self.not_refuted(summary, id),
         };
         TimedReport {
             tick: self.lattice.tick(),
             states: summary.states,
             isolation_states,
+            pairs,
             transitions: summary.transitions,
             depth: summary.depth,
             end: summary.end,
@@ -206,12 +212,23 @@ impl Ask<'_> {
         if summary.marks & triggered(id) == 0 {
             return ModelVerdict::Vacuous;
         }
-        let depth = if summary.marks & CUT != 0 { self.objects.attack_depth().map(u32::from) } else { None };
-        if summary.marks & TABLE_FULL != 0 {
-            return ModelVerdict::ProvedToTable { entries: system.process_table, depth };
-        }
-        depth.map_or(ModelVerdict::Proved, |depth| ModelVerdict::ProvedToDepth { depth })
+        within(self.objects, summary.marks)
     }
+}
+
+/// What is decided by searches of their own, with their states.
+struct Alone {
+    isolated: Option<(ModelVerdict, u64)>,
+    of_pairs: Option<(ModelVerdict, u64)>,
+}
+
+/// What can be said of what nothing refutes: within which bounds.
+fn within(objects: &Objects, marks: Marks) -> ModelVerdict {
+    let depth = if marks & CUT != 0 { objects.attack_depth().map(u32::from) } else { None };
+    if marks & TABLE_FULL != 0 {
+        return ModelVerdict::ProvedToTable { entries: objects.system().process_table, depth };
+    }
+    depth.map_or(ModelVerdict::Proved, |depth| ModelVerdict::ProvedToDepth { depth })
 }
 
 /// Is there an adversary among the jobs of a process?

@@ -244,6 +244,10 @@ impl<S: Sched + Sync> Isolated<'_, S> {
 
     /// Is somebody ready whose window it is and who has no budget, and does another have the core, or nobody?
     fn account_of_window(&self, frame: &MajorFrame, moment: &Moment<S>, running: Option<usize>) -> Marks {
+        // Of its windows, but for the flush at the beginning of each.
+        if self.policy.flushes(&moment.sched, self.tick) {
+            return 0;
+        }
         let is_now = |window: &&Window| window.offset <= moment.phase && moment.phase < window.end();
         let Some(window) = frame.windows.iter().find(is_now) else { return 0 };
         let is_its = |context: usize| window.scheduling_contexts.contains(&self.used[context]);

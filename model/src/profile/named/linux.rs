@@ -41,7 +41,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     file_teardown: &Teardown::ALL,
     ipc_teardown: &Teardown::ALL,
     regain: &Regain::ALL,
-    time_isolation: &TimeIsolation::ALL,
+    time_isolation: &[TimeIsolation::None, TimeIsolation::Budgets],
     inversion: &[Inversion::None, Inversion::PriorityInheritance, Inversion::Ceiling],
     lock_recovery: &LockRecovery::ALL,
     waiting: &Waiting::ALL,

@@ -144,7 +144,7 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
     }
 
     fn schedule(&self, state: &State, context: ContextSlot) -> Option<crate::system::SchedulingContextId> {
-        self.objects.declaration(state, context).schedule
+        self.objects.scheduled_by(state, context)
     }
 
     /// Everything that is possible now.
@@ -273,10 +273,10 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
                         self.sched.elapse(&mut state.sched, duration);
                     }
                     TimeStep::Arrive { context, .. } => {
-                        let declared = self.objects.declaration(&state.objects, context);
-                        if let Some(Task { deadline, period, .. }) = declared.task {
+                        let task = self.objects.declaration(&state.objects, context).task;
+                        if let Some(Task { deadline, period, .. }) = task {
                             let event = JobEvent::Arrived { deadline, period };
-                            self.sched.job(&mut state.sched, context, declared.schedule, event);
+                            self.sched.job(&mut state.sched, context, self.schedule(&state.objects, context), event);
                         }
                     }
                     TimeStep::Release(_) | TimeStep::Begin { .. } => {}

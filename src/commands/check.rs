@@ -352,10 +352,11 @@ fn json_of(system: &System, judged: &Judged) -> Value {
         report.guarantees.iter().map(|checked| json_row(checked, report.states, report.is_complete(), bounds));
     let in_time = timed.iter().flat_map(|timed| {
         timed.guarantees.iter().map(|checked| {
-            // Two have a search of their own.
+            // Some have a search of their own.
             let (states, alone) = match checked.id {
                 GuaranteeId::G11 => (timed.pairs, true),
                 GuaranteeId::G19 => (timed.isolation_states, true),
+                GuaranteeId::G22 => (timed.separated, true),
                 _ => (timed.states, false),
             };
             let complete = match checked.verdict {
@@ -470,6 +471,9 @@ fn print_timed(system: &System, timed: &TimedReport) {
     line(format_args!("  {:.2} s, {} KiB for states of {bits} bits", elapsed.as_secs_f64(), timed.bytes >> 10));
     if timed.pairs > 0 {
         line(format_args!("  pairs of runs in time: {}", timed.pairs));
+    }
+    if timed.separated > 0 {
+        line(format_args!("  pairs of systems in time: {}", timed.separated));
     }
     print_rows(guarantees, false, "");
     for (name, worst) in names_of_tasks(system).zip(&timed.worst) {

@@ -16,6 +16,7 @@ pub mod g19_temporal_isolation;
 pub mod g1_one_domain;
 pub mod g20_bounded_inversion;
 pub mod g21_no_deadlock;
+pub mod g22_separation;
 pub mod g23_kernel_time;
 pub mod g2_explicit_transfer;
 pub mod g3_complete_tracking;
@@ -87,6 +88,7 @@ guarantees! {
     G19 "temporal isolation" "a scheduling context has its budget in every period and its windows in every frame, whatever the others do",
     G20 "bounded inversion" "less urgent contexts delay a job for at most as long as is declared",
     G21 "no deadlock" "nobody waits for ever for a lock or for room in a buffer, in a circle of waits, or for what is there",
+    G22 "separation" "who may do what, and who is tracked with whom, changes no schedule, and a schedule changes no decision",
     G23 "kernel time" "every kernel operation ends within its declared bound",
 }
 
@@ -106,7 +108,8 @@ impl std::str::FromStr for GuaranteeId {
 }
 
 /// Those that are statements about time, and that timed checking decides.
-pub const TIMED: &[GuaranteeId] = &[GuaranteeId::G11, GuaranteeId::G18, GuaranteeId::G19, GuaranteeId::G20];
+pub const TIMED: &[GuaranteeId] =
+    &[GuaranteeId::G11, GuaranteeId::G18, GuaranteeId::G19, GuaranteeId::G20, GuaranteeId::G22];
 
 /// Those that no single run violates: they are decided on pairs of runs.
 pub const OF_PAIRS: &[GuaranteeId] = &[GuaranteeId::G10];

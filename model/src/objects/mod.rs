@@ -12,6 +12,7 @@ mod made;
 mod packed;
 mod precondition;
 mod program;
+mod schedule;
 mod state;
 mod step;
 mod symmetry;

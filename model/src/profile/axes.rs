@@ -4,8 +4,8 @@
 //! claimed of two choices that are not joined, and nothing of noninterference, timing or progress.
 
 use super::{
-    Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kill,
-    LockRecovery, Named, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
+    Attachment, Authority, BufferRights, Buffers, Coupling, Creation, Credentials, Identity, Inheritance, Inversion,
+    Kill, LockRecovery, Named, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
 };
 
 /// An axis.
@@ -82,6 +82,7 @@ axes! {
     "buffer rights" buffer_rights BufferRights,
     "attachment" attachment Attachment,
     "shutdown" shutdown Shutdown,
+    "coupling" coupling Coupling,
 }
 
 /// The choices of an axis.
@@ -131,6 +132,7 @@ choices! {
     Waiting: chain(&Self::ALL),
     BufferRights: Vec::new(),
     Attachment: chain(&[Self::Free, Self::Predefined]),
+    Coupling: Vec::new(),
     Shutdown: chain(&[Self::BestEffort, Self::Irrevocable]),
 }
 

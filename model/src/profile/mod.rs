@@ -9,6 +9,7 @@ pub mod authority;
 mod axes;
 pub mod buffer_rights;
 pub mod buffers;
+pub mod coupling;
 pub mod creation;
 pub mod credentials;
 pub mod identity;
@@ -30,6 +31,7 @@ pub use authority::Authority;
 pub use axes::Axis;
 pub use buffer_rights::BufferRights;
 pub use buffers::{BufferKind, Buffers, CapacityRule};
+pub use coupling::Coupling;
 pub use creation::Creation;
 pub use credentials::Credentials;
 pub use identity::Identity;
@@ -97,6 +99,8 @@ pub struct Profile {
     pub attachment: Attachment,
     /// What becomes of a domain that is locked down.
     pub shutdown: Shutdown,
+    /// Whether schedules hang on domains or groups.
+    pub coupling: Coupling,
 }
 
 /// What a kernel offers: the choices on every axis, each with the source that says so.
@@ -142,6 +146,8 @@ pub struct Kernel {
     pub attachment: &'static [Attachment],
     /// Choices of [`Profile::shutdown`].
     pub shutdown: &'static [Shutdown],
+    /// Choices of [`Profile::coupling`].
+    pub coupling: &'static [Coupling],
 }
 
 impl Kernel {
@@ -173,6 +179,7 @@ impl Kernel {
             ("buffer rights", self.buffer_rights.contains(&profile.buffer_rights)),
             ("attachment", self.attachment.contains(&profile.attachment)),
             ("shutdown", self.shutdown.contains(&profile.shutdown)),
+            ("coupling", self.coupling.contains(&profile.coupling)),
         ];
         axes.into_iter().find(|(_, offered)| !offered).map_or(Ok(()), |(axis, _)| Err(axis))
     }

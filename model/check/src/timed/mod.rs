@@ -13,6 +13,7 @@ mod clocks;
 mod instant;
 mod pairs;
 mod record;
+mod separation;
 mod supply;
 mod ways;
 
@@ -49,6 +50,8 @@ pub struct TimedReport {
     pub isolation_states: u64,
     /// Of pairs of runs, which timing noninterference (G11) is decided on.
     pub pairs: u64,
+    /// Of pairs of systems, which separation (G22) is decided on.
+    pub separated: u64,
     /// Ways through an instant.
     pub transitions: u64,
     /// In instants, the longest of the shortest paths.
@@ -118,7 +121,9 @@ impl Ask<'_> {
         let codec = Codec::new(self.objects);
         let of_pairs =
             self.ids.contains(&GuaranteeId::G11).then(|| pairs::check(&relation, &self.lattice, &codec, self.limits));
-        let alone = Alone { isolated, of_pairs };
+        let asks = self.ids.contains(&GuaranteeId::G22);
+        let separated = asks.then(|| separation::check(self.objects, &self.lattice, self.limits));
+        let alone = Alone { isolated, of_pairs, separated };
         let state = relation.initial();
         let bounds = self.objects.system().scheduling_contexts.iter().filter_map(|scheduling| scheduling.inversion);
         let bound = bounds.max().filter(|_| self.ids.contains(&GuaranteeId::G20));
@@ -160,6 +165,7 @@ impl Ask<'_> {
             path.steps.push(first.sighting);
         }
         let (isolation, isolation_states) = alone.isolated.unwrap_or((ModelVerdict::Vacuous, 0));
+        let (separation, separated) = alone.separated.unwrap_or((ModelVerdict::Vacuous, 0));
         let (of_pairs, pairs) = alone.of_pairs.unwrap_or((ModelVerdict::Vacuous, 0));
         let of_jobs = |id| id == GuaranteeId::G18 && self.objects.system().processes.iter().any(a_task_attacks);
         let verdict = |id: GuaranteeId| match firsts.iter().position(|(of, _)| *of == id) {
@@ -169,6 +175,7 @@ impl Ask<'_> {
             }
             None if id == GuaranteeId::G19 => isolation.clone(),
             None if id == GuaranteeId::G11 => of_pairs.clone(),
+            None if id == GuaranteeId::G22 => separation.clone(),
             _ => self.not_refuted(summary, id),
         };
         TimedReport {
@@ -176,6 +183,7 @@ impl Ask<'_> {
             states: summary.states,
             isolation_states,
             pairs,
+            separated,
             transitions: summary.transitions,
             depth: summary.depth,
             end: summary.end,
@@ -220,6 +228,7 @@ impl Ask<'_> {
 struct Alone {
     isolated: Option<(ModelVerdict, u64)>,
     of_pairs: Option<(ModelVerdict, u64)>,
+    separated: Option<(ModelVerdict, u64)>,
 }
 
 /// What can be said of what nothing refutes: within which bounds.

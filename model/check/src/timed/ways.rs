@@ -8,9 +8,9 @@ use lacuna_model::units::Nanos;
 use crate::engine::Unrepresentable;
 
 /// Labels of one way.
-const MOST_LABELS: usize = 1_000;
+pub(super) const MOST_LABELS: usize = 1_000;
 /// Labels taken on all ways through one instant.
-const MOST_TAKEN: u32 = 1 << 16;
+pub(super) const MOST_TAKEN: u32 = 1 << 16;
 
 /// Goes through an instant.
 pub(super) trait Walker<S: Sched>: Clone {
@@ -71,7 +71,7 @@ fn go<S: Sched, W: Walker<S>>(
 }
 
 /// Is it an event that time brings, and no choice of anybody who runs?
-fn is_by_time(offer: &Offer) -> bool {
+pub(super) fn is_by_time(offer: &Offer) -> bool {
     match offer {
         Offer::Object(step) => step.action.is_by_the_kernel(),
         Offer::Sched(SchedStep::Replenish(_)) => true,

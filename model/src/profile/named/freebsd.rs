@@ -2,7 +2,7 @@
 //! read in its manual pages and sources; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
     Tracking, Waiting,
 };
@@ -48,6 +48,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffer_rights: &[BufferRights::BySendersUser, BufferRights::OnEachBuffer],
     attachment: &[Attachment::Free],
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
+    coupling: &[Coupling::WithGroup, Coupling::Separate],
 };
 
 /// `freebsd`
@@ -85,6 +86,7 @@ pub(super) static FREEBSD: Named = Named {
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "unix(4), SCM_RIGHTS"),
         ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
+        ("coupling", "rtprio(2): of a process or a thread; rctl(8), by user or jail, is not used"),
     ],
 };
 
@@ -113,6 +115,7 @@ fn freebsd() -> Profile {
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
         shutdown: Shutdown::BestEffort,
+        coupling: Coupling::Separate,
     }
 }
 
@@ -151,6 +154,7 @@ pub(super) static FREEBSD_CAPSICUM: Named = Named {
         ("buffer rights", "cap_rights_limit(2), rights(4); kill(2) by number is not permitted in capability mode"),
         ("attachment", "unix(4), SCM_RIGHTS over a socket that is held"),
         ("shutdown", "procctl(2), PROC_REAP_KILL; Watson et al. 2010: what was passed cannot be revoked"),
+        ("coupling", "rtprio(2): of a process or a thread"),
     ],
 };
 
@@ -179,5 +183,6 @@ fn freebsd_capsicum() -> Profile {
         buffer_rights: BufferRights::OnEachBuffer,
         attachment: Attachment::Free,
         shutdown: Shutdown::BestEffort,
+        coupling: Coupling::Separate,
     }
 }

@@ -1,8 +1,8 @@
 //! The ideal kernel: on every axis the strongest choice. Its sources are kernels and papers that have the one choice.
 
 use crate::profile::{
-    Attachment, Authority, BufferRights, Buffers, Creation, Credentials, Identity, Inheritance, Inversion, Kernel,
-    Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
+    Attachment, Authority, BufferRights, Buffers, Coupling, Creation, Credentials, Identity, Inheritance, Inversion,
+    Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
 };
 
 use super::Named;
@@ -29,6 +29,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffer_rights: &[BufferRights::OnEachBuffer],
     attachment: &[Attachment::Predefined],
     shutdown: &[Shutdown::Irrevocable],
+    coupling: &[Coupling::Separate],
 };
 
 /// `ideal`
@@ -69,6 +70,7 @@ pub(super) static IDEAL: Named = Named {
         ("buffer rights", "seL4: the rights of an endpoint capability; capsicum(4)"),
         ("attachment", "no kernel yet: MODEL.md, Reattachment"),
         ("shutdown", "seL4 manual, seL4_CNode_Revoke"),
+        ("coupling", "Lyons et al. 2018: a scheduling context is an object of its own, bound to a thread"),
     ],
 };
 
@@ -99,6 +101,7 @@ impl Profile {
             buffer_rights: BufferRights::OnEachBuffer,
             attachment: Attachment::Predefined,
             shutdown: Shutdown::Irrevocable,
+            coupling: Coupling::Separate,
         }
     }
 }

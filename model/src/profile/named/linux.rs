@@ -1,7 +1,7 @@
 //! Linux, as it is used every day, and used well: one kernel in two ways.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
     Tracking, Waiting,
 };
@@ -49,6 +49,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffer_rights: &BufferRights::ALL,
     attachment: &[Attachment::Free],
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
+    coupling: &[Coupling::WithGroup, Coupling::Separate],
 };
 
 /// `linux`
@@ -95,6 +96,10 @@ pub(super) static LINUX: Named = Named {
         ("buffer rights", "kill(2): a signal may be sent by whoever is of the same user"),
         ("attachment", "unix(7), SCM_RIGHTS: whoever holds the descriptor receives"),
         ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
+        (
+            "coupling",
+            "sched(7), The autogroup feature: a session is what competes, and nice(2) counts inside it; but for the realtime classes",
+        ),
     ],
 };
 
@@ -136,6 +141,10 @@ pub(super) static LINUX_HARDENED: Named = Named {
             "shutdown",
             "cgroup v2 documentation, cgroup.kill: one step, and a process may join the cgroup, or one of its kind, afterwards",
         ),
+        (
+            "coupling",
+            "cgroup v2 documentation: one membership in one hierarchy decides limits, cgroup.kill, cpu.weight and cpu.max",
+        ),
     ],
 };
 
@@ -166,6 +175,7 @@ impl Profile {
             buffer_rights: BufferRights::BySendersUser,
             attachment: Attachment::Free,
             shutdown: Shutdown::BestEffort,
+            coupling: Coupling::WithGroup,
         }
     }
 
@@ -195,6 +205,7 @@ impl Profile {
             buffer_rights: BufferRights::OnEachBuffer,
             attachment: Attachment::Free,
             shutdown: Shutdown::BestEffort,
+            coupling: Coupling::WithGroup,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! macOS, as it is used every day. What is said of it was read in its manual pages and in xnu; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
     Tracking, Waiting,
 };
@@ -45,6 +45,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
+    coupling: &[Coupling::Separate],
 };
 
 /// `macos`
@@ -76,6 +77,10 @@ pub(super) static MACOS: Named = Named {
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "a socket passes descriptors on, and a message a receive right"),
         ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
+        (
+            "coupling",
+            "pthread_setschedparam(3): of a thread; xnu doc/sched_clutch_edge.md: by thread group and quality of service",
+        ),
     ],
 };
 
@@ -104,5 +109,6 @@ fn macos() -> Profile {
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
         shutdown: Shutdown::BestEffort,
+        coupling: Coupling::Separate,
     }
 }

@@ -1,7 +1,7 @@
 //! OpenBSD, as it is used every day. What is said of it was read in its manual pages and sources; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
     Tracking, Waiting,
 };
@@ -44,6 +44,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
+    coupling: &[Coupling::Separate],
 };
 
 /// `openbsd`
@@ -81,6 +82,7 @@ pub(super) static OPENBSD: Named = Named {
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "SCM_RIGHTS"),
         ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
+        ("coupling", "setpriority(2): of a process, or of all of a user's at that moment"),
     ],
 };
 
@@ -109,5 +111,6 @@ fn openbsd() -> Profile {
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
         shutdown: Shutdown::BestEffort,
+        coupling: Coupling::Separate,
     }
 }

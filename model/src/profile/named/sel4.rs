@@ -2,7 +2,7 @@
 //! for each job group. What is said of it was read in its manual; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
     Tracking, Waiting,
 };
@@ -47,6 +47,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffer_rights: &[BufferRights::OnEachBuffer],
     attachment: &[Attachment::Free],
     shutdown: &Shutdown::ALL,
+    coupling: &[Coupling::WithDomain, Coupling::Separate],
 };
 
 /// `sel4-mcs`
@@ -105,6 +106,10 @@ pub(super) static SEL4_MCS: Named = Named {
             "shutdown",
             "manual, seL4_CNode_Revoke of the domain's untyped object, and its capability deleted: nothing can be made of it again",
         ),
+        (
+            "coupling",
+            "manual, Scheduling Contexts: an object of its own, bound to a thread; Lyons et al. 2018. A thread's domain, where more than one is configured, is the other choice",
+        ),
     ],
 };
 
@@ -133,5 +138,6 @@ fn sel4_mcs() -> Profile {
         buffer_rights: BufferRights::OnEachBuffer,
         attachment: Attachment::Free,
         shutdown: Shutdown::Irrevocable,
+        coupling: Coupling::Separate,
     }
 }

@@ -2,7 +2,7 @@
 //! documentation; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Creation, Credentials, Identity,
+    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
     Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
     Tracking, Waiting,
 };
@@ -46,6 +46,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     buffer_rights: &[BufferRights::BySendersUser],
     attachment: &[Attachment::Free],
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
+    coupling: &[Coupling::WithGroup, Coupling::Separate],
 };
 
 /// `windows`
@@ -89,6 +90,7 @@ pub(super) static WINDOWS: Named = Named {
         ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
         ("attachment", "DuplicateHandle: any end is handed over"),
         ("shutdown", "none: TerminateProcess ends one process, and there is no call for all of a user's"),
+        ("coupling", "Scheduling Priorities: a class of the process and a level of the thread"),
     ],
 };
 
@@ -117,6 +119,7 @@ fn windows() -> Profile {
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
         shutdown: Shutdown::None,
+        coupling: Coupling::Separate,
     }
 }
 
@@ -167,6 +170,10 @@ pub(super) static WINDOWS_JOB: Named = Named {
         ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
         ("attachment", "DuplicateHandle: any end is handed over"),
         ("shutdown", "TerminateJobObject: the job stays, and AssignProcessToJobObject puts others in it"),
+        (
+            "coupling",
+            "JOBOBJECT_BASIC_LIMIT_INFORMATION, SchedulingClass and PriorityClass; JOBOBJECT_CPU_RATE_CONTROL_INFORMATION: they are the job's",
+        ),
     ],
 };
 
@@ -195,5 +202,6 @@ fn windows_job() -> Profile {
         buffer_rights: BufferRights::BySendersUser,
         attachment: Attachment::Free,
         shutdown: Shutdown::BestEffort,
+        coupling: Coupling::WithGroup,
     }
 }

@@ -229,7 +229,7 @@ impl Builder<'_> {
     }
 
     fn charge(&mut self, state: &State, from: Nanos, duration: Nanos) {
-        let by = self.running.and_then(|(context, ..)| self.objects.declaration(state, context).schedule);
+        let by = self.running.and_then(|(context, ..)| self.objects.scheduled_by(state, context));
         if let Some(SchedulingContextId(id)) = by
             && let Some(Some(course)) = self.budgets.get_mut(usize::from(id))
         {

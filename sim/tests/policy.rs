@@ -7,6 +7,7 @@ mod support;
 use std::collections::{HashMap, HashSet};
 
 use lacuna_model::objects::{Action, ContextSlot, Objects, Phase, State, Step};
+use lacuna_model::profile::Coupling;
 use lacuna_model::relation::Label;
 use lacuna_model::sched::SchedStep;
 use lacuna_model::system::{Order, SchedulingContextId};
@@ -82,8 +83,16 @@ impl Jobs {
     }
 }
 
+/// By its own scheduling context; where groups are scheduled, by the first that is declared in its group.
 fn schedule(objects: &Objects, state: &State, context: ContextSlot) -> Option<SchedulingContextId> {
-    objects.declaration(state, context).schedule
+    let own = objects.declaration(state, context).schedule;
+    let Some(group) = state.processes[usize::from(objects.process_of(context))].group else { return own };
+    let members = objects.system().processes.iter().filter(|process| process.group == Some(group));
+    let mut schedules = members.flat_map(|process| &process.contexts).filter_map(|context| context.schedule);
+    match objects.profile().coupling {
+        Coupling::WithGroup => schedules.next().or(own),
+        _ => own,
+    }
 }
 
 /// While time passes, the core belongs to a ready context with budget, the most urgent; it is idle only if there is none.

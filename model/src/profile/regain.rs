@@ -7,10 +7,11 @@
 //! How a program gives a right up is its choice, and a profile says what is used there, as everywhere: by asking is the weaker use
 //! of a kernel that has both.
 //!
-//! Sources: POSIX.1-2024 `seteuid`, `exec` (set-user-ID, the saved set-user-ID); Linux `proc_pid_fd(5)`, `execve(2)`, PR_SET_NO_NEW_PRIVS
+//! Sources: POSIX.1-2024 `seteuid`, `exec` (set-user-ID, the saved set-user-ID); Linux `proc_pid_fd(5)` (the permissions there are not those of the descriptor:
+//! that it can be opened again with more follows), `execve(2)`, PR_SET_NO_NEW_PRIVS
 //! (`prctl(2)`); Windows RevertToSelf, AdjustTokenPrivileges (SE_PRIVILEGE_REMOVED); macOS `pthread_setugid_np(2)` (KAUTH_UID_NONE reverts);
-//! FreeBSD `cap_enter(2)`, and sys/kern/kern_exec.c, which honours no set-user-ID in capability mode; the seL4 reference
-//! manual, Capability Derivation Tree.
+//! FreeBSD `capsicum(4)`, and sys/kern/kern_exec.c, which honours no set-user-ID in capability mode; the seL4 reference
+//! manual, Capability-based Access Control.
 
 use serde::{Deserialize, Serialize};
 

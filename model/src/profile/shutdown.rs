@@ -5,10 +5,10 @@
 //! shut, so whoever creates a process in it afterwards has opened it again. Irrevocable is one action that ends all of them, and closes the domain:
 //! what its processes are made of has been taken from whoever could make another.
 //!
-//! Sources: POSIX.1-2024 `kill` (−1: all processes that the caller may signal); Linux cgroup v2 documentation, `cgroup.kill` (a process may
-//! be moved into the cgroup afterwards); FreeBSD `jail_remove(2)`; Windows `TerminateJobObject`; the seL4 reference manual,
-//! `seL4_CNode_Revoke` and `seL4_CNode_Delete` (a capability that is gone can be had from its grantor alone). Watson et al., *Capsicum*, USENIX Security
-//! 2010: a capability that was passed cannot be revoked.
+//! Sources: POSIX.1-2024 `kill` (−1: all processes that the caller may signal); Linux cgroup v2 documentation, `cgroup.kill`, and section
+//! Processes (a process may be moved into the cgroup afterwards); FreeBSD `jail_remove(2)`; Windows `TerminateJobObject`; the seL4 reference manual,
+//! `seL4_CNode_Revoke` and `seL4_CNode_Delete` (a capability that is gone can be had from its grantor alone). FreeBSD
+//! `unix(4)`: a descriptor that was passed is a duplicate, which stays with whoever has it.
 
 use serde::{Deserialize, Serialize};
 

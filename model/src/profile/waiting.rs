@@ -7,7 +7,7 @@
 //! Every step of the second is one of the first: whoever may miss a wake-up may also look when there is something to see.
 //!
 //! Sources: Linux `futex(2)` (FUTEX_WAIT "tests that the value … still contains the expected value … and if so, then sleeps … atomically");
-//! POSIX.1-2024 `pthread_cond_wait` ("atomically release the mutex … and cause the calling thread to block"); `pause(2)` against
+//! POSIX.1-2024 `pthread_cond_wait` ("atomically release mutex and cause the calling thread to block"); `pause(2)` against
 //! `sigsuspend(2)`; Windows `WaitOnAddress`, and `PulseEvent` ("unreliable"); the seL4 reference manual, Notifications.
 
 use serde::{Deserialize, Serialize};

@@ -55,7 +55,7 @@ pub(super) static IDEAL: Named = Named {
         ("ipc", "Capsicum 2010; seL4 capabilities"),
         ("teardown of files", "seL4 manual, seL4_CNode_Revoke; tmpfs(5) in a mount namespace"),
         ("teardown of ipc objects", "seL4 manual, seL4_CNode_Revoke; Linux ipc_namespaces(7)"),
-        ("regain", "seL4: no capability but by a grant; Linux PR_SET_NO_NEW_PRIVS, FreeBSD cap_enter(2)"),
+        ("regain", "seL4: no capability but by a grant; Linux PR_SET_NO_NEW_PRIVS, FreeBSD capsicum(4)"),
         (
             "time isolation",
             "ARINC 653: partition windows; inside them Lyons et al. 2018: seL4 MCS scheduling contexts; Völp et al. 2008: idle substitution; Ge et al. 2019: a flush in padded time",

@@ -76,11 +76,11 @@ pub(super) static LINUX: Named = Named {
         ("teardown of files", "unlink(2): a file stays until it is removed"),
         (
             "teardown of ipc objects",
-            "sysvipc(7), mq_overview(7): an object stays until it is removed or the system stops",
+            "mq_overview(7), sem_overview(7), shm_overview(7): an object exists until it is removed or the system is shut down",
         ),
         (
             "regain",
-            "setuid(2): no call gives it back to a process without privilege; execve(2): a set-user-ID program has its owner's rights",
+            "setuid(2): root that has changed all its ids cannot regain them; execve(2): a set-user-ID program has its owner's rights",
         ),
         (
             "time isolation",
@@ -124,8 +124,14 @@ pub(super) static LINUX_HARDENED: Named = Named {
             "landlock_restrict_self(2): the calling thread; for all of them, LANDLOCK_RESTRICT_SELF_TSYNC, is of Linux 7.0",
         ),
         ("ipc", "ipc_namespaces(7): what is in another has no name"),
-        ("teardown of files", "mount_namespaces(7), tmpfs(5): the only place to make a file that is no output"),
-        ("teardown of ipc objects", "ipc_namespaces(7): the objects of a namespace go with its last process"),
+        (
+            "teardown of files",
+            "mount_namespaces(7), tmpfs(5): the only place to make a file that is no output; namespaces(7): gone with the last process, unless somebody holds the namespace",
+        ),
+        (
+            "teardown of ipc objects",
+            "ipc_namespaces(7): the objects of a namespace go with its last process, unless somebody holds the namespace (namespaces(7))",
+        ),
         ("regain", "prctl(2), PR_SET_NO_NEW_PRIVS: set-user-ID gives nothing; landlock(7), seccomp(2): never undone"),
         ("time isolation", "cgroup v2 documentation, cpu.max; sched(7), SCHED_DEADLINE"),
         ("inversion", "futex(2): FUTEX_LOCK_PI is the program's own choice, which no confinement makes for it"),

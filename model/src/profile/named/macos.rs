@@ -67,8 +67,11 @@ pub(super) static MACOS: Named = Named {
         ("credentials", "setuid(2): of the process; pthread_setugid_np(2), of the thread, is there and not used"),
         ("ipc", "shmget(2), sem_open(2): the user's own objects are the user's"),
         ("teardown of files", "unlink(2): a file stays until it is removed"),
-        ("teardown of ipc objects", "shmctl(2), sem_unlink(2): an object stays until it is removed"),
-        ("regain", "setuid(2) sets the saved set-user-ID too; execve(2): a set-user-ID program has its owner's rights"),
+        ("teardown of ipc objects", "shm_open(2): an object persists until it is unlinked; shmctl(2), IPC_RMID"),
+        (
+            "regain",
+            "setuid(2), as the superuser, sets the saved set-user-ID too; execve(2): a set-user-ID program has its owner's rights",
+        ),
         ("time isolation", "xnu doc/sched_clutch_edge.md: a worst latency for each bucket, and no supply"),
         ("inversion", "xnu osfmk/kern/turnstile.h: whoever waits pushes the owner"),
         ("lock recovery", "Gnulib manual: macOS 14 has no pthread_mutexattr_setrobust"),

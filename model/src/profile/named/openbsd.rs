@@ -69,15 +69,18 @@ pub(super) static OPENBSD: Named = Named {
         ("teardown of ipc objects", "shmctl(2), shm_unlink(3): an object stays until it is removed"),
         (
             "regain",
-            "setuid(2) sets the saved set-user-ID too; execve(2): a set-user-ID program has its owner's rights; pledge(2) is not used",
+            "setuid(2), as the superuser, sets the saved set-user-ID too; execve(2): a set-user-ID program has its owner's rights; pledge(2) is not used",
         ),
         ("time isolation", "none is offered"),
         (
             "inversion",
             "pthread_mutexattr_setprotocol(3) is accepted and, as far as its library was read, without effect",
         ),
-        ("lock recovery", "Gnulib manual: OpenBSD 7.5 has no pthread_mutexattr_setrobust"),
-        ("waiting", "futex(2), FUTEX_WAIT: sleeps only if the value is still the one seen"),
+        ("lock recovery", "Gnulib manual: OpenBSD 7.9 has no pthread_mutexattr_setrobust"),
+        (
+            "waiting",
+            "futex(2), FUTEX_WAIT: sleeps only if the value is still the one seen (sys/kern/sys_futex.c: no wake-up is lost)",
+        ),
         ("buffers offered", "pipe(2), socket(2), sigaction(2)"),
         ("buffer rights", "kill(2): whoever is of the same user"),
         ("attachment", "SCM_RIGHTS"),

@@ -74,7 +74,7 @@ pub(super) static SEL4_MCS: Named = Named {
         ("network", "manual, Capability-based Access Control"),
         (
             "credentials",
-            "manual, seL4_TCB_SetSpace: the threads of a process are given one root of one capability space",
+            "manual, Thread Control Blocks: a capability space may be shared with other threads, and those of a process share one",
         ),
         ("ipc", "manual, Capability-based Access Control"),
         (
@@ -87,7 +87,7 @@ pub(super) static SEL4_MCS: Named = Named {
         ),
         (
             "regain",
-            "manual, Capability Derivation Tree: a capability is had by a grant or a copy of one that is held, and there is no execution",
+            "manual, Capability-based Access Control: a capability is had by a copy of one that is held or by a message, never with more rights; there is no execution",
         ),
         (
             "time isolation",
@@ -98,13 +98,16 @@ pub(super) static SEL4_MCS: Named = Named {
             "lock recovery",
             "manual, Notifications: a lock is what programs make of a notification, and the kernel knows no owner",
         ),
-        ("waiting", "manual, Notifications: a signal that nobody waits for is remembered"),
+        (
+            "waiting",
+            "manual, Notifications: a signal by a badged capability stays in the notification word until somebody waits",
+        ),
         ("buffers offered", "manual, Message Passing; Notifications; seL4_TCB_Suspend; the queues of sDDF"),
         ("buffer rights", "manual, Endpoint Capabilities: rights to send and to receive"),
         ("attachment", "manual: any thread with the right to receive may"),
         (
             "shutdown",
-            "manual, seL4_CNode_Revoke of the domain's untyped object, and its capability deleted: nothing can be made of it again",
+            "manual, Deletion and Revocation: seL4_CNode_Revoke of the domain's untyped object, and its capability deleted: only the holder of its parent can make anything of it again",
         ),
         (
             "coupling",

@@ -76,20 +76,26 @@ pub(super) static WINDOWS: Named = Named {
         ("teardown of files", "DeleteFile; FILE_FLAG_DELETE_ON_CLOSE is the program's own choice"),
         (
             "teardown of ipc objects",
-            "Object Names: an object goes with the last handle to it, which another job may hold",
+            "Kernel Objects: an object stays as long as one handle to it exists, which another job may hold",
         ),
         ("regain", "RevertToSelf: the thread has the rights of its process again"),
         ("time isolation", "none by default"),
         ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
         (
             "lock recovery",
-            "Mutex Objects: WAIT_ABANDONED tells the next owner that the last one has ended without giving it back",
+            "Mutex Objects: WAIT_ABANDONED tells the next owner; of a critical section nobody can tell (Critical Section Objects)",
         ),
-        ("waiting", "WaitOnAddress: sleeps only if the value is still the one seen; SleepConditionVariableCS"),
+        (
+            "waiting",
+            "WaitOnAddress, within a process: sleeps only if the value is the one seen; Event Objects: an auto-reset event that nobody waits for stays signaled",
+        ),
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
         ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
         ("attachment", "DuplicateHandle: any end is handed over"),
-        ("shutdown", "none: TerminateProcess ends one process, and there is no call for all of a user's"),
+        (
+            "shutdown",
+            "TerminateProcess ends one process; ExitWindowsEx, EWX_LOGOFF, asks all of a logon session to end, and may be aborted",
+        ),
         ("coupling", "Scheduling Priorities: a class of the process and a level of the thread"),
     ],
 };
@@ -156,20 +162,26 @@ pub(super) static WINDOWS_JOB: Named = Named {
         ("teardown of files", "Job Objects: the end of a job deletes no file"),
         (
             "teardown of ipc objects",
-            "Object Names: an object goes with the last handle to it, which another job may hold",
+            "Kernel Objects: an object stays as long as one handle to it exists, which another job may hold",
         ),
         ("regain", "RevertToSelf; Job Objects: since Vista a job limits no access"),
         ("time isolation", "JOBOBJECT_CPU_RATE_CONTROL_INFORMATION, HARD_CAP"),
         ("inversion", "Priority Inversion: ready threads are boosted at random, which bounds nothing"),
         (
             "lock recovery",
-            "Mutex Objects: WAIT_ABANDONED tells the next owner that the last one has ended without giving it back",
+            "Mutex Objects: WAIT_ABANDONED tells the next owner; of a critical section nobody can tell (Critical Section Objects)",
         ),
-        ("waiting", "WaitOnAddress: sleeps only if the value is still the one seen; SleepConditionVariableCS"),
+        (
+            "waiting",
+            "WaitOnAddress, within a process: sleeps only if the value is the one seen; Event Objects: an auto-reset event that nobody waits for stays signaled",
+        ),
         ("buffers offered", "CreatePipe, CreateSemaphoreW, CreateEventW, SetConsoleCtrlHandler, TerminateProcess"),
         ("buffer rights", "OpenProcess: the default descriptor of a process lets whoever is of its user terminate it"),
         ("attachment", "DuplicateHandle: any end is handed over"),
-        ("shutdown", "TerminateJobObject: the job stays, and AssignProcessToJobObject puts others in it"),
+        (
+            "shutdown",
+            "TerminateJobObject ends those that are in the job; it stays, and AssignProcessToJobObject fails only while it is terminating",
+        ),
         (
             "coupling",
             "JOBOBJECT_BASIC_LIMIT_INFORMATION, SchedulingClass and PriorityClass; JOBOBJECT_CPU_RATE_CONTROL_INFORMATION: they are the job's",

@@ -4,11 +4,21 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lacuna_model::analysis::processor_demand::{demand, slack_limit};
 use lacuna_model::analysis::response_time::{response_times, task_set};
-use lacuna_model::sched::Policy;
+use lacuna_model::objects::Objects;
+use lacuna_model::profile::Profile;
+use lacuna_model::relation::Label;
+use lacuna_model::sched::servers::Account;
+use lacuna_model::sched::{FixedPriority, Policy, Sched};
+use lacuna_model::system::SchedulingContextId;
+use lacuna_model::time::TimeStep;
+use lacuna_model::units::Nanos;
+use lacuna_sim::resolver::Seeded;
+use lacuna_sim::simulation::{Options, Simulation};
 use support::lacuna;
 
 fn directory() -> PathBuf {
@@ -92,6 +102,52 @@ fn the_worst_job_is_not_the_first() {
     assert_eq!(responses, [114, 102, 116, 104, 118, 106, 94]);
 }
 
+/// What the account of the one server of an example says, each time just before time passes, by the unit at which that is: what is left, and a
+/// number that tells when.
+fn course(file: &str, units: u64, number: fn(&Account) -> Option<i128>) -> BTreeMap<u64, (u64, i128)> {
+    let system = lacuna_scenarios::parse_bytes(file, &std::fs::read(directory().join(file)).unwrap()).unwrap().system;
+    let server = (0u8..).zip(&system.scheduling_contexts).find(|(_, by)| by.budget.is_some()).unwrap().0;
+    let objects = Objects::new(&system, &Profile::ideal()).unwrap();
+    let policy = FixedPriority::of(&objects);
+    let mut simulation = Simulation::new(&objects, policy.clone(), Options::new(Nanos(units * MS)));
+    let (mut course, mut resolver) = (BTreeMap::new(), Seeded::new(0));
+    loop {
+        let (before, at) = (simulation.state().clone(), simulation.now().0);
+        let Some(record) = simulation.step(&mut resolver).unwrap() else { return course };
+        if let Label::Time(TimeStep::Elapse(_)) = record.label {
+            let account = policy.account(&before.sched, SchedulingContextId(server)).unwrap();
+            let number = number(account).map_or(0, |number| (number + i128::from(at)) / i128::from(MS));
+            course.insert(at / MS, (account.left().0 / MS, number));
+        }
+    }
+}
+
+fn responses(file: &str, units: u64, names: &[&str]) -> Vec<u64> {
+    let run = lacuna(&["simulate", &path(file), "--for", &format!("{units}ms"), "--format", "json"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    names.iter().map(|name| run.row("contexts", name)["response_ns"]["max"].as_u64().unwrap() / MS).collect()
+}
+
+#[test]
+fn the_constant_bandwidth_server_of_buttazzo_s_figure() {
+    // Done at 12, 20 and, of the hard task, at 19 from 14.
+    assert_eq!(responses("buttazzo-cbs.ron", 21, &["first", "second", "hard"]), [12 - 3, 20 - 13, 19 - 14]);
+    let course = course("buttazzo-cbs.ron", 22, Account::deadline);
+    let expected = [(4, (3, 11)), (7, (3, 19)), (12, (2, 19)), (13, (2, 19)), (15, (3, 27)), (20, (2, 27))];
+    for (at, (left, deadline)) in expected {
+        assert_eq!(course.get(&at), Some(&(left, deadline)), "at {at}: {course:?}");
+    }
+}
+
+#[test]
+fn the_sporadic_server_of_buttazzo_s_figure() {
+    // The second waits from 6 for what comes back at 10.
+    assert_eq!(responses("buttazzo-sporadic.ron", 20, &["first", "second"]), [2, 12 - 6]);
+    let back = |account: &Account| account.refills()?.queue().last().map(|refill| refill.time);
+    let course = course("buttazzo-sporadic.ron", 20, back);
+    assert_eq!((course[&4], course[&10], course[&12]), ((0, 10), (2, 10), (0, 18)), "{course:?}");
+}
+
 /// Nothing lies there that no test runs, and every example is told of by the entry of its source.
 #[test]
 fn every_example_is_run_and_told_of() {
@@ -101,6 +157,7 @@ fn every_example_is_run_and_told_of() {
         .collect();
     files.sort();
     let mut run: Vec<&str> = RESPONSES.iter().map(|(file, ..)| *file).collect();
+    run.extend(["buttazzo-cbs.ron", "buttazzo-sporadic.ron"]);
     run.sort_unstable();
     assert_eq!(files, run);
     let entries = std::fs::read_dir(directory().parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());

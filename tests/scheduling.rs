@@ -70,6 +70,34 @@ fn one_scenario_under_every_policy() {
     assert!(text.out.contains("156ms!"), "{}", text.out);
 }
 
+/// Four units from 3 on, of a budget of 2 in 5 that nobody else is in the way of: by hand. Deferrable: 3 to 5, and from 5 on what came back then.
+/// Sporadic, and seL4's: what was used from 3 on is back at 8. Polling: 5 to 7, and 10 to 12. Constant bandwidth: its deadlines alone go from 8 to 13; a
+/// hard one waits until 8.
+#[test]
+fn one_scenario_by_every_server() {
+    let text = r#"Scenario(
+        name: "served", about: "One job of a server.", domains: ["d"],
+        processes: {"p": (domain: "d", contexts: {
+            "job": (schedule: "s", task: (period: "100ms", offset: "3ms"), program: [Compute(bcet: "4ms", wcet: "4ms")]),
+        })},
+        scheduling_contexts: { "s": (priority: 1, budget: "2ms", period: "5ms") },
+    )"#;
+    let (_directory, path) = file("served.ron", text);
+    let run = lacuna(&["compare", &path, "--for", "100ms", "--format", "json"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let json = run.json();
+    let worst = |name: &str| {
+        let row = json["policies"].as_array().unwrap().iter().find(|row| row["policy"] == name).unwrap();
+        row["worst_response_ns"].as_u64().unwrap() / 1_000_000
+    };
+    let servers = ["declared", "deferrable", "sporadic", "mcs", "polling", "cbs", "hard-cbs"];
+    assert_eq!(servers.map(worst), [4, 4, 7, 7, 9, 4, 7]);
+    let (_directory, without) = file("set.csv", NOT_MONOTONIC);
+    let run = lacuna(&["simulate", &without, "--policy", "cbs"]);
+    assert_eq!(run.code, Some(2), "{}", run.out);
+    assert!(run.err.contains("no scheduling context has a budget"), "{}", run.err);
+}
+
 /// The threshold of the lower keeps the core from the middle, not from the highest; among two of one priority the earlier deadline goes first.
 #[test]
 fn a_scenario_says_order_and_threshold() {

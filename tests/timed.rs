@@ -141,8 +141,7 @@ fn inheritance_ceiling_and_donation_are_three_things() {
     assert_ne!(inherits, ceiling);
     // A budget of 1 ms in 16: the owner of the lock waits for the next period, and others run, unless somebody lends it one. Then its
     // own jobs are in time too. The others have no budget, so that it may not even have its own.
-    system.scheduling_contexts[2].budget =
-        Some(lacuna_model::system::Budget { amount: Nanos(MS), period: Nanos(16 * MS) });
+    system.scheduling_contexts[2].budget = Some(support::budget(MS, 16 * MS));
     let inversion = |inversion| refuted(&search(&system, &Profile { inversion, ..Profile::ideal() }));
     assert_eq!(inversion(Inversion::PriorityInheritance), [GuaranteeId::G18, GuaranteeId::G19, GuaranteeId::G20]);
     assert_eq!(inversion(Inversion::Donation), [GuaranteeId::G19]);

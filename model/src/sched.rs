@@ -6,6 +6,7 @@ pub mod deadlines;
 pub mod fixed_priority;
 pub mod frame;
 pub mod policy;
+pub mod servers;
 
 pub use fixed_priority::FixedPriority;
 pub use policy::Policy;
@@ -17,6 +18,8 @@ use crate::coding::Coder;
 use crate::objects::ContextSlot;
 use crate::system::SchedulingContextId;
 use crate::units::Nanos;
+
+use self::servers::Account;
 
 /// A step of the scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +82,14 @@ pub trait Sched {
     fn runs(&self, state: &Self::State, context: ContextSlot) -> bool;
     /// The context that has the core, where there is a core to have.
     fn running(&self, state: &Self::State) -> Option<ContextSlot>;
+    /// What is left of the budget of a scheduling context, if it has one that is kept.
+    fn account<'s>(&self, _: &'s Self::State, _: SchedulingContextId) -> Option<&'s Account> {
+        None
+    }
+    /// What time that passes is charged to, if somebody has the core on a budget.
+    fn charged(&self, _: &Self::State) -> Option<SchedulingContextId> {
+        None
+    }
     /// What the scheduler may do next; several entries are a tie for the resolver.
     fn steps(&self, state: &Self::State) -> Vec<SchedStep>;
     /// Takes one of its steps.

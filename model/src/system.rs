@@ -486,7 +486,7 @@ pub struct SchedulingContext {
     /// What it runs keeps the core, once dispatched and until it blocks, but for those of a higher priority than this; at least
     /// [`Self::priority`]. Without it, but for those more urgent.
     pub threshold: Option<u32>,
-    /// If bounded: at most `budget` of computing in every `period`.
+    /// If bounded: at most so much computing in every period, by the rules of a server.
     pub budget: Option<Budget>,
     /// If bounded: how long a job waits at most while somebody less urgent runs.
     pub inversion: Option<Nanos>,
@@ -503,13 +503,69 @@ pub enum Order {
     Deadline,
 }
 
-/// A budget, refilled to its full amount at every multiple of its period (a deferrable server).
+/// A budget, and how it comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     /// Above 0, at most the period.
     pub amount: Nanos,
     /// Above 0.
     pub period: Nanos,
+    /// When what was used of it comes back.
+    pub server: Server,
+}
+
+/// When what was used of a budget comes back; [`crate::sched::servers`] has the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Server {
+    /// At every multiple of the period; kept while unused.
+    #[default]
+    Deferrable,
+    /// At every multiple of the period; lost while unused.
+    Polling,
+    /// Each part a period after it could be used first.
+    Sporadic,
+    /// At once, with a deadline that is a period later: whoever runs on it is ordered by that deadline.
+    ConstantBandwidth,
+    /// The same at its deadline, and not before.
+    HardConstantBandwidth,
+    /// As seL4's scheduling contexts have it.
+    Mcs {
+        /// How many refills it may have, at least 2.
+        refills: u8,
+        /// Of less than this no refill can be used; at most the amount.
+        minimum: Nanos,
+        /// From when a refill counts as used.
+        from: RefillsFrom,
+    },
+}
+
+impl Server {
+    /// `"constant bandwidth"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deferrable => "deferrable",
+            Self::Polling => "polling",
+            Self::Sporadic => "sporadic",
+            Self::ConstantBandwidth => "constant bandwidth",
+            Self::HardConstantBandwidth => "hard constant bandwidth",
+            Self::Mcs { .. } => "MCS",
+        }
+    }
+
+    /// Has it a deadline of its own?
+    pub fn has_a_deadline(self) -> bool {
+        matches!(self, Self::ConstantBandwidth | Self::HardConstantBandwidth)
+    }
+}
+
+/// From when a refill that could be used before counts as used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum RefillsFrom {
+    /// From when somebody gets the core on it: seL4's default, which it calls constant bandwidth.
+    #[default]
+    Dispatch,
+    /// From when somebody wakes up who runs on it: what seL4 calls sporadic.
+    WakeUp,
 }
 
 /// A plan of the core's time that is repeated without end, from the start: ARINC 653 calls it the major time frame.
@@ -652,6 +708,9 @@ impl System {
         for budget in self.scheduling_contexts.iter().filter_map(|scheduling| scheduling.budget) {
             visit("budget", budget.amount);
             visit("period", budget.period);
+            if let Server::Mcs { minimum, .. } = budget.server {
+                visit("minimum", minimum);
+            }
         }
         if let Some(frame) = &self.major_frame {
             visit("major frame", frame.length);

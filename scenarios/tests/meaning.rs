@@ -2,7 +2,7 @@
 
 use lacuna_model::system::{
     Attachment, Budget, Buffer, BufferId, By, Context, DomainId, Effect, GroupId, HandleId, Instruction, ObjectClass,
-    ObjectId, Overflow, Pool, ProcessId, Right, SchedulingContextId, System, Task, When,
+    ObjectId, Overflow, Pool, ProcessId, Right, SchedulingContextId, Server, System, Task, When,
 };
 use lacuna_model::units::{Bytes, Nanos};
 use lacuna_scenarios::{Source, library, parse};
@@ -64,7 +64,10 @@ fn the_ci_job() {
         ]
     );
     let bulk = &system.scheduling_contexts[2];
-    assert_eq!(bulk.budget, Some(Budget { amount: Nanos(80 * MS), period: Nanos(100 * MS) }));
+    assert_eq!(
+        bulk.budget,
+        Some(Budget { amount: Nanos(80 * MS), period: Nanos(100 * MS), server: Server::Deferrable })
+    );
     assert_eq!((system.kernel_bounds.spawn, system.kernel_bounds.kill_group), (Nanos(2 * MS), Nanos(50 * MS)));
     assert_eq!(system.process_table, 8);
     assert_eq!(system.tasks(), [(ProcessId(0), 2)]);

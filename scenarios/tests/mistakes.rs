@@ -232,6 +232,19 @@ fn durations_and_sizes() {
     check_fields("scheduling_contexts: {\"s\": (priority: 1, budget: ^\"0ms\", period: ^\"0s\")}", &["zero", "zero"]);
     check_fields("scheduling_contexts: {\"s\": (priority: 1, ^budget: \"1ms\")}", &["no `period`"]);
     check_fields("scheduling_contexts: {\"s\": (priority: 1, ^period: \"1ms\")}", &["no `budget`"]);
+    check_fields("scheduling_contexts: {\"s\": (priority: 1, ^server: Polling)}", &["a `server` and no `budget`"]);
+    let served = |server| {
+        format!("scheduling_contexts: {{\"s\": (priority: 1, budget: \"1ms\", period: \"2ms\", server: {server})}}")
+    };
+    check_fields(
+        &served("^ConstantBandwidth"),
+        &["a constant bandwidth server is ordered by its deadline (expected `order: Deadline` beside it"],
+    );
+    check_fields(&served("^HardConstantBandwidth"), &["ordered by its deadline"]);
+    check_fields(&served("^Sporadik"), &["did you mean `Sporadic`?"]);
+    check_fields(&served("Mcs(refills: ^1)"), &["from 2 to 255"]);
+    check_fields(&served("Mcs(minimum: ^\"1001us\")"), &["the minimum is more than the budget, 1ms"]);
+    check_fields(&served("Mcs(from: ^Wakeup)"), &["did you mean `WakeUp`?"]);
     check_fields("scheduling_contexts: {\"s\": (priority: 2, threshold: ^1)}", &["lower than the priority, 2"]);
     check_fields("scheduling_contexts: {\"s\": (priority: 2, order: ^Fifo)}", &["`Readiness` or `Deadline`"]);
     // A level has one order, whichever of its scheduling contexts says so.

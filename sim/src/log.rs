@@ -7,6 +7,7 @@
 
 use lacuna_model::objects::{ContextSlot, Objects, Outcome, State};
 use lacuna_model::relation::Label;
+use lacuna_model::system::SchedulingContextId;
 use lacuna_model::time::TimeStep;
 use lacuna_model::trace::{Observer, Trace};
 use lacuna_model::units::Nanos;
@@ -34,10 +35,22 @@ impl Record {
     }
 }
 
+/// What is left of a budget, where its course bends or jumps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetPoint {
+    /// Of which scheduling context.
+    pub id: SchedulingContextId,
+    /// When, from the start.
+    pub at: Nanos,
+    /// How much.
+    pub left: Nanos,
+}
+
 /// The first labels of a run, up to a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     records: Vec<Record>,
+    budgets: Vec<BudgetPoint>,
     limit: usize,
     cut: u64,
     horizon: Nanos,
@@ -45,7 +58,7 @@ pub struct Log {
 
 impl Log {
     pub(crate) fn new(limit: usize, horizon: Nanos) -> Self {
-        Self { records: Vec::new(), limit, cut: 0, horizon }
+        Self { records: Vec::new(), budgets: Vec::new(), limit, cut: 0, horizon }
     }
 
     pub(crate) fn push(&mut self, record: Record) {
@@ -54,6 +67,18 @@ impl Log {
         } else {
             self.cut += 1;
         }
+    }
+
+    /// A point of a budget's course; it belongs to the label that was taken last.
+    pub(crate) fn push_budget(&mut self, point: BudgetPoint) {
+        if self.cut == 0 {
+            self.budgets.push(point);
+        }
+    }
+
+    /// The courses of the budgets, each in order, as far as labels were kept; linear between two points of one.
+    pub fn budgets(&self) -> &[BudgetPoint] {
+        &self.budgets
     }
 
     /// The labels that were kept, in order.

@@ -10,10 +10,11 @@
 use lacuna_model::objects::{Action, Objects};
 use lacuna_model::relation::{Label, Offer, Relation, StateOf};
 use lacuna_model::sched::Sched;
+use lacuna_model::system::SchedulingContextId;
 use lacuna_model::time::{Ns, TimeStep};
 use lacuna_model::units::Nanos;
 
-use crate::log::{Log, Record};
+use crate::log::{BudgetPoint, Log, Record};
 use crate::resolver::Resolver;
 use crate::statistics::{Collector, Summary};
 
@@ -108,6 +109,8 @@ pub struct Simulation<'a, S: Sched> {
     quiescent_at: Option<Nanos>,
     collector: Collector<'a>,
     log: Log,
+    /// What is left of each budget.
+    budgets: Vec<(SchedulingContextId, Nanos)>,
 }
 
 impl<'a, S: Sched> Simulation<'a, S> {
@@ -115,7 +118,11 @@ impl<'a, S: Sched> Simulation<'a, S> {
     pub fn new(objects: &'a Objects, policy: S, options: Options) -> Self {
         let relation = Relation::new(objects, policy, Ns);
         let state = relation.initial();
+        let ids = (0..=u8::MAX).take(objects.system().scheduling_contexts.len()).map(SchedulingContextId);
+        let left = |id| Some((id, relation.sched().account(&state.sched, id)?.left()));
+        let budgets = ids.filter_map(left).collect();
         Self {
+            budgets,
             collector: Collector::new(objects, &state.objects),
             log: Log::new(options.kept, options.horizon),
             now: Nanos(0),
@@ -173,12 +180,33 @@ impl<'a, S: Sched> Simulation<'a, S> {
         if let Label::Sched(step) = label {
             self.collector.schedule(step, self.relation.sched().running(&self.state.sched));
         }
+        let charged = self.relation.sched().charged(&self.state.sched);
         let outcome = self.relation.apply(&mut self.state, label);
         let running = self.relation.sched().running(&self.state.sched);
         let record = Record { at, label, outcome, running };
         self.log.push(record);
+        self.note_budgets(&record, charged);
         self.collector.observe(&self.state.objects, label, outcome, attack, self.now);
         Ok(Some(record))
+    }
+
+    /// What is left is less from when it was charged or lost, and more when it comes back.
+    fn note_budgets(&mut self, record: &Record, charged: Option<SchedulingContextId>) {
+        let (at, end) = (record.at, record.end());
+        for (id, known) in &mut self.budgets {
+            let Some(account) = self.relation.sched().account(&self.state.sched, *id) else { continue };
+            let (before, after) = (*known, account.left());
+            let is_charged = at < end && charged == Some(*id);
+            if before == after && !is_charged {
+                continue;
+            }
+            let used = if is_charged { Nanos(before.0.saturating_sub(end.0 - at.0)) } else { before.min(after) };
+            let drop = if is_charged { end } else { at };
+            for (at, left) in [(at, before), (drop, used), (end, used), (end, after)] {
+                self.log.push_budget(BudgetPoint { id: *id, at, left });
+            }
+            *known = after;
+        }
     }
 
     /// Whose label it is that goes on and on.

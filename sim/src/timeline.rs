@@ -10,8 +10,7 @@ use std::collections::VecDeque;
 
 use lacuna_model::objects::{Action, ContextSlot, Objects, Outcome, Phase, ProcessSlot, State, Step};
 use lacuna_model::relation::Label;
-use lacuna_model::sched::SchedStep;
-use lacuna_model::system::{SchedulingContextId, Task};
+use lacuna_model::system::{SchedulingContext, SchedulingContextId, Task};
 use lacuna_model::time::TimeStep;
 use lacuna_model::units::Nanos;
 
@@ -135,32 +134,32 @@ struct Builder<'a> {
     rows: Vec<Row>,
     entries: Vec<Entry>,
     running: Option<(ContextSlot, usize, Nanos)>,
-    budgets: Vec<Option<BudgetCourse>>,
 }
 
 impl Timeline {
     /// The course that a log records.
     pub fn new(objects: &Objects, log: &Log) -> Self {
         let initial = objects.initial();
-        let course = |scheduling: &lacuna_model::system::SchedulingContext| {
-            let amount = scheduling.budget?.amount;
-            Some(BudgetCourse { name: scheduling.name.clone(), amount, points: vec![(Nanos(0), amount)] })
-        };
         let mut builder = Builder {
             objects,
             rows: Vec::new(),
             entries: vec![Entry::default(); initial.contexts.len()],
             running: None,
-            budgets: objects.system().scheduling_contexts.iter().map(course).collect(),
         };
         log.replay(objects, |before, record, after| builder.take(before, record, after));
         builder.stop_running(log.covers());
         let mut rows = builder.rows;
         rows.sort_by_key(|row| row.order);
-        let mut budgets: Vec<BudgetCourse> = builder.budgets.into_iter().flatten().collect();
-        for budget in &mut budgets {
-            budget.points.extend(budget.points.last().map(|(_, left)| (log.covers(), *left)));
-        }
+        let course = |(index, scheduling): (u8, &SchedulingContext)| {
+            let amount = scheduling.budget?.amount;
+            let own = log.budgets().iter().filter(|point| point.id == SchedulingContextId(index));
+            let mut points = vec![(Nanos(0), amount)];
+            points.extend(own.map(|point| (point.at, point.left)));
+            points.dedup();
+            points.extend(points.last().map(|(_, left)| (log.covers(), *left)));
+            Some(BudgetCourse { name: scheduling.name.clone(), amount, points })
+        };
+        let budgets = (0..=u8::MAX).zip(&objects.system().scheduling_contexts).filter_map(course).collect();
         Self { rows, budgets, until: log.covers(), cut: log.cut() }
     }
 }
@@ -170,13 +169,6 @@ impl Builder<'_> {
         let now = record.end();
         match record.label {
             Label::Time(TimeStep::Arrive { context, .. }) => self.arrive(after, context, now),
-            Label::Time(TimeStep::Elapse(duration)) => self.charge(after, record.at, duration),
-            Label::Sched(SchedStep::Replenish(id)) => {
-                if let Some(Some(course)) = self.budgets.get_mut(id.index()) {
-                    let left = course.points.last().map_or(course.amount, |(_, left)| *left);
-                    course.points.extend([(now, left), (now, course.amount)]);
-                }
-            }
             Label::Object(step) => self.step(before, step, record.outcome, after, now),
             _ => {}
         }
@@ -226,17 +218,6 @@ impl Builder<'_> {
         let deadline = now.0.checked_add(task.deadline.0).map(Nanos);
         self.rows[row].jobs.push(Job { number: entry.arrived, arrival: now, deadline, end: JobEnd::UnderWay });
         entry.arrived += 1;
-    }
-
-    fn charge(&mut self, state: &State, from: Nanos, duration: Nanos) {
-        let by = self.running.and_then(|(context, ..)| self.objects.scheduled_by(state, context));
-        if let Some(SchedulingContextId(id)) = by
-            && let Some(Some(course)) = self.budgets.get_mut(usize::from(id))
-        {
-            let left = course.points.last().map_or(course.amount, |(_, left)| *left);
-            let to = Nanos(from.0.saturating_add(duration.0));
-            course.points.extend([(from, left), (to, Nanos(left.0.saturating_sub(duration.0)))]);
-        }
     }
 
     fn step(&mut self, before: &State, step: Step, outcome: Option<Outcome>, after: &State, now: Nanos) {

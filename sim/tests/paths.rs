@@ -112,7 +112,7 @@ proptest! {
 fn the_random_systems_do_everything() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut actions, mut refused, mut complete) = (HashSet::new(), 0, 0);
-    const SYSTEMS: u64 = 400;
+    const SYSTEMS: u64 = 1_000;
     for seed in 0..SYSTEMS {
         let objects = support::random::objects().new_tree(&mut runner).unwrap().current();
         complete += u64::from(reached(&objects).is_some());

@@ -7,7 +7,7 @@ mod support;
 use std::collections::{HashMap, HashSet};
 
 use lacuna_model::objects::{Action, ContextSlot, Objects, Phase, State, Step};
-use lacuna_model::profile::Coupling;
+use lacuna_model::profile::{Coupling, Profile};
 use lacuna_model::relation::Label;
 use lacuna_model::sched::SchedStep;
 use lacuna_model::system::{Order, SchedulingContextId};
@@ -18,27 +18,10 @@ use lacuna_sim::policy::{FixedPriority, Policy};
 use lacuna_sim::resolver::Seeded;
 use lacuna_sim::simulation::{Options, simulate};
 use proptest::prelude::*;
+use support::servers::Reference;
 
-/// What each scheduling context has used in each of its windows.
-#[derive(Debug, Default)]
-struct Account {
-    used: HashMap<(SchedulingContextId, u64), u64>,
-}
-
-impl Account {
-    fn left(&self, objects: &Objects, id: SchedulingContextId, at: u64) -> Option<u64> {
-        let budget = objects.system().scheduling_contexts[id.index()].budget?;
-        let used = self.used.get(&(id, at / budget.period.0)).copied().unwrap_or(0);
-        Some(budget.amount.0.checked_sub(used).unwrap_or_else(|| panic!("{id:?} is over its budget at {at}")))
-    }
-
-    /// Charges nanosecond by nanosecond, and so whatever the windows' borders are.
-    fn charge(&mut self, objects: &Objects, id: SchedulingContextId, from: u64, to: u64) {
-        if let Some(budget) = objects.system().scheduling_contexts[id.index()].budget {
-            (from..to).for_each(|at| *self.used.entry((id, at / budget.period.0)).or_default() += 1);
-        }
-    }
-}
+/// The budget of each scheduling context that has one.
+type Accounts = HashMap<SchedulingContextId, Reference>;
 
 /// The jobs of each context, in absolute time: when each that has not ended is due, in the order in which they arrived.
 #[derive(Debug, Default)]
@@ -71,11 +54,13 @@ impl Jobs {
     }
 
     /// The larger the more urgent.
-    fn urgency(&self, objects: &Objects, state: &State, context: ContextSlot) -> (i64, bool, i64) {
+    fn urgency(&self, objects: &Objects, state: &State, accounts: &Accounts, context: ContextSlot) -> (i64, bool, i64) {
         let Some(by) = schedule(objects, state, context) else { return (-1, false, i64::MIN) };
+        let of_server = accounts.get(&by).and_then(Reference::due);
         let by = &objects.system().scheduling_contexts[by.index()];
-        let due = self.due.get(&context).and_then(|due| due.first()).filter(|_| by.order == Order::Deadline);
-        let due = due.map_or(i64::MIN, |due| -(*due as i64));
+        let of_job = self.due.get(&context).and_then(|due| due.first().copied());
+        let due = of_server.or(of_job).filter(|_| by.order == Order::Deadline);
+        let due = due.map_or(i64::MIN, |due| -(due as i64));
         match by.threshold.filter(|_| self.started.contains(&context)) {
             Some(threshold) => (threshold.into(), true, due),
             None => (by.priority.into(), false, due),
@@ -96,34 +81,49 @@ fn schedule(objects: &Objects, state: &State, context: ContextSlot) -> Option<Sc
 }
 
 /// While time passes, the core belongs to a ready context with budget, the most urgent; it is idle only if there is none.
-fn obeys(objects: &Objects, seed: u64) -> Result<(), TestCaseError> {
+fn obeys(objects: &Objects, seed: u64, horizon: u64) -> Result<(), TestCaseError> {
     let policy = FixedPriority::new(&objects.system().scheduling_contexts);
-    let run = simulate(objects, policy, &mut Seeded::new(seed), &Options::new(Nanos(60))).unwrap();
-    let (mut account, mut jobs) = (Account::default(), Jobs::default());
+    let run = simulate(objects, policy, &mut Seeded::new(seed), &Options::new(Nanos(horizon))).unwrap();
+    let budgets = (0u8..).map(SchedulingContextId).zip(&objects.system().scheduling_contexts);
+    let mut accounts: Accounts =
+        budgets.filter_map(|(id, by)| Some((id, Reference::new(by.budget.as_ref()?)))).collect();
+    let mut jobs = Jobs::default();
     let mut wrong = None;
     run.log.replay(objects, |state, record, after| {
         jobs.follow(objects, state, record, after);
         let Label::Time(TimeStep::Elapse(_)) = record.label else { return };
         let (from, to) = (record.at.0, record.end().0);
-        let eligible = |context: &ContextSlot| {
-            let left = schedule(objects, state, *context).and_then(|id| account.left(objects, id, from));
-            objects.is_ready(state, *context) && left != Some(0)
-        };
         let contexts = 0..state.contexts.len() as ContextSlot;
         let live =
             contexts.filter(|context| state.contexts[usize::from(*context)] != lacuna_model::objects::Context::FREE);
-        let candidates: Vec<ContextSlot> = live.filter(eligible).collect();
-        let highest = candidates.iter().map(|context| jobs.urgency(objects, state, *context)).max();
+        let ready: Vec<ContextSlot> = live.filter(|context| objects.is_ready(state, *context)).collect();
+        let wanted = |id| ready.iter().any(|context| schedule(objects, state, *context) == Some(id));
+        accounts.iter_mut().for_each(|(id, account)| account.begin(from, wanted(*id)));
+        let has_budget = |context: &ContextSlot| {
+            let account = schedule(objects, state, *context).and_then(|id| accounts.get(&id));
+            account.is_none_or(|account| account.left(from) > 0)
+        };
+        let candidates: Vec<ContextSlot> = ready.iter().copied().filter(has_budget).collect();
+        let urgency = |context: ContextSlot| jobs.urgency(objects, state, &accounts, context);
+        let highest = candidates.iter().map(|context| urgency(*context)).max();
         let right = match record.running {
             None => candidates.is_empty(),
-            Some(running) => candidates.contains(&running) && Some(jobs.urgency(objects, state, running)) == highest,
+            Some(running) => candidates.contains(&running) && Some(urgency(running)) == highest,
         };
         if !right {
-            wrong.get_or_insert_with(|| format!("{record:?}, candidates {candidates:?}"));
+            wrong.get_or_insert_with(|| format!("{record:?}, candidates {candidates:?}, {accounts:?}"));
         }
-        if let Some(id) = record.running.and_then(|running| schedule(objects, state, running)) {
-            account.charge(objects, id, from, to);
-            account.left(objects, id, to - 1);
+        let charged = record.running.and_then(|running| schedule(objects, state, running));
+        for now in from..to {
+            for (id, account) in &mut accounts {
+                account.begin(now, wanted(*id));
+                let is_charged = charged == Some(*id);
+                if is_charged && account.left(now) == 0 {
+                    wrong.get_or_insert_with(|| format!("{record:?}: {id:?} is over its budget at {now}"));
+                    return;
+                }
+                account.pass(now, is_charged);
+            }
         }
     });
     prop_assert_eq!(wrong, None);
@@ -141,6 +141,11 @@ proptest! {
     ) {
         // Not every system has optimal priorities.
         let system = by.assign(objects.system()).unwrap_or_else(|_| objects.system().clone());
-        obeys(&Objects::new(&system, objects.profile()).unwrap(), seed)?;
+        obeys(&Objects::new(&system, objects.profile()).unwrap(), seed, 60)?;
+    }
+    /// Nothing but servers, and more of their time.
+    #[test]
+    fn servers_keep_their_rules(system in support::random::served(), seed: u64) {
+        obeys(&support::objects(&system, &Profile::ideal()), seed, 300)?;
     }
 }

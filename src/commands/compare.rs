@@ -3,6 +3,7 @@
 use lacuna_model::analysis::schedulability::{Analysis, analyse};
 use lacuna_model::evidence::AnalysisVerdict;
 use lacuna_model::profile::Profile;
+use lacuna_model::sched::policy::CannotAssign;
 use lacuna_model::system::System;
 use lacuna_model::units::Nanos;
 use lacuna_sim::policy::Policy;
@@ -57,6 +58,8 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     for policy in Policy::ALL {
         let outcome = match policy.assign(system) {
             Ok(assigned) => Ok(outcome(&assigned, &profile, request)?),
+            // Without a budget there is nothing to compare in how budgets are served.
+            Err(CannotAssign::NoBudget) => continue,
             Err(why) => Err(why.to_string()),
         };
         rows.push(Row { policy, outcome });
@@ -115,13 +118,13 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, rows: &[Row]
         request.horizon, profile.name, request.seed
     ));
     line(format_args!(
-        "{:<9} {:<14} {:>9} {:>8} {:>12} {:>14} {:>10} {:>12}",
+        "{:<10} {:<14} {:>9} {:>8} {:>12} {:>14} {:>10} {:>12}",
         "policy", "analysis", "jobs", "missed", "tardiness", "worst response", "switches", "preemptions"
     ));
     for row in rows {
         match &row.outcome {
             Ok(outcome) => line(format_args!(
-                "{:<9} {:<14} {:>9} {:>8} {:>12} {:>14} {:>10} {:>12}",
+                "{:<10} {:<14} {:>9} {:>8} {:>12} {:>14} {:>10} {:>12}",
                 row.policy,
                 outcome.analysis,
                 outcome.jobs(),
@@ -131,7 +134,7 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, rows: &[Row]
                 outcome.summary.switches,
                 outcome.summary.preemptions
             )),
-            Err(why) => line(format_args!("{:<9} {why}", row.policy)),
+            Err(why) => line(format_args!("{:<10} {why}", row.policy)),
         }
     }
     let runs: Vec<(Policy, &Summary)> =

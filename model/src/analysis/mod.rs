@@ -8,5 +8,6 @@ pub mod reattachment;
 pub mod response_time;
 pub mod schedulability;
 pub mod sensitivity;
+pub mod supply;
 pub mod threshold_response;
 pub mod utilisation;

@@ -3,9 +3,7 @@
 //!
 //! Sources: C. L. Liu, J. W. Layland, *Scheduling algorithms for multiprogramming in a hard-real-time environment*,
 //! Journal of the ACM 20(1), 1973 (fixed priorities, and earliest deadline first); the Ada 2022 reference manual, D.2.6 (deadlines within a
-//! priority); Y. Wang, M. Saksena, *Scheduling fixed-priority tasks with preemption threshold*, RTCSA 1999; J. K. Strosnider, J. P. Lehoczky, L. Sha, *The deferrable server
-//! algorithm*, IEEE Transactions on Computers 44(1), 1995 (the budgets: kept while unused, set back to the full amount at
-//! each multiple of the period counted from the start, never carried over).
+//! priority); Y. Wang, M. Saksena, *Scheduling fixed-priority tasks with preemption threshold*, RTCSA 1999. Budgets are those of [`servers`](super::servers).
 //!
 //! **Who runs.** A context is *eligible* if it is ready and its scheduling context, if it has one with a budget, has some
 //! left. The core belongs to an eligible context of the highest priority; one without a scheduling context is below all
@@ -13,7 +11,7 @@
 //!
 //! **Deadlines.** Of a priority that is ordered by deadline, the most urgent context is the one whose job has the earliest absolute
 //! deadline; whoever has no job of a task comes after those that have. The job of a context is the first of those that arrived and
-//! have not ended. Deadlines pass without any effect.
+//! have not ended. Whoever would run on a server that has a deadline of its own has that one. Deadlines pass without any effect.
 //!
 //! **Thresholds.** A context of a scheduling context with a threshold is, from its dispatch until it blocks, as urgent as that says, and
 //! goes before all others that are: it keeps the core but for whoever has a higher priority. A threshold that nobody is above is
@@ -24,7 +22,7 @@
 //! 2. otherwise whoever became ready earlier goes first; a preempted context keeps its place;
 //! 3. those that became ready at the same instant are a tie for the resolver: a context's number decides nothing.
 //!
-//! **Charging.** A context that has the core is charged for time that passes. A budget that runs out at the instant at
+//! **Charging.** A context that has the core is charged for time that passes, to the budget that it runs on. A budget that runs out at the instant at
 //! which a step is complete does not delay that step, for it is spent; what follows without taking time belongs to the
 //! same instant and costs nothing.
 //!
@@ -37,18 +35,17 @@
 //!
 //! # Invariants
 //! - The state is relative: places in an order, what is left of budgets and periods. No time since the start.
-//! - A budget that is full and not in use needs no replenishment, and has none: its period goes on by itself.
-//! - In each period of a scheduling context, it is charged at most its amount.
 
 use std::cmp::Reverse;
 
 use super::deadlines::{Deadlines, Longest};
 use super::frame::{Frame, Place};
+use super::servers::{Account, Use};
 use super::{JobEvent, Sched, SchedStep, Wait};
 use crate::coding::Coder;
 use crate::objects::{ContextSlot, Objects};
 use crate::profile::Inversion;
-use crate::system::{Order, SchedulingContext, SchedulingContextId};
+use crate::system::{Budget, Order, SchedulingContext, SchedulingContextId};
 use crate::units::Nanos;
 
 /// The policy, for the scheduling contexts of one system.
@@ -99,14 +96,6 @@ struct Ready {
     started: bool,
 }
 
-/// What is left of a budget and of its period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Supply {
-    left: Nanos,
-    /// Until the next multiple of the period; 0 is now.
-    until_refill: Nanos,
-}
-
 /// The state of [`FixedPriority`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FixedPriorityState {
@@ -118,18 +107,11 @@ pub struct FixedPriorityState {
     /// Of the jobs of contexts that are ordered by deadline.
     deadlines: Deadlines,
     /// Of each scheduling context that has a budget.
-    supplies: Vec<Option<Supply>>,
+    accounts: Vec<Option<Account>>,
     /// Where in the major frame it is, if there is one.
     place: Option<Place>,
     /// Of each context that is raised, by its number. It follows from who holds which lock, and so is not written.
     raised: Vec<Raise>,
-}
-
-impl FixedPriorityState {
-    /// What is left of the budget of a scheduling context, if it has one.
-    pub fn budget_left(&self, id: SchedulingContextId) -> Option<Nanos> {
-        self.supplies.get(id.index()).copied().flatten().map(|supply| supply.left)
-    }
 }
 
 impl FixedPriority {
@@ -170,7 +152,9 @@ impl FixedPriority {
 
     /// How urgent a context is by that, before it is dispatched.
     fn urgency(&self, state: &FixedPriorityState, context: ContextSlot, by: Option<SchedulingContextId>) -> Urgency {
-        let deadline = if self.is_by_deadline(by) { state.deadlines.of(context) } else { None };
+        let by_deadline = by.filter(|_| self.is_by_deadline(by));
+        let own = by_deadline.and_then(|by| self.account(state, by)?.deadline());
+        let deadline = by_deadline.and_then(|_| own.or_else(|| state.deadlines.of(context)));
         Urgency { priority: self.priority(by), started: false, deadline: deadline.map(Reverse) }
     }
 
@@ -187,7 +171,7 @@ impl FixedPriority {
             (Some(frame), Some(place)) => frame.admits(*place, by),
             _ => true,
         };
-        its_window && by.is_none_or(|id| state.budget_left(id).is_none_or(|left| left.0 > 0))
+        its_window && by.is_none_or(|id| self.account(state, id).is_none_or(|account| account.left() > Nanos(0)))
     }
 
     /// By what a ready context would run now: how urgently, and what is charged. Nothing, if that has no budget left, or no window now.
@@ -207,11 +191,40 @@ impl FixedPriority {
             .max_by_key(|(urgency, _)| *urgency)
     }
 
-    /// The index of what the running context is charged to.
-    fn running_by(&self, state: &FixedPriorityState) -> Option<usize> {
+    /// What the running context runs by.
+    fn running_by(&self, state: &FixedPriorityState) -> Option<SchedulingContextId> {
         let running = state.running?;
         let entry = state.ready.iter().find(|entry| entry.context == running)?;
-        self.runs_by(state, entry)?.1.map(SchedulingContextId::index)
+        self.runs_by(state, entry)?.1
+    }
+
+    /// What the budget of that is used for now.
+    fn used(
+        &self,
+        state: &FixedPriorityState,
+        id: SchedulingContextId,
+        running_by: Option<SchedulingContextId>,
+    ) -> Use {
+        let lent =
+            |entry: &Ready| state.raised.iter().any(|raise| raise.context == entry.context && raise.on == Some(id));
+        if running_by == Some(id) {
+            Use::Charged
+        } else if state.ready.iter().any(|entry| entry.by == Some(id) || lent(entry)) {
+            Use::Wanted
+        } else {
+            Use::None
+        }
+    }
+
+    /// Each budget with what is left of it.
+    fn budgets<'s>(
+        &'s self,
+        state: &'s FixedPriorityState,
+    ) -> impl Iterator<Item = (SchedulingContextId, &'s Budget, &'s Account)> {
+        let both = (0..=u8::MAX).zip(self.scheduling_contexts.iter().zip(&state.accounts));
+        both.filter_map(|(index, (scheduling, account))| {
+            Some((SchedulingContextId(index), scheduling.budget.as_ref()?, account.as_ref()?))
+        })
     }
 
     /// What the core should do: nothing new, or one of these steps.
@@ -237,15 +250,12 @@ impl Sched for FixedPriority {
     type State = FixedPriorityState;
 
     fn initial(&self) -> FixedPriorityState {
-        let full = |scheduling: &SchedulingContext| {
-            scheduling.budget.map(|budget| Supply { left: budget.amount, until_refill: budget.period })
-        };
         FixedPriorityState {
             ready: Vec::new(),
             same_instant: false,
             running: None,
             deadlines: Deadlines::default(),
-            supplies: self.scheduling_contexts.iter().map(full).collect(),
+            accounts: self.scheduling_contexts.iter().map(|by| by.budget.as_ref().map(Account::full)).collect(),
             place: self.frame.as_ref().map(Frame::start),
             raised: Vec::new(),
         }
@@ -339,13 +349,18 @@ impl Sched for FixedPriority {
         state.running
     }
 
+    fn account<'s>(&self, state: &'s FixedPriorityState, id: SchedulingContextId) -> Option<&'s Account> {
+        state.accounts.get(id.index())?.as_ref()
+    }
+
+    fn charged(&self, state: &FixedPriorityState) -> Option<SchedulingContextId> {
+        self.running_by(state).filter(|id| self.account(state, *id).is_some())
+    }
+
     fn steps(&self, state: &FixedPriorityState) -> Vec<SchedStep> {
         let mut steps = Vec::new();
-        for (index, supply) in (0..=u8::MAX).zip(&state.supplies) {
-            if supply.is_some_and(|supply| supply.until_refill.0 == 0) {
-                steps.push(SchedStep::Replenish(SchedulingContextId(index)));
-            }
-        }
+        let due = self.budgets(state).filter(|(_, budget, account)| account.is_due(budget));
+        steps.extend(due.map(|(id, ..)| SchedStep::Replenish(id)));
         self.dispatch(state, &mut steps);
         steps
     }
@@ -361,8 +376,8 @@ impl Sched for FixedPriority {
             SchedStep::Idle => state.running = None,
             SchedStep::Replenish(id) => {
                 let budget = self.scheduling_contexts.get(id.index()).and_then(|scheduling| scheduling.budget);
-                if let (Some(budget), Some(Some(supply))) = (budget, state.supplies.get_mut(id.index())) {
-                    *supply = Supply { left: budget.amount, until_refill: budget.period };
+                if let (Some(budget), Some(Some(account))) = (budget, state.accounts.get_mut(id.index())) {
+                    account.replenish(&budget);
                 }
             }
         }
@@ -372,12 +387,9 @@ impl Sched for FixedPriority {
         let running_by = self.running_by(state);
         // A window's end says nothing to nobody.
         let mut next = state.place.map(Place::left).filter(|_| !state.ready.is_empty());
-        for ((index, supply), scheduling) in state.supplies.iter().enumerate().zip(&self.scheduling_contexts) {
-            let (Some(supply), Some(budget)) = (supply, scheduling.budget) else { continue };
-            let in_use = running_by == Some(index);
-            let refill = (in_use || supply.left < budget.amount).then_some(supply.until_refill);
-            let exhausted = in_use.then_some(supply.left);
-            next = [next, refill, exhausted].into_iter().flatten().filter(|event| event.0 > 0).min();
+        for (id, budget, account) in self.budgets(state) {
+            let event = account.next_event(budget, self.used(state, id, running_by));
+            next = [next, event].into_iter().flatten().min();
         }
         next
     }
@@ -394,19 +406,13 @@ impl Sched for FixedPriority {
         if let (Some(frame), Some(place)) = (&self.frame, &mut state.place) {
             frame.pass(place, duration);
         }
-        for ((index, supply), scheduling) in state.supplies.iter_mut().enumerate().zip(&self.scheduling_contexts) {
-            let (Some(supply), Some(budget)) = (supply, scheduling.budget) else { continue };
-            if running_by == Some(index) {
-                supply.left.0 = supply.left.0.saturating_sub(duration.0);
-            }
-            if supply.left < budget.amount {
-                supply.until_refill.0 = supply.until_refill.0.saturating_sub(duration.0);
-            } else if duration < supply.until_refill {
-                supply.until_refill.0 -= duration.0;
-            } else {
-                // Full: the period begins anew by itself, perhaps several times.
-                let into = (duration.0 - supply.until_refill.0) % budget.period.0.max(1);
-                supply.until_refill.0 = budget.period.0 - into;
+        for index in 0..state.accounts.len() {
+            let (Some(budget), id) = (self.scheduling_contexts[index].budget, SchedulingContextId(index as u8)) else {
+                continue;
+            };
+            let used = self.used(state, id, running_by);
+            if let Some(account) = &mut state.accounts[index] {
+                account.pass(&budget, duration, used);
             }
         }
     }
@@ -433,10 +439,9 @@ impl Sched for FixedPriority {
         if self.scheduling_contexts.iter().any(|scheduling| scheduling.order == Order::Deadline) {
             state.deadlines.code(contexts, self.longest, coder);
         }
-        for (supply, scheduling) in state.supplies.iter_mut().zip(&self.scheduling_contexts) {
-            if let (Some(supply), Some(budget)) = (supply, scheduling.budget) {
-                supply.left = coder.time(supply.left, budget.amount);
-                supply.until_refill = coder.time(supply.until_refill, budget.period);
+        for (account, scheduling) in state.accounts.iter_mut().zip(&self.scheduling_contexts) {
+            if let (Some(account), Some(budget)) = (account, &scheduling.budget) {
+                account.code(budget, coder);
             }
         }
         if let (Some(frame), Some(place)) = (&self.frame, &mut state.place) {

@@ -1,5 +1,5 @@
-//! Policies by name: each gives the scheduling contexts of a system's tasks other priorities, orders and thresholds, and so is an instance
-//! of [`FixedPriority`](super::FixedPriority).
+//! Policies by name: each gives the scheduling contexts of a system's tasks other priorities, orders and thresholds, or all budgets another
+//! [server](super::servers), and so is an instance of [`FixedPriority`](super::FixedPriority).
 //!
 //! Sources: C. L. Liu, J. W. Layland, Journal of the ACM 20(1), 1973 (rate monotonic, earliest deadline first); J. Y.-T. Leung, J. Whitehead,
 //! *On the complexity of fixed-priority scheduling of periodic, real-time tasks*, Performance Evaluation 2(4), 1982 (deadline
@@ -15,7 +15,9 @@ use std::fmt;
 use crate::analysis::assignment::{Assignment, audsley};
 use crate::analysis::processor_demand::Preemption;
 use crate::analysis::response_time::{NotAnalysable, task_set};
-use crate::system::{Instruction, MAX_OF_A_KIND, Order, SchedulingContext, SchedulingContextId, System, Task};
+use crate::system::{
+    Instruction, MAX_OF_A_KIND, Order, RefillsFrom, SchedulingContext, SchedulingContextId, Server, System, Task,
+};
 use crate::units::Nanos;
 
 /// A policy.
@@ -36,6 +38,18 @@ pub enum Policy {
     NonPreemptive,
     /// The earliest absolute deadline first; a job that was begun keeps the core.
     NonPreemptiveDeadline,
+    /// Every budget is served by a polling server; all else as declared.
+    Polling,
+    /// By a deferrable server.
+    Deferrable,
+    /// By a sporadic server.
+    Sporadic,
+    /// By one of seL4's scheduling contexts, as its initialiser makes them: two refills, which count from the dispatch.
+    Mcs,
+    /// By a constant-bandwidth server; tasks and servers, the earliest deadline first.
+    ConstantBandwidth,
+    /// By a hard one.
+    HardConstantBandwidth,
 }
 
 /// Why a system cannot be scheduled so.
@@ -45,6 +59,9 @@ pub enum CannotAssign {
     /// Tasks without a scheduling context need one.
     #[error("with one for every task the system has more than {MAX_OF_A_KIND} scheduling contexts")]
     TooMany,
+    /// There is nothing to serve.
+    #[error("no scheduling context has a budget")]
+    NoBudget,
     /// Each task needs a priority of its own.
     #[error("the scheduling context `{0}` is that of several tasks, and each needs a priority of its own")]
     Shared(String),
@@ -64,7 +81,7 @@ pub enum CannotAssign {
 
 impl Policy {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::Declared,
         Self::RateMonotonic,
         Self::DeadlineMonotonic,
@@ -72,6 +89,12 @@ impl Policy {
         Self::EarliestDeadline,
         Self::NonPreemptive,
         Self::NonPreemptiveDeadline,
+        Self::Polling,
+        Self::Deferrable,
+        Self::Sporadic,
+        Self::Mcs,
+        Self::ConstantBandwidth,
+        Self::HardConstantBandwidth,
     ];
 
     /// `"edf"`.
@@ -84,6 +107,12 @@ impl Policy {
             Self::EarliestDeadline => "edf",
             Self::NonPreemptive => "np-fp",
             Self::NonPreemptiveDeadline => "np-edf",
+            Self::Polling => "polling",
+            Self::Deferrable => "deferrable",
+            Self::Sporadic => "sporadic",
+            Self::Mcs => "mcs",
+            Self::ConstantBandwidth => "cbs",
+            Self::HardConstantBandwidth => "hard-cbs",
         }
     }
 
@@ -97,6 +126,25 @@ impl Policy {
             Self::EarliestDeadline => "earliest deadline first",
             Self::NonPreemptive => "priorities as declared, non-preemptive",
             Self::NonPreemptiveDeadline => "earliest deadline first, non-preemptive",
+            Self::Polling => "as declared, budgets by polling servers",
+            Self::Deferrable => "as declared, budgets by deferrable servers",
+            Self::Sporadic => "as declared, budgets by sporadic servers",
+            Self::Mcs => "as declared, budgets as seL4's initialiser makes them",
+            Self::ConstantBandwidth => "earliest deadline first, budgets by constant-bandwidth servers",
+            Self::HardConstantBandwidth => "earliest deadline first, budgets by hard constant-bandwidth servers",
+        }
+    }
+
+    /// By what it has budgets served, if it says anything of that.
+    pub fn server(self) -> Option<Server> {
+        match self {
+            Self::Polling => Some(Server::Polling),
+            Self::Deferrable => Some(Server::Deferrable),
+            Self::Sporadic => Some(Server::Sporadic),
+            Self::Mcs => Some(Server::Mcs { refills: 2, minimum: Nanos(0), from: RefillsFrom::Dispatch }),
+            Self::ConstantBandwidth => Some(Server::ConstantBandwidth),
+            Self::HardConstantBandwidth => Some(Server::HardConstantBandwidth),
+            _ => None,
         }
     }
 
@@ -109,10 +157,13 @@ impl Policy {
         if self == Self::Declared {
             return Ok(system);
         }
+        if let Some(server) = self.server() {
+            serve(&mut system, server)?;
+            return Ok(system);
+        }
         give_scheduling_contexts(&mut system)?;
         let of_tasks = of_tasks(&system);
         match self {
-            Self::Declared => {}
             Self::NonPreemptive => {
                 let most = system.scheduling_contexts.iter().map(|scheduling| scheduling.priority).max();
                 of_tasks.iter().for_each(|(by, _)| system.scheduling_contexts[by.index()].threshold = most);
@@ -131,7 +182,7 @@ impl Policy {
                     Assignment::Unknown(why) => return Err(CannotAssign::Unknown(why)),
                 }
             }
-            Self::EarliestDeadline | Self::NonPreemptiveDeadline => {
+            _ => {
                 let level = place(&mut system, &of_tasks, |_| 0);
                 for (by, _) in &of_tasks {
                     let scheduling = &mut system.scheduling_contexts[by.index()];
@@ -149,6 +200,33 @@ impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// Every budget gets this server; tasks and servers that have deadlines, one priority.
+fn serve(system: &mut System, server: Server) -> Result<(), CannotAssign> {
+    if system.scheduling_contexts.iter().all(|scheduling| scheduling.budget.is_none()) {
+        return Err(CannotAssign::NoBudget);
+    }
+    if server.has_a_deadline() {
+        give_scheduling_contexts(system)?;
+        let mut together = of_tasks(system);
+        for (index, scheduling) in (0..=u8::MAX).zip(&system.scheduling_contexts) {
+            let id = SchedulingContextId(index);
+            if scheduling.budget.is_some() && together.iter().all(|(by, _)| *by != id) {
+                together.push((id, Vec::new()));
+            }
+        }
+        place(system, &together, |_| 0);
+        for (by, _) in &together {
+            let scheduling = &mut system.scheduling_contexts[by.index()];
+            (scheduling.order, scheduling.threshold) = (Order::Deadline, None);
+        }
+        raise_ceilings(system);
+    }
+    for budget in system.scheduling_contexts.iter_mut().filter_map(|scheduling| scheduling.budget.as_mut()) {
+        budget.server = server;
+    }
+    Ok(())
 }
 
 /// Every task gets a scheduling context, if it has none.

@@ -17,7 +17,9 @@ pub use names::MAX_OF_A_KIND;
 pub(crate) use sweep::sweep;
 
 use lacuna_model::guarantee::{OF_PAIRS, TIMED};
-use lacuna_model::system::{Budget, BufferId, DomainId, Expectation, KernelBounds, Order, SchedulingContext, System};
+use lacuna_model::system::{
+    Budget, BufferId, DomainId, Expectation, KernelBounds, Order, RefillsFrom, SchedulingContext, Server, System,
+};
 use lacuna_model::units::Nanos;
 
 use self::handles::Uses;
@@ -190,25 +192,7 @@ impl<'l, 's> Lower<'l, 's> {
 
     fn scheduling_context(&mut self, word: &Word, item: &Item) -> SchedulingContext {
         let fields = item.record();
-        let budget = fields.and_then(|fields| match (fields.key("budget"), fields.key("period")) {
-            (Some(_), Some(_)) => {
-                let (amount, period) = (fields.duration("budget")?, fields.duration("period")?);
-                if amount > period {
-                    let span = fields.get("budget").map_or(&fields.head, |item| &item.span).clone();
-                    self.error(&span, format!("the budget is larger than its period, {period}"), "at most the period");
-                }
-                Some(Budget { amount, period })
-            }
-            (Some(key), None) => {
-                self.error(key, "there is a `budget` and no `period`", "both or none");
-                None
-            }
-            (None, Some(key)) => {
-                self.error(key, "there is a `period` and no `budget`", "both or none");
-                None
-            }
-            (None, None) => None,
-        });
+        let budget = fields.and_then(|fields| self.budget(fields));
         let priority = fields.and_then(|fields| fields.integer("priority")).and_then(|p| u32::try_from(p).ok());
         let order = fields.and_then(|fields| fields.get("order")?.chosen()).map_or(Order::Readiness, order);
         let threshold = fields.and_then(|fields| tasks::threshold(fields, priority, self.report));
@@ -221,6 +205,73 @@ impl<'l, 's> Lower<'l, 's> {
             budget,
             inversion,
         }
+    }
+
+    fn budget(&mut self, fields: &Fields) -> Option<Budget> {
+        match (fields.key("budget"), fields.key("period")) {
+            (Some(_), Some(_)) => {
+                let (amount, period) = (fields.duration("budget")?, fields.duration("period")?);
+                if amount > period {
+                    let span = fields.get("budget").map_or(&fields.head, |item| &item.span).clone();
+                    self.error(&span, format!("the budget is larger than its period, {period}"), "at most the period");
+                }
+                Some(Budget { amount, period, server: self.server(fields, amount) })
+            }
+            (Some(key), None) => {
+                self.error(key, "there is a `budget` and no `period`", "both or none");
+                None
+            }
+            (None, Some(key)) => {
+                self.error(key, "there is a `period` and no `budget`", "both or none");
+                None
+            }
+            (None, None) => {
+                if let Some(key) = fields.key("server") {
+                    self.error(key, "there is a `server` and no `budget`", "a `budget` and a `period` that it serves");
+                }
+                None
+            }
+        }
+    }
+
+    fn server(&mut self, fields: &Fields, amount: Nanos) -> Server {
+        let Some((item, (name, payload))) = fields.get("server").and_then(|item| Some((item, item.chosen()?))) else {
+            return Server::default();
+        };
+        let by_deadline = fields.get("order").and_then(Item::chosen).map(order) == Some(Order::Deadline);
+        let server = match name {
+            "Polling" => Server::Polling,
+            "Sporadic" => Server::Sporadic,
+            "ConstantBandwidth" => Server::ConstantBandwidth,
+            "HardConstantBandwidth" => Server::HardConstantBandwidth,
+            "Mcs" => self.mcs(payload, amount),
+            _ => Server::Deferrable,
+        };
+        if server.has_a_deadline() && !by_deadline {
+            let mistake = Mistake::new(&item.span, format!("a {} server is ordered by its deadline", server.name()));
+            let mistake = mistake.expected("`order: Deadline` beside it");
+            self.report.push(mistake.help("a `Sporadic` server is the like of it under fixed priorities"));
+        }
+        server
+    }
+
+    fn mcs(&mut self, payload: &Payload, amount: Nanos) -> Server {
+        let fields = match payload {
+            Payload::Fields(fields) => Some(fields),
+            _ => None,
+        };
+        let minimum = fields.and_then(|fields| fields.duration("minimum")).unwrap_or_default();
+        if let Some(item) = fields.and_then(|fields| fields.get("minimum")).filter(|_| minimum > amount) {
+            let message = format!("the minimum is more than the budget, {amount}");
+            self.error(&item.span, message, "at most the budget: seL4 refuses less budget than that");
+        }
+        let from = match fields.and_then(|fields| fields.get("from")?.chosen()) {
+            Some(("WakeUp", _)) => RefillsFrom::WakeUp,
+            _ => RefillsFrom::Dispatch,
+        };
+        let refills =
+            fields.and_then(|fields| fields.integer("refills")).and_then(|refills| u8::try_from(refills).ok());
+        Server::Mcs { refills: refills.unwrap_or(2), minimum, from }
     }
 
     /// Those of one priority have one order.

@@ -364,7 +364,13 @@ static SCHEDULING_CONTEXT: Record = Record {
             "period",
             Kind::PositiveDuration,
             Need::Absent("there is no budget"),
-            "the budget is refilled at every multiple of it",
+            "after so long what was used comes back, by the rules of the server",
+        ),
+        field(
+            "server",
+            Kind::OneOf(&SERVER),
+            Need::Absent("`Deferrable`, where there is a budget"),
+            "what becomes of the budget while it is used, and while it is not",
         ),
         field(
             "inversion",
@@ -384,6 +390,56 @@ static ORDER: Choice = Choice {
             "Deadline",
             "whoever's job has the earliest absolute deadline, then whoever became ready first; what is no task comes last",
         ),
+    ],
+};
+
+static SERVER: Choice = Choice {
+    title: "Server",
+    noun: "server",
+    variants: &[
+        bare("Deferrable", "kept while unused, and whole again at each multiple of the period"),
+        bare("Polling", "lost while unused, and whole again at each multiple of the period"),
+        bare("Sporadic", "kept while unused; each part comes back a period after it could be used first"),
+        bare(
+            "ConstantBandwidth",
+            "there again as soon as it is used up, with a deadline that is a period later; the order must be `Deadline`",
+        ),
+        bare(
+            "HardConstantBandwidth",
+            "there again at the deadline that it had, with one that is a period later; the order must be `Deadline`",
+        ),
+        variant(
+            "Mcs",
+            &[Form::Bare, Form::Fields(&MCS)],
+            "Mcs(refills: 2)",
+            "as seL4's scheduling contexts: a queue of refills of bounded length",
+        ),
+    ],
+};
+
+static MCS: Record = Record {
+    title: "Mcs",
+    noun: "a server",
+    tag: None,
+    about: "A scheduling context of seL4 MCS.",
+    fields: &[
+        field(
+            "refills",
+            Kind::Integer { min: 2, max: u8::MAX as u64 },
+            Need::Absent("2"),
+            "how many refills it has: two more than `extra_refills`",
+        ),
+        field("minimum", Kind::Duration, ZERO, "of less than this no refill can be used; at most the budget"),
+        field("from", Kind::OneOf(&REFILLS_FROM), Need::Absent("`Dispatch`"), "from when a refill counts as used"),
+    ],
+};
+
+static REFILLS_FROM: Choice = Choice {
+    title: "Refills from",
+    noun: "moment",
+    variants: &[
+        bare("Dispatch", "from when somebody gets the core on it: constant bandwidth, as seL4 calls its default"),
+        bare("WakeUp", "from when somebody wakes up who runs on it: sporadic, as seL4 calls it"),
     ],
 };
 

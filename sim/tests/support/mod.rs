@@ -2,11 +2,13 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 
 pub(crate) mod random;
+pub(crate) mod servers;
 
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{
-    Budget, Context, DomainId, Instruction, KernelBounds, Process, SchedulingContext, SchedulingContextId, System, Task,
+    Budget, Context, DomainId, Instruction, KernelBounds, Process, SchedulingContext, SchedulingContextId, Server,
+    System, Task,
 };
 use lacuna_model::units::Nanos;
 
@@ -25,6 +27,11 @@ pub(crate) struct T {
 
 pub(crate) fn task(wcet: u64, period: u64) -> T {
     T { bcet: wcet, wcet, period, deadline: period, offset: 0, jitter: 0, priority: 0, budget: None }
+}
+
+/// Of a deferrable server.
+pub(crate) fn budget(amount: u64, period: u64) -> Budget {
+    Budget { amount: Nanos(amount), period: Nanos(period), server: Server::Deferrable }
 }
 
 /// Deadlines are periods, priorities in the order of the list.
@@ -64,9 +71,7 @@ pub(crate) fn task_set(tasks: &[T], unit: u64) -> System {
         system.scheduling_contexts.push(SchedulingContext {
             name: format!("s{index}"),
             priority: task.priority,
-            budget: task
-                .budget
-                .map(|(amount, period)| Budget { amount: Nanos(amount * unit), period: Nanos(period * unit) }),
+            budget: task.budget.map(|(amount, period)| budget(amount * unit, period * unit)),
             ..SchedulingContext::default()
         });
         let context = Context {

@@ -6,7 +6,7 @@ use lacuna_model::profile::Profile;
 use lacuna_model::system::{
     Attachment, Budget, Buffer, BufferId, By, Context, DomainId, Effect, Fallback, GroupId, HandleId, Instruction,
     JobGroup, KernelBounds, Lock, LockId, MajorFrame, Object, ObjectClass, ObjectId, Order, Overflow, Pool, Process,
-    ProcessId, Right, SchedulingContext, SchedulingContextId, System, Task, When, Window,
+    ProcessId, RefillsFrom, Right, SchedulingContext, SchedulingContextId, Server, System, Task, When, Window,
 };
 use lacuna_model::units::{Bytes, Nanos};
 use proptest::prelude::*;
@@ -196,10 +196,58 @@ fn attachment(process: ProcessId) -> Attachment {
     Attachment { process, backlog: Nanos(0) }
 }
 
+/// Of any kind of server.
+pub(crate) fn budget() -> impl Strategy<Value = Budget> {
+    let from = prop_oneof![Just(RefillsFrom::Dispatch), Just(RefillsFrom::WakeUp)];
+    let mcs = (2u8..4, 0u64..3, from).prop_map(|(refills, minimum, from)| Server::Mcs {
+        refills,
+        minimum: Nanos(minimum),
+        from,
+    });
+    let server = prop_oneof![
+        Just(Server::Deferrable),
+        Just(Server::Polling),
+        Just(Server::Sporadic),
+        Just(Server::ConstantBandwidth),
+        Just(Server::HardConstantBandwidth),
+        mcs,
+    ];
+    (1u64..4, 0u64..6, server).prop_map(|(amount, more, server)| {
+        let server = match server {
+            Server::Mcs { refills, minimum, from } => {
+                Server::Mcs { refills, minimum: minimum.min(Nanos(amount)), from }
+            }
+            other => other,
+        };
+        Budget { amount: Nanos(amount), period: Nanos(amount + more), server }
+    })
+}
+
+/// Tasks, each with a server of its own or none; those of the highest priority, by deadline.
+pub(crate) fn served() -> impl Strategy<Value = System> {
+    let one = (0u64..4, 0u64..5, 3u64..20, 0u64..8, 0u64..4, 0u32..3, proptest::option::weighted(0.8, budget()));
+    proptest::collection::vec(one, 1..5).prop_map(|list| {
+        let budgets: Vec<_> = list.iter().map(|one| one.6).collect();
+        let task = |(bcet, more, period, offset, jitter, priority, _)| super::T {
+            bcet,
+            wcet: bcet + more,
+            offset,
+            jitter,
+            priority,
+            ..super::task(0, period)
+        };
+        let tasks: Vec<_> = list.into_iter().map(task).collect();
+        let mut system = super::task_set(&tasks, 1);
+        for (scheduling, budget) in system.scheduling_contexts.iter_mut().zip(budgets) {
+            scheduling.budget = budget;
+            scheduling.order = if scheduling.priority == 2 { Order::Deadline } else { Order::Readiness };
+        }
+        system
+    })
+}
+
 fn scheduling_contexts() -> impl Strategy<Value = Vec<SchedulingContext>> {
-    let budget =
-        (1u64..4, 0u64..6).prop_map(|(amount, more)| Budget { amount: Nanos(amount), period: Nanos(amount + more) });
-    let one = (0u32..3, proptest::option::of(budget), proptest::option::weighted(0.2, 0u32..3));
+    let one = (0u32..3, proptest::option::of(budget()), proptest::option::weighted(0.2, 0u32..3));
     let orders = proptest::collection::vec(proptest::bool::weighted(0.3), 3);
     (proptest::collection::vec(one, 3), orders).prop_map(|(list, by_deadline)| {
         let named = (0..).zip(list);

@@ -1,13 +1,18 @@
 //! Temporal isolation: the scheduler alone, against contexts of which nothing is known. At every point of the lattice every context may
 //! become ready or stop being so; one context stands for all that a scheduling context has. What holds against them holds
 //! whatever the programs do. Each budget is one search, and all windows of the major frame together are one.
+//!
+//! What is promised of a budget depends on its server ([`g19_temporal_isolation`](lacuna_model::guarantee::g19_temporal_isolation)), and is read off an account
+//! of it that the search keeps itself, whether the scheduler keeps one or not.
 
 use lacuna_model::coding::{Coder, Reader, Width, Writer};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::objects::ContextSlot;
 use lacuna_model::relation::Label;
+use lacuna_model::sched::servers::refills::Refills;
+use lacuna_model::sched::servers::{Account, Use};
 use lacuna_model::sched::{Sched, SchedStep};
-use lacuna_model::system::{Budget, MajorFrame, SchedulingContextId, System, Window};
+use lacuna_model::system::{Budget, MajorFrame, RefillsFrom, SchedulingContextId, Server, System, Window};
 use lacuna_model::time::TimeStep;
 use lacuna_model::trace::{Event, Observer, Trace, When};
 use lacuna_model::units::Nanos;
@@ -96,33 +101,184 @@ struct Moment<S: Sched> {
     sched: S::State,
     /// Who is ready, a bit each.
     ready: u64,
-    /// Since the last multiple of the promise's period.
-    phase: Nanos,
-    /// Of a budget, since which phase its target is ready, and what it has had since then.
-    since: Option<Nanos>,
-    had: Nanos,
+    watched: Watched,
 }
 
 impl<S: Sched> Clone for Moment<S> {
     fn clone(&self) -> Self {
-        let Self { ready, phase, since, had, .. } = *self;
-        Self { sched: self.sched.clone(), ready, phase, since, had }
+        Self { sched: self.sched.clone(), ready: self.ready, watched: self.watched.clone() }
     }
+}
+
+/// What is kept of a promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Watched {
+    /// Of windows, and of a budget that is there in every period of its own.
+    Period {
+        /// Since the last multiple of the promise's period.
+        phase: Nanos,
+        /// Of a budget, since which phase its target is ready,
+        since: Option<Nanos>,
+        /// and what it has had since then.
+        had: Nanos,
+    },
+    /// Of a budget whose account says what is to be had by when.
+    Account(Account),
+    /// Of a budget of which all that may be used is to be had within a period.
+    Debt {
+        account: Account,
+        /// How much of it, and in what time; none, while nobody wants it or there is nothing.
+        open: Option<(Nanos, Nanos)>,
+    },
+}
+
+impl Watched {
+    fn new(promise: Promise<'_>) -> Self {
+        let period = Self::Period { phase: Nanos(0), since: None, had: Nanos(0) };
+        let Promise::Budget { budget, .. } = promise else { return period };
+        let account = Account::full(&budget);
+        match budget.server {
+            Server::Deferrable | Server::Polling => period,
+            Server::Mcs { from: RefillsFrom::Dispatch, .. } => Self::Debt { account, open: None },
+            _ => Self::Account(account),
+        }
+    }
+
+    /// A context of the target's is ready for the next tick, or not. Nobody knows yet who has it.
+    fn begin(&mut self, budget: &Budget, is_ready: bool, was_ready: bool) {
+        match self {
+            Self::Period { phase, since, had } => {
+                if !is_ready {
+                    (*since, *had) = (None, Nanos(0));
+                } else if !was_ready {
+                    (*since, *had) = (Some(*phase), Nanos(0));
+                }
+            }
+            Self::Account(account) => replenish(account, budget),
+            Self::Debt { account, open } => {
+                replenish(account, budget);
+                if !is_ready {
+                    *open = None;
+                } else if open.is_none() {
+                    let usable = usable(account);
+                    *open = (usable > Nanos(0)).then_some((usable, budget.period));
+                }
+            }
+        }
+    }
+
+    /// A tick has passed: is less had than is promised?
+    fn pass(&mut self, budget: &Budget, tick: Nanos, is_ready: bool, has_core: bool) -> Marks {
+        let (triggered, short) = match self {
+            Self::Period { phase, since, had } => {
+                phase.0 += tick.0;
+                if has_core {
+                    had.0 += tick.0;
+                }
+                if *phase < budget.period {
+                    return 0;
+                }
+                *phase = Nanos(0);
+                let Some(from) = since.replace(Nanos(0)).filter(|_| is_ready) else {
+                    *since = None;
+                    return 0;
+                };
+                let had = std::mem::take(had);
+                // A poll is for whoever is there when it comes.
+                let promised = match budget.server {
+                    Server::Polling if from > Nanos(0) => Nanos(0),
+                    _ => Nanos(budget.amount.0.saturating_sub(from.0)),
+                };
+                (promised > Nanos(0), had < promised)
+            }
+            Self::Account(account) => {
+                pass(account, budget, tick, is_ready, has_core);
+                let left = is_ready && account.left() > Nanos(0);
+                let is_late = match account.refills() {
+                    Some(refills) => {
+                        refills.queue().first().is_some_and(|first| first.time <= -i128::from(budget.period.0))
+                    }
+                    None => account.deadline().is_some_and(|due| due <= 0),
+                };
+                (left, left && is_late)
+            }
+            Self::Debt { account, open } => {
+                pass(account, budget, tick, is_ready, has_core);
+                let Some((owed, until)) = open else { return 0 };
+                if has_core {
+                    owed.0 = owed.0.saturating_sub(tick.0);
+                }
+                // What was put off, being too little, may not be used any more.
+                *owed = usable(account).min(*owed);
+                until.0 = until.0.saturating_sub(tick.0);
+                let short = *owed > Nanos(0) && *until == Nanos(0);
+                if *owed == Nanos(0) || short {
+                    *open = None;
+                }
+                (true, short)
+            }
+        };
+        if short {
+            TRIGGERED | SHORT
+        } else if triggered {
+            TRIGGERED
+        } else {
+            0
+        }
+    }
+
+    fn code(&mut self, promise: Promise<'_>, coder: &mut impl Coder) {
+        let period = promise.period();
+        match (self, promise) {
+            (Self::Period { phase, since, had }, promise) => {
+                *phase = coder.time(*phase, period);
+                if let Promise::Budget { .. } = promise {
+                    *since = coder.maybe_time(*since, period);
+                    *had = coder.time(*had, period);
+                }
+            }
+            (Self::Account(account), Promise::Budget { budget, .. }) => account.code(&budget, coder),
+            (Self::Debt { account, open }, Promise::Budget { budget, .. }) => {
+                account.code(&budget, coder);
+                let owed = coder.maybe_time(open.map(|(owed, _)| owed), budget.amount);
+                let until = coder.time(open.map_or(Nanos(0), |(_, until)| until), period);
+                *open = owed.map(|owed| (owed, until));
+            }
+            (Self::Account(_) | Self::Debt { .. }, Promise::Windows(_)) => {}
+        }
+    }
+}
+
+fn replenish(account: &mut Account, budget: &Budget) {
+    while account.is_due(budget) {
+        account.replenish(budget);
+    }
+}
+
+/// What may be charged now, one refill after the other.
+fn usable(account: &Account) -> Nanos {
+    account.refills().map_or(account.left(), Refills::usable)
+}
+
+/// Whoever has the core without budget is charged nothing: the scheduler does not keep it.
+fn pass(account: &mut Account, budget: &Budget, tick: Nanos, is_ready: bool, has_core: bool) {
+    let used = match (is_ready, has_core && account.left() > Nanos(0)) {
+        (true, true) => Use::Charged,
+        (true, false) => Use::Wanted,
+        (false, _) => Use::None,
+    };
+    account.pass(budget, tick, used);
 }
 
 impl<S: Sched + Sync> Isolated<'_, S> {
     fn start(&self) -> Moment<S> {
-        Moment { sched: self.policy.initial(), ready: 0, phase: Nanos(0), since: None, had: Nanos(0) }
+        Moment { sched: self.policy.initial(), ready: 0, watched: Watched::new(self.promise) }
     }
 
     fn code(&self, moment: &mut Moment<S>, coder: &mut impl Coder) {
         self.policy.code(&mut moment.sched, self.used.len(), coder);
         moment.ready = coder.number(moment.ready, (1 << self.used.len()) - 1);
-        moment.phase = coder.time(moment.phase, self.promise.period());
-        if let Promise::Budget { budget, .. } = self.promise {
-            moment.since = coder.maybe_time(moment.since, budget.period);
-            moment.had = coder.time(moment.had, budget.period);
-        }
+        moment.watched.code(self.promise, coder);
     }
 
     fn search(&self, limits: &Limits<'_>) -> (ModelVerdict, u64) {
@@ -162,9 +318,16 @@ impl<S: Sched + Sync> Isolated<'_, S> {
     /// What is wrong where it is broken.
     fn violation(&self) -> String {
         match self.promise {
-            Promise::Budget { target, budget: Budget { amount, period } } => {
-                let name = self.name(target);
-                format!("`{name}` has less than {amount} in {period}, though it would compute (see the last period)")
+            Promise::Budget { target, budget: Budget { amount, period, server } } => {
+                let (name, server) = (self.name(target), server.name());
+                match server_has_periods(self.promise) {
+                    true => format!(
+                        "`{name}` has less than {amount} in {period}, though it would compute (see the last period)"
+                    ),
+                    false => format!(
+                        "`{name}` ({server}, {amount} in {period}) has not had what it may use by the time it is due, though it would compute"
+                    ),
+                }
             }
             Promise::Windows(_) => {
                 "the core is not with anybody whose window it is, though one of them would compute".into()
@@ -194,13 +357,8 @@ impl<S: Sched + Sync> Isolated<'_, S> {
                 }
             }
             moment.ready = ready;
-            if let Promise::Budget { target, .. } = self.promise {
-                let (was, is) = (from.ready >> target & 1, ready >> target & 1);
-                if is == 0 {
-                    (moment.since, moment.had) = (None, Nanos(0));
-                } else if was == 0 {
-                    (moment.since, moment.had) = (Some(moment.phase), Nanos(0));
-                }
+            if let Promise::Budget { target, budget } = self.promise {
+                moment.watched.begin(&budget, ready >> target & 1 == 1, from.ready >> target & 1 == 1);
             }
             let steps = self.policy.steps(&moment.sched);
             if steps.is_empty() {
@@ -218,43 +376,32 @@ impl<S: Sched + Sync> Isolated<'_, S> {
     /// A tick passes; at the end of a period the account of a budget is made, and that of a window at each tick.
     fn pass(&self, mut moment: Moment<S>, visit: &mut impl FnMut(Marks, &Moment<S>)) {
         let running = self.policy.running(&moment.sched).map(usize::from);
-        let mut marks = match self.promise {
-            Promise::Windows(frame) => self.account_of_window(frame, &moment, running),
-            Promise::Budget { .. } => 0,
-        };
+        // Of its windows nothing is promised while the core is flushed, at the beginning of each.
+        let flushes = self.policy.flushes(&moment.sched, self.tick);
         self.policy.elapse(&mut moment.sched, self.tick);
-        moment.phase.0 += self.tick.0;
-        if let Promise::Budget { target, budget } = self.promise {
-            if running == Some(target) {
-                moment.had.0 += self.tick.0;
+        let marks = match (self.promise, &mut moment.watched) {
+            (Promise::Budget { target, budget }, watched) => {
+                watched.pass(&budget, self.tick, moment.ready >> target & 1 == 1, running == Some(target))
             }
-            if let Some(since) = moment.since.filter(|_| moment.phase >= budget.period) {
-                marks |= TRIGGERED;
-                if moment.had.0.saturating_add(since.0) < budget.amount.0 {
-                    marks |= SHORT;
-                }
-                (moment.since, moment.had) = (Some(Nanos(0)), Nanos(0));
+            (Promise::Windows(frame), Watched::Period { phase, .. }) => {
+                let marks = if flushes { 0 } else { self.account_of_window(frame, moment.ready, *phase, running) };
+                phase.0 = (phase.0 + self.tick.0) % frame.length.0.max(1);
+                marks
             }
-        }
-        if moment.phase >= self.promise.period() {
-            moment.phase = Nanos(0);
-        }
+            (Promise::Windows(_), _) => 0,
+        };
         visit(marks, &moment);
     }
 
     /// Is somebody ready whose window it is and who has no budget, and does another have the core, or nobody?
-    fn account_of_window(&self, frame: &MajorFrame, moment: &Moment<S>, running: Option<usize>) -> Marks {
-        // Of its windows, but for the flush at the beginning of each.
-        if self.policy.flushes(&moment.sched, self.tick) {
-            return 0;
-        }
-        let is_now = |window: &&Window| window.offset <= moment.phase && moment.phase < window.end();
+    fn account_of_window(&self, frame: &MajorFrame, ready: u64, phase: Nanos, running: Option<usize>) -> Marks {
+        let is_now = |window: &&Window| window.offset <= phase && phase < window.end();
         let Some(window) = frame.windows.iter().find(is_now) else { return 0 };
         let is_its = |context: usize| window.scheduling_contexts.contains(&self.used[context]);
         let has_no_budget =
             |context: usize| self.system.scheduling_contexts[self.used[context].index()].budget.is_none();
-        let mut ready = (0..self.used.len()).filter(|context| moment.ready >> context & 1 == 1);
-        if !ready.any(|context| is_its(context) && has_no_budget(context)) {
+        let mut who = (0..self.used.len()).filter(|context| ready >> context & 1 == 1);
+        if !who.any(|context| is_its(context) && has_no_budget(context)) {
             return 0;
         }
         if running.is_some_and(is_its) { TRIGGERED } else { TRIGGERED | SHORT }
@@ -295,6 +442,11 @@ impl<S: Sched + Sync> Isolated<'_, S> {
         }
         Trace { observer: Observer::Checker, events }
     }
+}
+
+/// Is the promise one of every period?
+fn server_has_periods(promise: Promise<'_>) -> bool {
+    matches!(Watched::new(promise), Watched::Period { .. })
 }
 
 /// The same in words.

@@ -319,8 +319,6 @@ proptest! {
     /// No job responds later in a run, on the same lattice, than the search has seen one do; and where it saw no miss there is none.
     #[test]
     fn a_run_is_within_what_was_searched(set in any_set(), seed: u64) {
-        // A job of no time that would end at the very horizon of a run is taken for missed there: so each takes some.
-        let set: Vec<T> = set.into_iter().map(|task| T { bcet: task.bcet.max(1), wcet: task.wcet.max(1), ..task }).collect();
         let objects = Objects::new(&tasks(&set, 1), &Profile::ideal()).unwrap();
         let report = check_timed(&objects, OF_ONE_RUN, &Limits::default()).unwrap();
         let overrun = matches!(verdict(&report, GuaranteeId::G18), ModelVerdict::Refuted { .. });

@@ -1,7 +1,8 @@
 //! One timed run: Objects × a policy × nanoseconds, with a [`Resolver`] for whatever is left open, up to a horizon.
 //!
 //! The run covers the half-open interval from 0 to the horizon. Nothing arrives or is dispatched at the horizon itself;
-//! a step whose execution is complete there still ends, for its execution lies before it.
+//! a step whose execution is complete there still ends, for its execution lies before it. A deadline at the horizon is no part of the run: of a
+//! job that is due there and has not ended nothing is said.
 //!
 //! # Invariants
 //! - Every label taken is one that the relation offered: a run is a path.

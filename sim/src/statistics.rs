@@ -249,14 +249,14 @@ impl<'a> Collector<'a> {
         slot.finished += 1;
     }
 
-    /// No more jobs of this entry will end; those there are have missed if their deadlines have passed.
+    /// No more jobs of this entry will end; those there are have missed if their deadlines have passed. One that is due now may still end in time, if
+    /// it is a job of no time.
     fn close(&mut self, slot: &Slot, now: Nanos, left: Left) {
         let Some(jobs) = slot.task.and_then(|task| self.jobs.get_mut(task)) else { return };
         for job in slot.finished..slot.arrived {
             let arrival = Nanos(slot.first_arrival + job * jobs.task.period.0);
             let late = u128::from(now.0).checked_sub(u128::from(arrival.0) + u128::from(jobs.task.deadline.0));
-            // Whatever ends at the very end of the run ends after it.
-            if let Some(late) = late.filter(|late| *late > 0 || left == Left::UnderWay) {
+            if let Some(late) = late.filter(|late| *late > 0) {
                 jobs.miss(job, arrival, Nanos(u64::try_from(late).unwrap_or(u64::MAX)));
             } else if left == Left::Ended {
                 jobs.abandoned += 1;

@@ -108,7 +108,7 @@ impl Job {
         self.deadline.is_some_and(|deadline| match self.end {
             JobEnd::Done(at) => at > deadline,
             JobEnd::Killed(at) => at > deadline,
-            JobEnd::UnderWay => until >= deadline,
+            JobEnd::UnderWay => until > deadline,
         })
     }
 }

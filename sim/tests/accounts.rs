@@ -68,8 +68,19 @@ fn a_job_that_never_ends_misses_its_deadline() {
     // The first is due at 30, and still waits at 100.
     assert_eq!(starved.tardiness_ns, 70);
     assert_eq!(run.summary.contexts[0].tardiness_ns, 0);
-    // A deadline at the horizon itself has passed too: whatever ends now ends later.
-    assert_eq!(of_tasks(&rate_monotonic(&[(10, 10), (1, 30)]), 120).summary.contexts[1].missed, 4);
+    // A deadline at the horizon itself is not within the run, and a nanosecond later it is.
+    assert_eq!(of_tasks(&rate_monotonic(&[(10, 10), (1, 30)]), 120).summary.contexts[1].missed, 3);
+    assert_eq!(of_tasks(&rate_monotonic(&[(10, 10), (1, 30)]), 121).summary.contexts[1].missed, 4);
+}
+
+/// A job of no time gets the core when the other gives it up: at 10, when it is due. That is in time, wherever the run ends.
+#[test]
+fn a_job_of_no_time_is_not_missed_at_the_horizon() {
+    let set = [T { priority: 1, ..task(10, 20) }, T { deadline: 10, ..task(0, 20) }];
+    for (horizon, finished) in [(9, 0), (10, 0), (11, 1), (20, 1), (31, 2)] {
+        let context = of_tasks(&set, horizon).summary.contexts[1].clone();
+        assert_eq!((context.missed, context.finished), (0, finished), "{horizon}");
+    }
 }
 
 #[test]

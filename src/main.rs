@@ -7,6 +7,7 @@ mod exit;
 mod gap;
 mod host;
 mod load;
+mod plot;
 mod print;
 mod ratios;
 mod responses;

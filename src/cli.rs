@@ -84,8 +84,8 @@ pub enum Command {
     Analyse {
         /// A file, or a name of the library.
         scenario: String,
-        /// With its tasks scheduled by this policy: `rm`, `dm`, `opa` (optimal priorities), `edf`, `np-fp`, `np-edf`; or with every budget
-        /// served by `polling`, `deferrable`, `sporadic`, `mcs` (seL4's), `cbs` (constant bandwidth), `hard-cbs`; otherwise as declared.
+        /// With its tasks scheduled by this policy: `rm`, `dm`, `opa` (optimal priorities), `edf`, `np-fp`, `np-edf`, `llf` (least
+        /// laxity); or with every budget served by `polling`, `deferrable`, `sporadic`, `mcs` (seL4's), `cbs` (constant bandwidth), `hard-cbs`; otherwise as declared.
         #[arg(long, value_name = "POLICY", value_parser = policy, default_value_t = Policy::Declared)]
         policy: Policy,
         /// Also say by how much each execution time may grow, the others as they are, until a deadline is no longer known to be met.
@@ -102,8 +102,8 @@ pub enum Command {
         /// Under this profile.
         #[arg(long, value_name = "PROFILE", default_value = "ideal")]
         kernel: String,
-        /// With its tasks scheduled by this policy: `rm`, `dm`, `opa` (optimal priorities), `edf`, `np-fp`, `np-edf`; or with every budget
-        /// served by `polling`, `deferrable`, `sporadic`, `mcs` (seL4's), `cbs` (constant bandwidth), `hard-cbs`; otherwise as declared.
+        /// With its tasks scheduled by this policy: `rm`, `dm`, `opa` (optimal priorities), `edf`, `np-fp`, `np-edf`, `llf` (least
+        /// laxity); or with every budget served by `polling`, `deferrable`, `sporadic`, `mcs` (seL4's), `cbs` (constant bandwidth), `hard-cbs`; otherwise as declared.
         #[arg(long, value_name = "POLICY", value_parser = policy, default_value_t = Policy::Declared)]
         policy: Policy,
         /// Where choices start from.

@@ -52,11 +52,12 @@ fn one_scenario_under_every_policy() {
     let json = run.json();
     let rows = json["policies"].as_array().unwrap();
     let names: Vec<&str> = rows.iter().map(|row| row["policy"].as_str().unwrap()).collect();
-    assert_eq!(names, ["declared", "rm", "dm", "opa", "edf", "np-fp", "np-edf"]);
+    assert_eq!(names, ["declared", "rm", "dm", "opa", "edf", "np-fp", "np-edf", "llf"]);
     let row = |name: &str| &rows[names.iter().position(|known| *known == name).unwrap()];
     // Ten hyperperiods, and in each one job of b that responds after 156 ms.
     assert_eq!((row("rm")["missed"].as_u64(), row("rm")["tardiness_ns"].as_u64()), (Some(10), Some(2_000_000)));
     assert_eq!(row("rm")["analysis"], "unschedulable");
+    assert_eq!((row("llf")["missed"].as_u64(), row("llf")["analysis"].as_str()), (Some(0), Some("-")));
     for policy in ["opa", "edf"] {
         assert_eq!(
             (row(policy)["missed"].as_u64(), row(policy)["analysis"].as_str()),

@@ -16,7 +16,7 @@ use std::hash::Hash;
 
 use crate::objects::{Action, ContextSlot, LockState, Objects, Outcome, Phase, State, Step};
 use crate::sched::{Demonic, JobEvent, Sched, SchedStep, Wait};
-use crate::system::Task;
+use crate::system::{Task, most_computing};
 use crate::time::{Erased, Time, TimeOffer, TimeStep};
 use crate::units::Nanos;
 
@@ -273,9 +273,10 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
                         self.sched.elapse(&mut state.sched, duration);
                     }
                     TimeStep::Arrive { context, .. } => {
-                        let task = self.objects.declaration(&state.objects, context).task;
-                        if let Some(Task { deadline, period, .. }) = task {
-                            let event = JobEvent::Arrived { deadline, period };
+                        let declared = self.objects.declaration(&state.objects, context);
+                        if let Some(Task { deadline, period, .. }) = declared.task {
+                            let demand = most_computing(&declared.program).unwrap_or_default();
+                            let event = JobEvent::Arrived { deadline, period, demand };
                             self.sched.job(&mut state.sched, context, self.schedule(&state.objects, context), event);
                         }
                     }

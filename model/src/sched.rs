@@ -52,6 +52,8 @@ pub enum JobEvent {
         deadline: Nanos,
         /// When the next one arrives, from now.
         period: Nanos,
+        /// How long it computes at most; nothing, if that is not known.
+        demand: Nanos,
     },
     /// The first that had arrived has ended.
     Ended,

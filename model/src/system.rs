@@ -501,6 +501,29 @@ pub enum Order {
     /// Whoever's job has the earliest absolute deadline; then whoever became ready first. One that has no job of a task is after those
     /// that have.
     Deadline,
+    /// Whoever's job has the least laxity: the time until its deadline, less what it still computes at most. One that has no job of a task is after those that have.
+    Laxity {
+        /// Laxities are compared in whole ones of these; above 0.
+        quantum: Nanos,
+    },
+}
+
+/// How long a program computes at most; none, if that has no end or does not fit. What else it does takes no time here.
+pub fn most_computing(program: &[Instruction]) -> Option<Nanos> {
+    program.iter().try_fold(Nanos(0), |sum, instruction| {
+        let more = match instruction {
+            Instruction::Compute { wcet, .. } => wcet.0,
+            Instruction::Loop { times, body } => match (most_computing(body)?.0, times) {
+                (0, _) => 0,
+                (each, times) => each.checked_mul(u64::from((*times)?))?,
+            },
+            Instruction::Choose(arms) => {
+                arms.iter().map(|arm| most_computing(arm)).collect::<Option<Vec<_>>>()?.into_iter().max()?.0
+            }
+            _ => 0,
+        };
+        sum.0.checked_add(more).map(Nanos)
+    })
 }
 
 /// A budget, and how it comes back.
@@ -702,8 +725,13 @@ impl System {
                 .into_iter()
                 .for_each(|(what, duration)| visit(what, duration));
         }
-        for inversion in self.scheduling_contexts.iter().filter_map(|scheduling| scheduling.inversion) {
-            visit("inversion", inversion);
+        for scheduling in &self.scheduling_contexts {
+            if let Some(inversion) = scheduling.inversion {
+                visit("inversion", inversion);
+            }
+            if let Order::Laxity { quantum } = scheduling.order {
+                visit("quantum", quantum);
+            }
         }
         for budget in self.scheduling_contexts.iter().filter_map(|scheduling| scheduling.budget) {
             visit("budget", budget.amount);

@@ -9,7 +9,7 @@ use lacuna_model::profile::{Kill, Profile};
 use lacuna_model::relation::{Label, Offer};
 use lacuna_model::sched::SchedStep;
 use lacuna_model::system::{
-    Attachment, Buffer, By, Context, DomainId, Effect, GroupId, Instruction, JobGroup, KernelBounds, Process,
+    Attachment, Buffer, By, Context, DomainId, Effect, GroupId, Instruction, JobGroup, KernelBounds, Order, Process,
     ProcessId, SchedulingContext, SchedulingContextId, System, When,
 };
 use lacuna_model::time::TimeStep;
@@ -325,6 +325,27 @@ fn among_equals_whoever_was_ready_first_goes_first_and_keeps_the_core() {
     let run = of_tasks(&[at(0, 5), at(2, 5), at(1, 5), urgent], 100);
     assert_eq!(dispatches(&run), [0, 3, 0, 2, 1]);
     assert_eq!((run.summary.switches, run.summary.preemptions), (5, 1));
+}
+
+/// Two jobs of 4 that are due at 10: the one that waits has less laxity as soon as it has waited for one, and each then has the core for two, until one has
+/// ended. In quanta of 4 that is at 2, with four left, and not again before the first has ended.
+#[test]
+fn equal_laxities_take_turns() {
+    let jobs = [T { deadline: 10, priority: 1, ..task(4, 100) }, T { deadline: 10, priority: 1, ..task(4, 100) }];
+    let course = |quantum: u64| {
+        let mut system = support::task_set(&jobs, 1);
+        for scheduling in &mut system.scheduling_contexts {
+            scheduling.order = Order::Laxity { quantum: Nanos(quantum) };
+        }
+        let run = run(&system, &Profile::ideal(), 100);
+        let mut responses: Vec<u64> =
+            run.summary.contexts.iter().map(|context| context.response_ns.unwrap().max).collect();
+        responses.sort_unstable();
+        (run.summary.switches, responses)
+    };
+    // 0 to 1, 1 to 3, 3 to 5, 5 to 7, 7 to 8.
+    assert_eq!(course(1), (5, vec![7, 8]));
+    assert_eq!(course(4), (3, vec![6, 8]));
 }
 
 #[test]

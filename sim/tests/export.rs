@@ -92,6 +92,11 @@ fn agrees(objects: &Objects, run: &Run) -> Result<(), TestCaseError> {
         let budget = timeline.budgets.iter().find(|budget| budget.name == name).unwrap();
         prop_assert!(event["args"]["left_ns"].as_u64().unwrap() <= budget.amount.0);
     }
+    // Its course is one of time, and ends where the timeline does.
+    for budget in &timeline.budgets {
+        prop_assert!(budget.points.windows(2).all(|pair| pair[0].0 <= pair[1].0), "{:?}", budget);
+        prop_assert_eq!(budget.points.last().map(|(at, _)| *at), Some(timeline.until));
+    }
     Ok(())
 }
 

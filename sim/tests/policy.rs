@@ -10,7 +10,7 @@ use lacuna_model::objects::{Action, ContextSlot, Objects, Phase, State, Step};
 use lacuna_model::profile::{Coupling, Profile};
 use lacuna_model::relation::Label;
 use lacuna_model::sched::SchedStep;
-use lacuna_model::system::{Order, SchedulingContextId};
+use lacuna_model::system::{Order, SchedulingContextId, most_computing};
 use lacuna_model::time::TimeStep;
 use lacuna_model::units::Nanos;
 use lacuna_sim::log::Record;
@@ -27,6 +27,8 @@ type Accounts = HashMap<SchedulingContextId, Reference>;
 #[derive(Debug, Default)]
 struct Jobs {
     due: HashMap<ContextSlot, Vec<u64>>,
+    /// What the one under way has had of the core.
+    had: HashMap<ContextSlot, u64>,
     /// Who was dispatched and has not blocked since.
     started: HashSet<ContextSlot>,
 }
@@ -42,11 +44,13 @@ impl Jobs {
                 // A copy that an attacking job made of itself has none.
                 let due = self.due.entry(context).or_default();
                 _ = (!due.is_empty()).then(|| due.remove(0));
+                self.had.remove(&context);
             }
             Label::Sched(SchedStep::Dispatch(context)) => _ = self.started.insert(context),
             _ => {}
         }
         self.due.retain(|context, _| after.contexts[usize::from(*context)].phase != Phase::Gone);
+        self.had.retain(|context, _| after.contexts[usize::from(*context)].phase != Phase::Gone);
         self.started.retain(|context| {
             let lives = after.contexts[usize::from(*context)].phase != Phase::Gone;
             lives && objects.is_ready(after, *context)
@@ -54,16 +58,31 @@ impl Jobs {
     }
 
     /// The larger the more urgent.
-    fn urgency(&self, objects: &Objects, state: &State, accounts: &Accounts, context: ContextSlot) -> (i64, bool, i64) {
+    fn urgency(
+        &self,
+        objects: &Objects,
+        state: &State,
+        accounts: &Accounts,
+        (context, now): (ContextSlot, u64),
+    ) -> (i64, bool, i64) {
         let Some(by) = schedule(objects, state, context) else { return (-1, false, i64::MIN) };
         let of_server = accounts.get(&by).and_then(Reference::due);
         let by = &objects.system().scheduling_contexts[by.index()];
         let of_job = self.due.get(&context).and_then(|due| due.first().copied());
-        let due = of_server.or(of_job).filter(|_| by.order == Order::Deadline);
-        let due = due.map_or(i64::MIN, |due| -(due as i64));
+        let soonest = match by.order {
+            Order::Readiness => None,
+            Order::Deadline => of_server.or(of_job).map(|due| due as i64),
+            Order::Laxity { quantum: Nanos(quantum) } => of_job.map(|due| {
+                let most = most_computing(&objects.declaration(state, context).program).map_or(0, |most| most.0);
+                let left = most.saturating_sub(self.had.get(&context).copied().unwrap_or(0));
+                let laxity = due as i64 - now as i64 - left as i64;
+                (laxity as f64 / quantum as f64).ceil() as i64
+            }),
+        };
+        let soonest = soonest.map_or(i64::MIN, |soonest| -soonest);
         match by.threshold.filter(|_| self.started.contains(&context)) {
-            Some(threshold) => (threshold.into(), true, due),
-            None => (by.priority.into(), false, due),
+            Some(threshold) => (threshold.into(), true, soonest),
+            None => (by.priority.into(), false, soonest),
         }
     }
 }
@@ -104,17 +123,20 @@ fn obeys(objects: &Objects, seed: u64, horizon: u64) -> Result<(), TestCaseError
             account.is_none_or(|account| account.left(from) > 0)
         };
         let candidates: Vec<ContextSlot> = ready.iter().copied().filter(has_budget).collect();
-        let urgency = |context: ContextSlot| jobs.urgency(objects, state, &accounts, context);
-        let highest = candidates.iter().map(|context| urgency(*context)).max();
-        let right = match record.running {
-            None => candidates.is_empty(),
-            Some(running) => candidates.contains(&running) && Some(urgency(running)) == highest,
-        };
-        if !right {
-            wrong.get_or_insert_with(|| format!("{record:?}, candidates {candidates:?}, {accounts:?}"));
-        }
         let charged = record.running.and_then(|running| schedule(objects, state, running));
         for now in from..to {
+            let urgency = |context: ContextSlot| jobs.urgency(objects, state, &accounts, (context, now));
+            let highest = candidates.iter().map(|context| urgency(*context)).max();
+            let right = match record.running {
+                None => candidates.is_empty(),
+                Some(running) => candidates.contains(&running) && Some(urgency(running)) == highest,
+            };
+            if !right {
+                wrong.get_or_insert_with(|| format!("{record:?} at {now}, candidates {candidates:?}, {accounts:?}"));
+            }
+            if let Some(running) = record.running {
+                *jobs.had.entry(running).or_default() += 1;
+            }
             for (id, account) in &mut accounts {
                 account.begin(now, wanted(*id));
                 let is_charged = charged == Some(*id);

@@ -207,7 +207,8 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, run: &Run) {
 
 /// How the tasks are scheduled, in a few words.
 fn scheduling(system: &System, policy: Policy) -> &'static str {
-    let differ = |scheduling: &SchedulingContext| scheduling.order == Order::Deadline || scheduling.threshold.is_some();
+    let differ =
+        |scheduling: &SchedulingContext| scheduling.order != Order::Readiness || scheduling.threshold.is_some();
     match policy {
         Policy::Declared if !system.scheduling_contexts.iter().any(differ) => "fixed priorities",
         Policy::Declared => "priorities, orders and thresholds as declared",

@@ -88,6 +88,10 @@ pub fn discipline(system: &System, tasks: &[Demand]) -> Result<Discipline, NotAn
     let of_tasks = contexts.filter(|context| context.task.is_some());
     let order = |by: crate::system::SchedulingContextId| system.scheduling_contexts[by.index()].order;
     let orders: Vec<Order> = of_tasks.map(|context| context.schedule.map_or(Order::Readiness, order)).collect();
+    if let Some(by_laxity) = orders.iter().position(|order| matches!(order, Order::Laxity { .. })) {
+        let why = "it is ordered by laxity, which this analysis does not cover";
+        return Err(NotAnalysable::Context { context: tasks[by_laxity].name.clone(), why });
+    }
     let Some(by_deadline) = orders.iter().position(|order| *order == Order::Deadline) else {
         let has_thresholds = tasks.iter().any(|task| task.threshold > task.priority);
         return Ok(if has_thresholds { Discipline::Thresholds } else { Discipline::FixedPriority });

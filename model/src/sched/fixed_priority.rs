@@ -1,9 +1,10 @@
-//! Fixed priorities on one core, within a priority by readiness or by deadline, with preemption thresholds and budgets. *Earliest deadline
-//! first* is one priority for all, by deadline.
+//! Fixed priorities on one core, within a priority by readiness, by deadline or by laxity, with preemption thresholds and budgets. *Earliest deadline
+//! first* is one priority for all, by deadline; *least laxity first* the same by laxity.
 //!
 //! Sources: C. L. Liu, J. W. Layland, *Scheduling algorithms for multiprogramming in a hard-real-time environment*,
 //! Journal of the ACM 20(1), 1973 (fixed priorities, and earliest deadline first); the Ada 2022 reference manual, D.2.6 (deadlines within a
-//! priority); Y. Wang, M. Saksena, *Scheduling fixed-priority tasks with preemption threshold*, RTCSA 1999. Budgets are those of [`servers`](super::servers).
+//! priority); Y. Wang, M. Saksena, *Scheduling fixed-priority tasks with preemption threshold*, RTCSA 1999; M. L. Dertouzos, A. K. Mok, *Multiprocessor
+//! on-line scheduling of hard-real-time tasks*, IEEE Transactions on Software Engineering 15(12), 1989 (least laxity). Budgets are those of [`servers`](super::servers).
 //!
 //! **Who runs.** A context is *eligible* if it is ready and its scheduling context, if it has one with a budget, has some
 //! left. The core belongs to an eligible context of the highest priority; one without a scheduling context is below all
@@ -12,6 +13,12 @@
 //! **Deadlines.** Of a priority that is ordered by deadline, the most urgent context is the one whose job has the earliest absolute
 //! deadline; whoever has no job of a task comes after those that have. The job of a context is the first of those that arrived and
 //! have not ended. Whoever would run on a server that has a deadline of its own has that one. Deadlines pass without any effect.
+//!
+//! **Laxity.** Of a priority that is ordered by laxity, the most urgent context is the one whose job has the least laxity: the time until its deadline, less what
+//! it computes at most and has not had. Whoever has the core keeps its laxity, and that of whoever waits gets less. Laxities are compared in
+//! whole quanta, rounded up, and where one that waits comes to have fewer than the one that has the core, that is an event of its own: at its instant, after all
+//! that time brings, the core is taken away. So two jobs with the same laxity *thrash*: each has the core for one quantum or two, and then the
+//! other, until one has ended. Where a job computes without end, or its program has no known end, its laxity is the time until its deadline.
 //!
 //! **Thresholds.** A context of a scheduling context with a threshold is, from its dispatch until it blocks, as urgent as that says, and
 //! goes before all others that are: it keeps the core but for whoever has a higher priority. A threshold that nobody is above is
@@ -55,6 +62,14 @@ pub struct FixedPriority {
     inversion: Inversion,
     frame: Option<Frame>,
     longest: Longest,
+    /// Is somebody ordered by laxity?
+    is_by_laxity: bool,
+}
+
+/// A laxity in whole quanta, rounded up.
+fn quanta(laxity: i128, quantum: Nanos) -> i128 {
+    let quantum = i128::from(quantum.0.max(1));
+    laxity.div_euclid(quantum) + i128::from(laxity.rem_euclid(quantum) > 0)
 }
 
 /// How urgent a context is: the larger the more. The parts decide in their order.
@@ -64,7 +79,8 @@ struct Urgency {
     priority: Option<u32>,
     /// It was dispatched and has a threshold.
     started: bool,
-    deadline: Option<Reverse<i128>>,
+    /// The deadline, or the laxity.
+    soonest: Option<Reverse<i128>>,
 }
 
 /// By what else a context may run than by its own scheduling context: it holds a lock.
@@ -118,7 +134,8 @@ impl FixedPriority {
     /// The policy for these scheduling contexts, indexed by [`SchedulingContextId`].
     pub fn new(scheduling_contexts: &[SchedulingContext]) -> Self {
         let scheduling_contexts = scheduling_contexts.to_vec();
-        Self { scheduling_contexts, inversion: Inversion::None, frame: None, longest: Longest::default() }
+        let is_by_laxity = scheduling_contexts.iter().any(|by| matches!(by.order, Order::Laxity { .. }));
+        Self { scheduling_contexts, inversion: Inversion::None, frame: None, longest: Longest::default(), is_by_laxity }
     }
 
     /// The policy for the scheduling contexts of a system, as its profile has it.
@@ -141,9 +158,8 @@ impl FixedPriority {
         by.and_then(|id| self.scheduling_contexts.get(id.index())).map(|scheduling| scheduling.priority)
     }
 
-    fn is_by_deadline(&self, by: Option<SchedulingContextId>) -> bool {
-        let scheduling = by.and_then(|id| self.scheduling_contexts.get(id.index()));
-        scheduling.is_some_and(|scheduling| scheduling.order == Order::Deadline)
+    fn order(&self, by: Option<SchedulingContextId>) -> Order {
+        by.and_then(|id| self.scheduling_contexts.get(id.index())).map_or(Order::Readiness, |by| by.order)
     }
 
     fn threshold(&self, by: Option<SchedulingContextId>) -> Option<u32> {
@@ -152,15 +168,41 @@ impl FixedPriority {
 
     /// How urgent a context is by that, before it is dispatched.
     fn urgency(&self, state: &FixedPriorityState, context: ContextSlot, by: Option<SchedulingContextId>) -> Urgency {
-        let by_deadline = by.filter(|_| self.is_by_deadline(by));
-        let own = by_deadline.and_then(|by| self.account(state, by)?.deadline());
-        let deadline = by_deadline.and_then(|_| own.or_else(|| state.deadlines.of(context)));
-        Urgency { priority: self.priority(by), started: false, deadline: deadline.map(Reverse) }
+        let soonest = match self.order(by) {
+            Order::Readiness => None,
+            Order::Deadline => {
+                let of_server = by.and_then(|by| self.account(state, by)?.deadline());
+                of_server.or_else(|| state.deadlines.of(context))
+            }
+            Order::Laxity { quantum } => state.deadlines.laxity_of(context).map(|laxity| quanta(laxity, quantum)),
+        };
+        Urgency { priority: self.priority(by), started: false, soonest: soonest.map(Reverse) }
+    }
+
+    /// After how long somebody who waits has less laxity than the one that has the core, if that goes on to have it.
+    fn crossing(&self, state: &FixedPriorityState) -> Option<Nanos> {
+        let running = state.ready.iter().find(|entry| state.running == Some(entry.context))?;
+        let (Urgency { priority, soonest, .. }, _) = self.runs_by(state, running)?;
+        let Reverse(least) = soonest?;
+        let waiting = state.ready.iter().filter(|entry| entry.context != running.context);
+        let by_itself = waiting.map(|entry| (entry.context, entry.by));
+        let by_another = state.raised.iter().filter_map(|raise| match raise.to {
+            RaisedTo::Waiter(waiter, by) if raise.context != running.context => Some((waiter, Some(by))),
+            _ => None,
+        });
+        let until = |(context, by): (ContextSlot, Option<SchedulingContextId>)| match self.order(by) {
+            Order::Laxity { quantum } if self.priority(by) == priority => {
+                let most = (least - 1) * i128::from(quantum.0);
+                u64::try_from(state.deadlines.laxity_of(context)? - most).ok().map(Nanos)
+            }
+            _ => None,
+        };
+        by_itself.chain(by_another).filter_map(until).filter(|until| *until > Nanos(0)).min()
     }
 
     fn raised_to(&self, state: &FixedPriorityState, to: RaisedTo) -> Urgency {
         match to {
-            RaisedTo::Ceiling(ceiling) => Urgency { priority: Some(ceiling), started: false, deadline: None },
+            RaisedTo::Ceiling(ceiling) => Urgency { priority: Some(ceiling), started: false, soonest: None },
             RaisedTo::Waiter(waiter, by) => self.urgency(state, waiter, Some(by)),
         }
     }
@@ -299,8 +341,12 @@ impl Sched for FixedPriority {
         by: Option<SchedulingContextId>,
         event: JobEvent,
     ) {
-        if self.is_by_deadline(by) {
-            state.deadlines.follow(context, event);
+        match (self.order(by), event) {
+            (Order::Readiness, _) => {}
+            (Order::Deadline, JobEvent::Arrived { deadline, period, .. }) => {
+                state.deadlines.follow(context, JobEvent::Arrived { deadline, period, demand: Nanos(0) });
+            }
+            _ => state.deadlines.follow(context, event),
         }
     }
 
@@ -387,6 +433,9 @@ impl Sched for FixedPriority {
         let running_by = self.running_by(state);
         // A window's end says nothing to nobody.
         let mut next = state.place.map(Place::left).filter(|_| !state.ready.is_empty());
+        if self.is_by_laxity {
+            next = [next, self.crossing(state)].into_iter().flatten().min();
+        }
         for (id, budget, account) in self.budgets(state) {
             let event = account.next_event(budget, self.used(state, id, running_by));
             next = [next, event].into_iter().flatten().min();
@@ -402,7 +451,7 @@ impl Sched for FixedPriority {
     fn elapse(&self, state: &mut FixedPriorityState, duration: Nanos) {
         let running_by = self.running_by(state);
         state.same_instant = false;
-        state.deadlines.pass(duration);
+        state.deadlines.pass(duration, state.running);
         if let (Some(frame), Some(place)) = (&self.frame, &mut state.place) {
             frame.pass(place, duration);
         }
@@ -436,7 +485,7 @@ impl Sched for FixedPriority {
         coder.lose_if(known.len() > contexts);
         state.same_instant = coder.flag(state.same_instant);
         state.running = coder.maybe(state.running.map(u64::from), most).map(|context| context as ContextSlot);
-        if self.scheduling_contexts.iter().any(|scheduling| scheduling.order == Order::Deadline) {
+        if self.scheduling_contexts.iter().any(|scheduling| scheduling.order != Order::Readiness) {
             state.deadlines.code(contexts, self.longest, coder);
         }
         for (account, scheduling) in state.accounts.iter_mut().zip(&self.scheduling_contexts) {

@@ -3,7 +3,8 @@
 //!
 //! Sources: C. L. Liu, J. W. Layland, Journal of the ACM 20(1), 1973 (rate monotonic, earliest deadline first); J. Y.-T. Leung, J. Whitehead,
 //! *On the complexity of fixed-priority scheduling of periodic, real-time tasks*, Performance Evaluation 2(4), 1982 (deadline
-//! monotonic); N. C. Audsley, Information Processing Letters 79(1), 2001 (optimal priorities).
+//! monotonic); N. C. Audsley, Information Processing Letters 79(1), 2001 (optimal priorities); M. L. Dertouzos, A. K. Mok, IEEE Transactions on
+//! Software Engineering 15(12), 1989 (least laxity).
 //!
 //! # Invariants
 //! - Tasks stay more urgent than what is no task and was less urgent than all of them, and less urgent than what was above all of them;
@@ -38,6 +39,8 @@ pub enum Policy {
     NonPreemptive,
     /// The earliest absolute deadline first; a job that was begun keeps the core.
     NonPreemptiveDeadline,
+    /// The least laxity first, in quanta of the largest duration of which every one of the system is a multiple.
+    LeastLaxity,
     /// Every budget is served by a polling server; all else as declared.
     Polling,
     /// By a deferrable server.
@@ -81,7 +84,7 @@ pub enum CannotAssign {
 
 impl Policy {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Declared,
         Self::RateMonotonic,
         Self::DeadlineMonotonic,
@@ -89,6 +92,7 @@ impl Policy {
         Self::EarliestDeadline,
         Self::NonPreemptive,
         Self::NonPreemptiveDeadline,
+        Self::LeastLaxity,
         Self::Polling,
         Self::Deferrable,
         Self::Sporadic,
@@ -107,6 +111,7 @@ impl Policy {
             Self::EarliestDeadline => "edf",
             Self::NonPreemptive => "np-fp",
             Self::NonPreemptiveDeadline => "np-edf",
+            Self::LeastLaxity => "llf",
             Self::Polling => "polling",
             Self::Deferrable => "deferrable",
             Self::Sporadic => "sporadic",
@@ -126,6 +131,7 @@ impl Policy {
             Self::EarliestDeadline => "earliest deadline first",
             Self::NonPreemptive => "priorities as declared, non-preemptive",
             Self::NonPreemptiveDeadline => "earliest deadline first, non-preemptive",
+            Self::LeastLaxity => "least laxity first",
             Self::Polling => "as declared, budgets by polling servers",
             Self::Deferrable => "as declared, budgets by deferrable servers",
             Self::Sporadic => "as declared, budgets by sporadic servers",
@@ -182,6 +188,14 @@ impl Policy {
                     Assignment::Unknown(why) => return Err(CannotAssign::Unknown(why)),
                 }
             }
+            Self::LeastLaxity => {
+                place(&mut system, &of_tasks, |_| 0);
+                let order = Order::Laxity { quantum: common_duration(&system) };
+                for (by, _) in &of_tasks {
+                    let scheduling = &mut system.scheduling_contexts[by.index()];
+                    (scheduling.order, scheduling.threshold) = (order, None);
+                }
+            }
             _ => {
                 let level = place(&mut system, &of_tasks, |_| 0);
                 for (by, _) in &of_tasks {
@@ -200,6 +214,18 @@ impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// The largest duration of which every one is a multiple.
+fn common_duration(system: &System) -> Nanos {
+    let mut common = 0u64;
+    system.for_each_duration(|_, Nanos(duration)| {
+        let mut other = duration;
+        while other > 0 {
+            (common, other) = (other, common % other);
+        }
+    });
+    Nanos(common.max(1))
 }
 
 /// Every budget gets this server; tasks and servers that have deadlines, one priority.

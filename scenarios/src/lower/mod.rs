@@ -80,8 +80,16 @@ fn about(root: &Fields, report: &mut Report<'_>) -> String {
     text.to_owned()
 }
 
-fn order((name, _): (&'static str, &Payload)) -> Order {
-    if name == "Deadline" { Order::Deadline } else { Order::Readiness }
+fn order((name, payload): (&'static str, &Payload)) -> Order {
+    let quantum = match payload {
+        Payload::Fields(fields) => fields.duration("quantum"),
+        _ => None,
+    };
+    match name {
+        "Deadline" => Order::Deadline,
+        "Laxity" => Order::Laxity { quantum: quantum.unwrap_or_default() },
+        _ => Order::Readiness,
+    }
 }
 
 impl<'l, 's> Lower<'l, 's> {

@@ -390,7 +390,26 @@ static ORDER: Choice = Choice {
             "Deadline",
             "whoever's job has the earliest absolute deadline, then whoever became ready first; what is no task comes last",
         ),
+        variant(
+            "Laxity",
+            &[Form::Fields(&LAXITY)],
+            "Laxity(quantum: \"1ms\")",
+            "whoever's job has the least laxity, the time until its deadline less what it still computes at most; what is no task comes last",
+        ),
     ],
+};
+
+static LAXITY: Record = Record {
+    title: "Laxity",
+    noun: "an order",
+    tag: None,
+    about: "By laxity.",
+    fields: &[field(
+        "quantum",
+        Kind::PositiveDuration,
+        Need::Required,
+        "laxities are compared in whole ones of these: the less, the more often jobs of equal laxity take turns",
+    )],
 };
 
 static SERVER: Choice = Choice {

@@ -223,10 +223,10 @@ pub(crate) fn budget() -> impl Strategy<Value = Budget> {
     })
 }
 
-/// Tasks, each with a server of its own or none; those of the highest priority, by deadline.
+/// Tasks, each with a server of its own or none; those of the highest priority by deadline, the next by laxity.
 pub(crate) fn served() -> impl Strategy<Value = System> {
     let one = (0u64..4, 0u64..5, 3u64..20, 0u64..8, 0u64..4, 0u32..3, proptest::option::weighted(0.8, budget()));
-    proptest::collection::vec(one, 1..5).prop_map(|list| {
+    (proptest::collection::vec(one, 1..5), 1u64..4).prop_map(|(list, quantum)| {
         let budgets: Vec<_> = list.iter().map(|one| one.6).collect();
         let task = |(bcet, more, period, offset, jitter, priority, _)| super::T {
             bcet,
@@ -240,7 +240,11 @@ pub(crate) fn served() -> impl Strategy<Value = System> {
         let mut system = super::task_set(&tasks, 1);
         for (scheduling, budget) in system.scheduling_contexts.iter_mut().zip(budgets) {
             scheduling.budget = budget;
-            scheduling.order = if scheduling.priority == 2 { Order::Deadline } else { Order::Readiness };
+            scheduling.order = match scheduling.priority {
+                2 => Order::Deadline,
+                1 => Order::Laxity { quantum: Nanos(quantum) },
+                _ => Order::Readiness,
+            };
         }
         system
     })

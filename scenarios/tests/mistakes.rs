@@ -246,7 +246,7 @@ fn durations_and_sizes() {
     check_fields(&served("Mcs(minimum: ^\"1001us\")"), &["the minimum is more than the budget, 1ms"]);
     check_fields(&served("Mcs(from: ^Wakeup)"), &["did you mean `WakeUp`?"]);
     check_fields("scheduling_contexts: {\"s\": (priority: 2, threshold: ^1)}", &["lower than the priority, 2"]);
-    check_fields("scheduling_contexts: {\"s\": (priority: 2, order: ^Fifo)}", &["`Readiness` or `Deadline`"]);
+    check_fields("scheduling_contexts: {\"s\": (priority: 2, order: ^Fifo)}", &["`Readiness`, `Deadline` or `Laxity`"]);
     // A level has one order, whichever of its scheduling contexts says so.
     let two = |first: &str, other: &str| {
         format!("scheduling_contexts: {{\"s\": (priority: 1{first}), ^\"t\": (priority: 1{other})}}")

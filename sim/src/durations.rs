@@ -37,6 +37,16 @@ impl Durations {
         self.total += 1;
     }
 
+    /// Adds again, so often, what was added since there were those.
+    pub fn repeat(&mut self, since: &Self, times: u64) {
+        for (duration, count) in &mut self.counts {
+            let before = since.counts.get(duration).copied().unwrap_or(0);
+            let more = (*count - before) * times;
+            *count += more;
+            self.total += more;
+        }
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.total

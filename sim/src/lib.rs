@@ -18,6 +18,7 @@
 //! | [`resolver`] | who chooses where the relation leaves a choice |
 //! | [`simulation`] | the run |
 //! | [`statistics`] | what is counted of it |
+//! | [`steady`] | when it repeats itself |
 //! | [`safety`] | the safety guarantees along it |
 //! | [`durations`] | exact quantiles |
 //! | [`log`] | its labels, from which everything else is found again |
@@ -85,5 +86,6 @@ pub mod resolver;
 pub mod safety;
 pub mod simulation;
 pub mod statistics;
+pub mod steady;
 pub mod sweep;
 pub mod timeline;

@@ -62,11 +62,16 @@ impl Log {
     }
 
     pub(crate) fn push(&mut self, record: Record) {
-        if self.records.len() < self.limit {
+        if self.cut == 0 && self.records.len() < self.limit {
             self.records.push(record);
         } else {
             self.cut += 1;
         }
+    }
+
+    /// So many labels are not taken, but counted.
+    pub(crate) fn skip(&mut self, labels: u64) {
+        self.cut = self.cut.saturating_add(labels);
     }
 
     /// A point of a budget's course; it belongs to the label that was taken last.

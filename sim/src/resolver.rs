@@ -18,6 +18,10 @@ pub trait Resolver {
     /// One label that one of the offers [admits](Offer::admits). `offers` is never empty. Of
     /// [`TimeOffer::Elapse`], any part; the simulation takes less where its horizon is nearer.
     fn resolve(&mut self, offers: &[Offer]) -> Label;
+    /// Would it choose the same label of this offer, whenever it is alone? Of several offers it may draw.
+    fn is_decided(&self, _: &Offer) -> bool {
+        false
+    }
 }
 
 /// How a quantity is drawn from its interval.
@@ -134,6 +138,14 @@ fn concern(offers: &[Offer]) -> (Concern, ContextSlot) {
 }
 
 impl Resolver for Seeded {
+    fn is_decided(&self, offer: &Offer) -> bool {
+        match *offer {
+            Offer::Time(TimeOffer::Arrive { jitter, .. }) => self.jitters != Draw::Uniform || jitter == Nanos(0),
+            Offer::Time(TimeOffer::Begin { least, most, .. }) => self.executions != Draw::Uniform || least >= most,
+            Offer::Time(TimeOffer::Release(_) | TimeOffer::Elapse { .. }) | Offer::Object(_) | Offer::Sched(_) => true,
+        }
+    }
+
     fn resolve(&mut self, offers: &[Offer]) -> Label {
         let index = if offers.len() > 1 {
             let (concern, context) = concern(offers);

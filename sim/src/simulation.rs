@@ -10,14 +10,15 @@
 
 use lacuna_model::objects::{Action, Objects};
 use lacuna_model::relation::{Label, Offer, Relation, StateOf};
-use lacuna_model::sched::Sched;
+use lacuna_model::sched::{Sched, SchedStep};
 use lacuna_model::system::SchedulingContextId;
-use lacuna_model::time::{Ns, TimeStep};
+use lacuna_model::time::{Ns, TimeOffer, TimeStep};
 use lacuna_model::units::Nanos;
 
 use crate::log::{BudgetPoint, Log, Record};
 use crate::resolver::Resolver;
 use crate::statistics::{Collector, Summary};
+use crate::steady::{Extrapolation, Repetition, Watch};
 
 /// How far, and how much of it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +31,27 @@ pub struct Options {
     pub labels: u64,
     /// How many labels the log keeps.
     pub kept: usize,
+    /// Is what repeats itself run but once?
+    pub extrapolation: Extrapolation,
 }
 
 impl Options {
     /// This horizon, and limits that no sensible scenario reaches.
     pub fn new(horizon: Nanos) -> Self {
-        Self { horizon, labels_at_an_instant: 100_000, labels: 1_000_000_000, kept: 1 << 20 }
+        Self {
+            horizon,
+            labels_at_an_instant: 100_000,
+            labels: 1_000_000_000,
+            kept: 1 << 20,
+            extrapolation: Extrapolation::Off,
+        }
+    }
+
+    /// Counts what repeats itself without running it again; the log then ends where that begins.
+    #[must_use]
+    pub fn extrapolate(mut self) -> Self {
+        self.extrapolation = Extrapolation::On;
+        self
     }
 
     /// Keeps no more than so many labels.
@@ -112,6 +128,9 @@ pub struct Simulation<'a, S: Sched> {
     log: Log,
     /// What is left of each budget.
     budgets: Vec<(SchedulingContextId, Nanos)>,
+    /// As long as it may come to repeat itself, and it is of use to know.
+    watch: Option<Watch<'a, S>>,
+    repeats: Option<Repetition>,
 }
 
 impl<'a, S: Sched> Simulation<'a, S> {
@@ -124,6 +143,8 @@ impl<'a, S: Sched> Simulation<'a, S> {
         let budgets = ids.filter_map(left).collect();
         Self {
             budgets,
+            watch: (options.extrapolation == Extrapolation::On).then(Watch::new),
+            repeats: None,
             collector: Collector::new(objects, &state.objects),
             log: Log::new(options.kept, options.horizon),
             now: Nanos(0),
@@ -177,6 +198,11 @@ impl<'a, S: Sched> Simulation<'a, S> {
         } else {
             self.taken_now += 1;
         }
+        if let Some(watch) = &mut self.watch
+            && !is_decided(&offers, label, resolver)
+        {
+            watch.drawn();
+        }
         let attack = is_attack(&offers);
         if let Label::Sched(step) = label {
             self.collector.schedule(step, self.relation.sched().running(&self.state.sched));
@@ -188,7 +214,26 @@ impl<'a, S: Sched> Simulation<'a, S> {
         self.log.push(record);
         self.note_budgets(&record, charged);
         self.collector.observe(&self.state.objects, label, outcome, attack, self.now);
+        if let Label::Time(TimeStep::Elapse(_)) = label {
+            self.look_for_repetition();
+        }
         Ok(Some(record))
+    }
+
+    /// Time has just passed: if all is as it was before, it goes on as it did, as often as there is time for it.
+    fn look_for_repetition(&mut self) {
+        let Some(watch) = &mut self.watch else { return };
+        let Some(anchor) = watch.instant(&self.state, (self.now, self.taken), &self.collector) else { return };
+        self.watch = None;
+        let every = self.now.0 - anchor.at.0;
+        let times = (self.options.horizon.0 - self.now.0) / every.max(1);
+        if times == 0 {
+            return;
+        }
+        self.repeats = Some(Repetition { from_ns: anchor.at.0, every_ns: every, times });
+        self.collector.repeat(&anchor.counted, times, Nanos(every * times));
+        self.log.skip((self.taken - anchor.labels).saturating_mul(times));
+        self.now.0 += every * times;
     }
 
     /// What is left is less from when it was charged or lost, and more when it comes back.
@@ -223,8 +268,21 @@ impl<'a, S: Sched> Simulation<'a, S> {
 
     /// What it has come to.
     pub fn finish(self) -> Run {
-        Run { summary: self.collector.finish(self.options.horizon, self.quiescent_at), log: self.log }
+        let summary = self.collector.finish(self.options.horizon, self.quiescent_at, self.repeats);
+        Run { summary, log: self.log }
     }
+}
+
+/// Was there nothing to draw that decides anything?
+fn is_decided(offers: &[Offer], label: Label, resolver: &(impl Resolver + ?Sized)) -> bool {
+    let by_time = |offer: &Offer| match offer {
+        Offer::Sched(SchedStep::Replenish(_)) => true,
+        Offer::Time(offer) => matches!(offer, TimeOffer::Arrive { .. } | TimeOffer::Release(_)),
+        Offer::Object(step) => step.action.is_by_the_kernel(),
+        Offer::Sched(_) => false,
+    };
+    let chosen = offers.iter().find(|offer| offer.admits(label));
+    (offers.len() == 1 || offers.iter().all(by_time)) && chosen.is_some_and(|offer| resolver.is_decided(offer))
 }
 
 /// Is it a step of a running context, whose execution is complete?

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::durations::Durations;
 pub use crate::durations::Quantiles;
+use crate::steady::Repetition;
 
 /// What a run says, as it is printed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,6 +38,9 @@ pub struct Summary {
     /// If nothing was ever going to happen any more: since when, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quiescent_at_ns: Option<u64>,
+    /// If part of it was counted without being run, for it repeats what was run: what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repetition>,
 }
 
 /// What a run says of one task; of all its instances, where there are several.
@@ -103,8 +107,35 @@ struct Slot {
     creation: Option<(ProcessId, Nanos)>,
 }
 
+impl Slot {
+    /// Is the same under way as in another, which is of so much earlier?
+    fn is_as(&self, earlier: &Self, later_by: Nanos, task: Option<Task>) -> bool {
+        let next = |slot: &Self| {
+            let before = task.map_or(0, |task| u128::from(slot.finished) * u128::from(task.period.0));
+            u128::from(slot.first_arrival) + before
+        };
+        let later = |at: Nanos| Nanos(at.0 + later_by.0);
+        self.task == earlier.task
+            && self.copied == earlier.copied
+            && self.arrived.wrapping_sub(self.finished) == earlier.arrived.wrapping_sub(earlier.finished)
+            && (self.arrived > 0) == (earlier.arrived > 0)
+            && (self.arrived == 0 || next(self) == next(earlier) + u128::from(later_by.0))
+            && self.begun == earlier.begun.map(later)
+            && self.kill == earlier.kill.map(|(group, at)| (group, later(at)))
+            && self.creation == earlier.creation.map(|(process, at)| (process, later(at)))
+    }
+
+    /// The same is under way so much later.
+    fn put_off(&mut self, by: Nanos) {
+        self.first_arrival += by.0;
+        let times =
+            [self.begun.as_mut(), self.kill.as_mut().map(|(_, at)| at), self.creation.as_mut().map(|(_, at)| at)];
+        times.into_iter().flatten().for_each(|at| at.0 += by.0);
+    }
+}
+
 /// Counts what happens, label by label.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Collector<'a> {
     objects: &'a Objects,
     jobs: Vec<Jobs>,
@@ -264,8 +295,38 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Is the same under way as there was so much earlier?
+    pub(crate) fn is_under_way_as(&self, earlier: &Self, later_by: Nanos) -> bool {
+        let same = |(slot, before): (&Slot, &Slot)| {
+            slot.is_as(before, later_by, slot.task.and_then(|task| self.jobs.get(task)).map(|jobs| jobs.task))
+        };
+        self.last == earlier.last && self.slots.iter().zip(&earlier.slots).all(same)
+    }
+
+    /// What was counted since then happens again so often, and takes so long in all. A first miss is behind it, if there is any.
+    pub(crate) fn repeat(&mut self, since: &Self, times: u64, later_by: Nanos) {
+        for (jobs, before) in self.jobs.iter_mut().zip(&since.jobs) {
+            jobs.arrived += (jobs.arrived - before.arrived) * times;
+            jobs.abandoned += (jobs.abandoned - before.abandoned) * times;
+            jobs.missed += (jobs.missed - before.missed) * times;
+            jobs.responses.repeat(&before.responses, times);
+        }
+        let operations = self.kills.iter_mut().chain(&mut self.spawns);
+        for (operation, before) in operations.zip(since.kills.iter().chain(&since.spawns)) {
+            operation.repeat(before, times);
+        }
+        self.switches += (self.switches - since.switches) * times;
+        self.preemptions += (self.preemptions - since.preemptions) * times;
+        self.slots.iter_mut().for_each(|slot| slot.put_off(later_by));
+    }
+
     /// The run is over: whatever ends at all ends after the horizon.
-    pub(crate) fn finish(mut self, horizon: Nanos, quiescent_at: Option<Nanos>) -> Summary {
+    pub(crate) fn finish(
+        mut self,
+        horizon: Nanos,
+        quiescent_at: Option<Nanos>,
+        repeats: Option<Repetition>,
+    ) -> Summary {
         for slot in std::mem::take(&mut self.slots) {
             self.close(&slot, horizon, Left::UnderWay);
         }
@@ -287,6 +348,7 @@ impl<'a> Collector<'a> {
             preemptions: self.preemptions,
             horizon_ns: horizon.0,
             quiescent_at_ns: quiescent_at.map(|at| at.0),
+            repeats,
         }
     }
 }

@@ -1,0 +1,112 @@
+//! A run that repeats itself, counted without being run, is the run.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use lacuna_model::objects::Objects;
+use lacuna_model::profile::Profile;
+use lacuna_model::units::Nanos;
+use lacuna_sim::policy::{FixedPriority, Policy};
+use lacuna_sim::resolver::{Draw, Seeded};
+use lacuna_sim::simulation::{Options, Run, simulate};
+use lacuna_sim::statistics::Summary;
+use lacuna_sim::steady::Repetition;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use support::{T, rate_monotonic, task};
+
+fn run(objects: &Objects, (seed, draw): (u64, Draw), options: Options) -> Run {
+    let mut resolver = Seeded::new(seed).executions(draw).jitters(draw);
+    simulate(objects, FixedPriority::of(objects), &mut resolver, &options).unwrap()
+}
+
+/// Both ways; and whether anything was saved.
+fn agrees(objects: &Objects, seed: u64, draw: Draw, horizon: u64) -> Result<bool, TestCaseError> {
+    let whole = run(objects, (seed, draw), Options::new(Nanos(horizon)));
+    let short = run(objects, (seed, draw), Options::new(Nanos(horizon)).extrapolate());
+    let saved = short.summary.repeats.is_some();
+    prop_assert_eq!(&Summary { repeats: None, ..short.summary }, &whole.summary);
+    // The log is the beginning of the whole one, and says how much is not there.
+    let records = short.log.records();
+    prop_assert_eq!(records, &whole.log.records()[..records.len()]);
+    prop_assert_eq!(records.len() as u64 + short.log.cut(), whole.log.records().len() as u64 + whole.log.cut());
+    Ok(saved)
+}
+
+fn draws() -> impl Strategy<Value = Draw> {
+    prop_oneof![2 => Just(Draw::Most), 1 => Just(Draw::Least), 1 => Just(Draw::Uniform)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_counted_is_what_is_run(
+        objects in support::random::objects(),
+        by in proptest::sample::select(Policy::ALL.to_vec()),
+        seed: u64,
+        draw in draws(),
+        horizon in 0u64..600,
+    ) {
+        let system = by.assign(objects.system()).unwrap_or_else(|_| objects.system().clone());
+        agrees(&Objects::new(&system, objects.profile()).unwrap(), seed, draw, horizon)?;
+    }
+
+    #[test]
+    fn what_is_counted_of_servers_is_what_is_run(
+        system in support::random::served(),
+        seed: u64,
+        draw in draws(),
+        horizon in 0u64..3000,
+    ) {
+        agrees(&support::objects(&system, &Profile::ideal()), seed, draw, horizon)?;
+    }
+}
+
+/// What the tests above are worth.
+#[test]
+fn many_runs_repeat_themselves() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let (mut served, mut all) = (0, 0);
+    for seed in 0..200 {
+        let system = support::random::served().new_tree(&mut runner).unwrap().current();
+        let objects = support::objects(&system, &Profile::ideal());
+        served += u32::from(agrees(&objects, seed, Draw::Most, 3000).unwrap());
+        let objects = support::random::objects().new_tree(&mut runner).unwrap().current();
+        all += u32::from(agrees(&objects, seed, Draw::Most, 600).unwrap());
+    }
+    assert!(served > 60 && all > 10, "{served} and {all} of 200");
+}
+
+/// 36 is the least that 4, 9 and 12 have in common.
+#[test]
+fn a_set_of_tasks_repeats_itself_every_hyperperiod() {
+    let set = rate_monotonic(&[(1, 4), (2, 9), (4, 12)]);
+    let objects = support::objects(&support::task_set(&set, 1), &Profile::ideal());
+    let horizon = 1_000_000_000_000_000_000;
+    let summary = run(&objects, (0, Draw::Most), Options::new(Nanos(horizon)).extrapolate()).summary;
+    let Some(Repetition { every_ns, times, from_ns }) = summary.repeats else { panic!("{summary:?}") };
+    assert_eq!(every_ns % 36, 0, "{every_ns}");
+    assert!(every_ns <= 2 * 36 && from_ns <= 4 * 36 && times > horizon / 144, "{summary:?}");
+    assert_eq!(
+        summary.contexts.iter().map(|context| context.jobs).collect::<Vec<_>>(),
+        [horizon.div_ceil(4), horizon.div_ceil(9), horizon.div_ceil(12)]
+    );
+    // By hand, from their arrivals together: 1; 1 + 2; 1 + 2 + 1 (of 4 to 5) + 4 = 8.
+    assert_eq!(summary.contexts[2].response_ns.unwrap().max, 8);
+}
+
+#[test]
+fn what_is_drawn_does_not_repeat_itself() {
+    let set = [T { bcet: 1, priority: 2, ..task(2, 4) }, T { priority: 1, ..task(1, 4) }];
+    let repeats = |set: &[T], draw| {
+        let objects = support::objects(&support::task_set(set, 1), &Profile::ideal());
+        run(&objects, (0, draw), Options::new(Nanos(10_000)).extrapolate()).summary.repeats.is_some()
+    };
+    assert!(repeats(&set, Draw::Most) && !repeats(&set, Draw::Uniform));
+    // Which of two equal ones goes first is drawn, every time.
+    let tie = [T { priority: 1, ..task(1, 4) }; 2];
+    assert!(!repeats(&tie, Draw::Most));
+    // More waits with every job.
+    assert!(!repeats(&[task(5, 4)], Draw::Most));
+}

@@ -5,6 +5,9 @@ mod support;
 
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
+use lacuna_model::system::{
+    Context, DomainId, Instruction, KernelBounds, Process, ProcessId, SchedulingContext, SchedulingContextId,
+};
 use lacuna_model::units::Nanos;
 use lacuna_sim::policy::{FixedPriority, Policy};
 use lacuna_sim::resolver::{Draw, Seeded};
@@ -76,6 +79,41 @@ fn many_runs_repeat_themselves() {
         all += u32::from(agrees(&objects, seed, Draw::Most, 600).unwrap());
     }
     assert!(served > 60 && all > 10, "{served} and {all} of 200");
+}
+
+/// A supervisor that creates a worker and kills it, over and over: creations are counted, and jobs that end with their process.
+#[test]
+fn processes_that_come_and_go_repeat_themselves() {
+    let mut system = support::task_set(&[T { deadline: 7, priority: 1, ..task(3, 7) }], 1);
+    let by = SchedulingContext { name: "supervisor".into(), priority: 2, ..SchedulingContext::default() };
+    system.scheduling_contexts.push(by);
+    let round = vec![
+        Instruction::Spawn { process: ProcessId(0), pass: vec![] },
+        // Where it is forked, it gets to its program only when the supervisor waits.
+        Instruction::Loop { times: Some(20), body: vec![Instruction::Compute { bcet: Nanos(1), wcet: Nanos(1) }] },
+        Instruction::Wait { process: ProcessId(0), until: Some(Nanos(10)) },
+        Instruction::KillProcess(ProcessId(0)),
+        Instruction::Wait { process: ProcessId(0), until: None },
+        Instruction::Compute { bcet: Nanos(1), wcet: Nanos(1) },
+    ];
+    let program = vec![Instruction::Loop { times: None, body: round }];
+    let context = Context { name: "main".into(), schedule: Some(SchedulingContextId(1)), program, task: None };
+    let supervisor = Process { name: "s".into(), domain: DomainId(0), group: None, contexts: vec![context] };
+    system.processes.push(supervisor);
+    system.kernel_bounds = KernelBounds { spawn: Nanos(2), ..KernelBounds::default() };
+    system.process_table = 3;
+    for profile in [Profile::ideal(), Profile::linux()] {
+        let objects = support::objects(&system, &profile);
+        assert!(agrees(&objects, 0, Draw::Most, 1000).unwrap(), "{}", profile.name);
+        let summary = run(&objects, (0, Draw::Most), Options::new(Nanos(1000)).extrapolate()).summary;
+        assert!(summary.spawns[0].count > 20 && summary.contexts[0].finished > 50, "{summary:?}");
+    }
+    // Of the jobs of a worker, at 0 and at 7, the second has had 3 of its 4 when the worker is killed at 10, before its deadline.
+    system.processes[0].contexts[0].program = vec![Instruction::Compute { bcet: Nanos(4), wcet: Nanos(4) }];
+    let objects = support::objects(&system, &Profile::ideal());
+    assert!(agrees(&objects, 0, Draw::Most, 1000).unwrap());
+    let summary = run(&objects, (0, Draw::Most), Options::new(Nanos(1000)).extrapolate()).summary;
+    assert!(summary.contexts[0].abandoned > 20, "{summary:?}");
 }
 
 /// 36 is the least that 4, 9 and 12 have in common.

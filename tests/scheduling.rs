@@ -99,6 +99,24 @@ fn one_scenario_by_every_server() {
     assert!(run.err.contains("no scheduling context has a budget"), "{}", run.err);
 }
 
+/// Three years of a set whose periods have 36 ms in common; and as many hours as are run whole, for something is drawn.
+#[test]
+fn what_repeats_itself_is_counted_and_said() {
+    let (_directory, path) = file("set.csv", "name,bcet,wcet,period\na,1ms,1ms,4ms\nb,2ms,2ms,9ms\nc,1ms,4ms,12ms\n");
+    let run = lacuna(&["simulate", &path, "--for", "100000000s", "--format", "json"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert_eq!(run.row("contexts", "b")["jobs"], 100_000_000_000u64.div_ceil(9));
+    let repeats = run.json()["repeats"].clone();
+    assert_eq!(repeats["every_ns"].as_u64().map(|every| every % 36_000_000), Some(0), "{repeats:#}");
+    let text = lacuna(&["simulate", &path, "--for", "100s"]);
+    assert!(text.out.contains("it repeats itself every 36ms: exact"), "{}", text.out);
+    let drawn = lacuna(&["simulate", &path, "--for", "10s", "--execution", "random", "--format", "json"]);
+    assert_eq!(drawn.json()["repeats"], serde_json::Value::Null);
+    let long = lacuna(&["simulate", &path, "--for", "100000000s", "--execution", "random"]);
+    assert_eq!(long.code, Some(2), "{}", long.out);
+    assert!(long.err.contains("a shorter time (--for) fits"), "{}", long.err);
+}
+
 /// The threshold of the lower keeps the core from the middle, not from the highest; among two of one priority the earlier deadline goes first.
 #[test]
 fn a_scenario_says_order_and_threshold() {

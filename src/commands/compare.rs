@@ -8,6 +8,7 @@ use lacuna_model::system::System;
 use lacuna_model::units::Nanos;
 use lacuna_sim::policy::Policy;
 use lacuna_sim::statistics::Summary;
+use lacuna_sim::steady::Extrapolation;
 use serde_json::{Value, json};
 
 use super::simulate::{Request, once};
@@ -78,7 +79,7 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
 }
 
 fn outcome(assigned: &System, profile: &Profile, request: &Request<'_>) -> Result<Outcome, Failure> {
-    let (_, run) = once(assigned, profile, request)?;
+    let (_, run) = once(assigned, profile, request, Extrapolation::On)?;
     Ok(Outcome { analysis: analyse(assigned).map_or("-", |analysis| verdict(&analysis)), summary: run.summary })
 }
 

@@ -16,6 +16,7 @@ use lacuna_sim::policy::{FixedPriority, Policy};
 use lacuna_sim::resolver::{Draw, Seeded};
 use lacuna_sim::simulation::{Options, Run, Simulation};
 use lacuna_sim::statistics::OperationSummary;
+use lacuna_sim::steady::{Extrapolation, Repetition};
 use lacuna_sim::timeline::Timeline;
 use serde_json::json;
 
@@ -50,11 +51,16 @@ pub struct Request<'a> {
     pub interrupt: &'a AtomicBool,
 }
 
-/// One run of a system.
+/// One run of a system; whether what repeats itself is run but once is asked for.
 ///
 /// # Errors
 /// If the system has no semantics, the run gets nowhere or plainly too far, or somebody interrupts.
-pub fn once(system: &System, profile: &Profile, request: &Request<'_>) -> Result<(Objects, Run), Failure> {
+pub fn once(
+    system: &System,
+    profile: &Profile,
+    request: &Request<'_>,
+    extrapolation: Extrapolation,
+) -> Result<(Objects, Run), Failure> {
     let system = &request.policy.assign(system).map_err(Failure::input)?;
     let objects = Objects::new(system, profile).map_err(Failure::input)?;
     let policy = FixedPriority::of(&objects);
@@ -64,9 +70,10 @@ pub fn once(system: &System, profile: &Profile, request: &Request<'_>) -> Result
         Execution::Random => Draw::Uniform,
     };
     let mut resolver = Seeded::new(request.seed).executions(draw);
-    let options = Options::new(request.horizon);
+    let extrapolation = if draws(system, request.execution) { Extrapolation::Off } else { extrapolation };
+    let options = Options { extrapolation, ..Options::new(request.horizon) };
     let least = least_labels(system, request.horizon);
-    if least > u128::from(options.labels) {
+    if extrapolation == Extrapolation::Off && least > u128::from(options.labels) {
         return Err(Failure::input(format!(
             "within {} there are at least {least} labels to take, and a run takes at most {}; a shorter time (--for) fits",
             request.horizon, options.labels
@@ -86,6 +93,12 @@ pub fn once(system: &System, profile: &Profile, request: &Request<'_>) -> Result
     progress(format_args!(""));
     let run = simulation.finish();
     Ok((objects, run))
+}
+
+/// Is something drawn again and again, so that a run never repeats itself?
+fn draws(system: &System, execution: Execution) -> bool {
+    let mut tasks = system.processes.iter().flat_map(|process| &process.contexts).filter_map(|context| context.task);
+    execution == Execution::Random || tasks.any(|task| task.jitter > Nanos(0))
 }
 
 /// As many labels a run has at least: each job of a task arrives, and time passes until the next one. Tasks of processes
@@ -109,12 +122,15 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     let loaded = load(request.scenario)?;
     let system = &loaded.scenario.system;
     let profile = super::check::profile(request.kernel)?;
-    let (objects, run) = once(system, &profile, request)?;
+    let files = request.trace.is_some() || request.gantt.is_some() || request.responses.is_some();
+    // A picture shows what was run.
+    let extrapolation = if files { Extrapolation::Off } else { Extrapolation::On };
+    let (objects, run) = once(system, &profile, request, extrapolation)?;
     // Whoever has interrupted wants no files of it.
     if request.interrupt.load(Ordering::Relaxed) {
         return Err(Failure::interrupted());
     }
-    if request.trace.is_some() || request.gantt.is_some() || request.responses.is_some() {
+    if files {
         let timeline = Timeline::new(&objects, &run.log);
         if let Some(path) = &request.trace {
             write(path, |file| perfetto::write(&timeline, file))?;
@@ -202,6 +218,12 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, run: &Run) {
     run.summary.spawns.iter().for_each(|summary| operation("spawn", summary));
     if let Some(since) = run.summary.quiescent_at_ns {
         line(format_args!("nothing happens after {}", Nanos(since)));
+    }
+    if let Some(Repetition { from_ns, every_ns, times }) = run.summary.repeats {
+        let (from, every, again) = (Nanos(from_ns), Nanos(every_ns), Nanos(from_ns + every_ns));
+        line(format_args!(
+            "from {from} on it repeats itself every {every}: exact, {times} times counted without being run; nothing new after {again}"
+        ));
     }
 }
 

@@ -18,7 +18,6 @@ use lacuna_model::system::{Instruction, System};
 use lacuna_model::units::Nanos;
 use lacuna_sim::safety::{Observed, observe};
 use lacuna_sim::simulation::Run;
-use lacuna_sim::steady::Extrapolation;
 
 use crate::cli::Execution;
 use crate::commands::analyse;
@@ -148,7 +147,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         responses: None,
         interrupt,
     };
-    let (objects, run) = simulate::once(system, &plan.effective(), &request, Extrapolation::Off)?;
+    let (objects, run) = simulate::once(system, &plan.effective(), &request)?;
     let observed = observe(&objects, &run.log);
 
     let asked: Vec<_> = probe::all().into_iter().filter(|probe| speaks_of(&judged, probe.guarantee)).collect();

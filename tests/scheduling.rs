@@ -112,6 +112,11 @@ fn what_repeats_itself_is_counted_and_said() {
     assert!(text.out.contains("it repeats itself every 36ms: exact"), "{}", text.out);
     let drawn = lacuna(&["simulate", &path, "--for", "10s", "--execution", "random", "--format", "json"]);
     assert_eq!(drawn.json()["repeats"], serde_json::Value::Null);
+    // In the loop for task sets, and with a trace in the relation.
+    let trace = std::path::Path::new(&path).with_extension("json");
+    let traced = ["simulate", &path, "--for", "10s", "--execution", "random", "--format", "json", "--trace"];
+    let traced = lacuna(&[&traced[..], &[trace.to_str().unwrap()]].concat());
+    assert_eq!(traced.json(), drawn.json());
     let long = lacuna(&["simulate", &path, "--for", "100000000s", "--execution", "random"]);
     assert_eq!(long.code, Some(2), "{}", long.out);
     assert!(long.err.contains("a shorter time (--for) fits"), "{}", long.err);

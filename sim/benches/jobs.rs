@@ -12,6 +12,7 @@ use lacuna_model::units::Nanos;
 use lacuna_sim::resolver::{Draw, Seeded};
 use lacuna_sim::simulation::{Options, simulate};
 use lacuna_sim::statistics::Summary;
+use lacuna_sim::task_set::TaskSet;
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -38,10 +39,17 @@ fn bench(criterion: &mut Criterion) {
     let whole = Options::new(Nanos(SECONDS * 1_000_000_000)).keep(0);
     let summary = run(&whole);
     assert_eq!(summary, Summary { repeats: None, ..run(&whole.extrapolate()) });
+    let set = TaskSet::of(&objects).unwrap();
+    let by_loop = || {
+        let mut resolver = Seeded::new(0).executions(Draw::Most);
+        set.simulate(&mut resolver, whole.horizon, || false, |_, _| {}).unwrap()
+    };
+    assert_eq!(summary, by_loop());
     println!("{} jobs in {SECONDS} s, {} switches", jobs(&summary), summary.switches);
     let mut group = criterion.benchmark_group("ten tasks, 1000 s");
     group.throughput(Throughput::Elements(jobs(&summary))).sample_size(10);
     group.bench_function("relation", |bench| bench.iter(|| run(black_box(&whole))));
+    group.bench_function("loop for task sets", |bench| bench.iter(by_loop));
     group.bench_function("extrapolated", |bench| bench.iter(|| run(black_box(&whole.extrapolate()))));
     group.finish();
 }

@@ -37,6 +37,14 @@ impl Durations {
         self.total += 1;
     }
 
+    /// Adds one so often.
+    pub fn add_times(&mut self, duration: Nanos, times: u64) {
+        if times > 0 {
+            *self.counts.entry(duration).or_default() += times;
+            self.total += times;
+        }
+    }
+
     /// Adds again, so often, what was added since there were those.
     pub fn repeat(&mut self, since: &Self, times: u64) {
         for (duration, count) in &mut self.counts {

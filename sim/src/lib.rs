@@ -17,6 +17,7 @@
 //! | [`policy`] | who gets the core |
 //! | [`resolver`] | who chooses where the relation leaves a choice |
 //! | [`simulation`] | the run |
+//! | [`task_set`] | the same of pure task sets, faster |
 //! | [`statistics`] | what is counted of it |
 //! | [`steady`] | when it repeats itself |
 //! | [`safety`] | the safety guarantees along it |
@@ -88,4 +89,5 @@ pub mod simulation;
 pub mod statistics;
 pub mod steady;
 pub mod sweep;
+pub mod task_set;
 pub mod timeline;

@@ -92,6 +92,21 @@ struct Jobs {
     responses: Durations,
 }
 
+/// What was counted of a task, by its context.
+#[derive(Debug)]
+pub(crate) struct TaskCounts {
+    pub(crate) context: ContextSlot,
+    pub(crate) first_arrival: u64,
+    pub(crate) arrived: u64,
+    pub(crate) finished: u64,
+    pub(crate) missed: u64,
+    /// The number of the job.
+    pub(crate) first_miss: Option<u64>,
+    pub(crate) tardiness: Nanos,
+    /// In nanoseconds, each with how often it was seen.
+    pub(crate) responses: Vec<(u64, u64)>,
+}
+
 /// What is under way in one entry of the context table.
 #[derive(Debug, Clone, Default)]
 struct Slot {
@@ -183,6 +198,31 @@ impl<'a> Collector<'a> {
             preemptions: 0,
             last: None,
         }
+    }
+
+    /// What was counted of tasks elsewhere, and of switches and preemptions.
+    pub(crate) fn of_tasks(
+        objects: &'a Objects,
+        initial: &State,
+        counts: impl Iterator<Item = TaskCounts>,
+        [switches, preemptions]: [u64; 2],
+    ) -> Self {
+        let mut collector = Self { switches, preemptions, ..Self::new(objects, initial) };
+        for counted in counts {
+            let process = initial.processes[usize::from(objects.process_of(counted.context))].instance_of;
+            let index = objects.index_in_process(counted.context);
+            let Some(task) = collector.task_of[process.index()].get(index).copied().flatten() else { continue };
+            let TaskCounts { first_arrival, arrived, finished, .. } = counted;
+            let jobs = &mut collector.jobs[task];
+            (jobs.arrived, jobs.missed, jobs.tardiness) = (arrived, counted.missed, counted.tardiness);
+            jobs.first_miss = counted.first_miss.map(|job| (job, Nanos(first_arrival + job * jobs.task.period.0)));
+            for (duration, times) in counted.responses {
+                jobs.responses.add_times(Nanos(duration), times);
+            }
+            let slot = Slot { task: Some(task), first_arrival, arrived, finished, ..Slot::default() };
+            collector.slots[usize::from(counted.context)] = slot;
+        }
+        collector
     }
 
     /// The scheduler takes a step while that context has the core.

@@ -8,10 +8,9 @@ use lacuna_model::system::System;
 use lacuna_model::units::Nanos;
 use lacuna_sim::policy::Policy;
 use lacuna_sim::statistics::Summary;
-use lacuna_sim::steady::Extrapolation;
 use serde_json::{Value, json};
 
-use super::simulate::{Request, once};
+use super::simulate::{Request, counted};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
 use crate::load::load;
@@ -79,8 +78,8 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
 }
 
 fn outcome(assigned: &System, profile: &Profile, request: &Request<'_>) -> Result<Outcome, Failure> {
-    let (_, run) = once(assigned, profile, request, Extrapolation::On)?;
-    Ok(Outcome { analysis: analyse(assigned).map_or("-", |analysis| verdict(&analysis)), summary: run.summary })
+    let summary = counted(assigned, profile, request)?;
+    Ok(Outcome { analysis: analyse(assigned).map_or("-", |analysis| verdict(&analysis)), summary })
 }
 
 fn verdict(analysis: &Analysis) -> &'static str {

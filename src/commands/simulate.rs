@@ -15,8 +15,9 @@ use lacuna_sim::export::{gantt, perfetto};
 use lacuna_sim::policy::{FixedPriority, Policy};
 use lacuna_sim::resolver::{Draw, Seeded};
 use lacuna_sim::simulation::{Options, Run, Simulation};
-use lacuna_sim::statistics::OperationSummary;
-use lacuna_sim::steady::{Extrapolation, Repetition};
+use lacuna_sim::statistics::{OperationSummary, Summary};
+use lacuna_sim::steady::Repetition;
+use lacuna_sim::task_set::TaskSet;
 use lacuna_sim::timeline::Timeline;
 use serde_json::json;
 
@@ -51,35 +52,63 @@ pub struct Request<'a> {
     pub interrupt: &'a AtomicBool,
 }
 
-/// One run of a system; whether what repeats itself is run but once is asked for.
+/// One run of a system, with its log.
 ///
 /// # Errors
 /// If the system has no semantics, the run gets nowhere or plainly too far, or somebody interrupts.
-pub fn once(
-    system: &System,
-    profile: &Profile,
-    request: &Request<'_>,
-    extrapolation: Extrapolation,
-) -> Result<(Objects, Run), Failure> {
+pub fn once(system: &System, profile: &Profile, request: &Request<'_>) -> Result<(Objects, Run), Failure> {
+    let objects = objects(system, profile, request)?;
+    let options = Options::new(request.horizon);
+    fits(objects.system(), request.horizon, options.labels)?;
+    let run = drive(&objects, request, options, u64::MAX)?;
+    Ok((objects, run.ok_or_else(|| Failure::input("the run has no end"))?))
+}
+
+/// What is counted of the same run, as fast as may be: what repeats itself is run but once, and a pure task set in a loop of its own.
+///
+/// # Errors
+/// Those of [`once`].
+pub fn counted(system: &System, profile: &Profile, request: &Request<'_>) -> Result<Summary, Failure> {
+    let objects = objects(system, profile, request)?;
+    let options = Options::new(request.horizon).keep(0);
+    let set = TaskSet::of(&objects);
+    if !draws(objects.system(), request.execution) {
+        let most = if set.is_some() { LABELS_BEFORE_THE_LOOP } else { u64::MAX };
+        if let Some(run) = drive(&objects, request, options.extrapolate(), most)? {
+            return Ok(run.summary);
+        }
+    }
+    let Some(set) = set else {
+        fits(objects.system(), request.horizon, options.labels)?;
+        let run = drive(&objects, request, options, u64::MAX)?;
+        return Ok(run.ok_or_else(|| Failure::input("the run has no end"))?.summary);
+    };
+    fits(objects.system(), request.horizon, options.labels.saturating_mul(10))?;
+    let stop = || request.interrupt.load(Ordering::Relaxed);
+    let summary = set.simulate(&mut resolver(request), request.horizon, stop, |_, _| {});
+    summary.ok_or_else(Failure::interrupted)
+}
+
+/// A set of tasks that has not repeated itself by then is run in the loop.
+const LABELS_BEFORE_THE_LOOP: u64 = 1 << 22;
+
+fn objects(system: &System, profile: &Profile, request: &Request<'_>) -> Result<Objects, Failure> {
     let system = &request.policy.assign(system).map_err(Failure::input)?;
-    let objects = Objects::new(system, profile).map_err(Failure::input)?;
-    let policy = FixedPriority::of(&objects);
-    let draw = match request.execution {
+    Objects::new(system, profile).map_err(Failure::input)
+}
+
+fn resolver(request: &Request<'_>) -> Seeded {
+    Seeded::new(request.seed).executions(match request.execution {
         Execution::Worst => Draw::Most,
         Execution::Best => Draw::Least,
         Execution::Random => Draw::Uniform,
-    };
-    let mut resolver = Seeded::new(request.seed).executions(draw);
-    let extrapolation = if draws(system, request.execution) { Extrapolation::Off } else { extrapolation };
-    let options = Options { extrapolation, ..Options::new(request.horizon) };
-    let least = least_labels(system, request.horizon);
-    if extrapolation == Extrapolation::Off && least > u128::from(options.labels) {
-        return Err(Failure::input(format!(
-            "within {} there are at least {least} labels to take, and a run takes at most {}; a shorter time (--for) fits",
-            request.horizon, options.labels
-        )));
-    }
-    let mut simulation = Simulation::new(&objects, policy, options);
+    })
+}
+
+/// Runs it; nothing, if it has not ended or repeated itself after so many labels.
+fn drive(objects: &Objects, request: &Request<'_>, options: Options, most: u64) -> Result<Option<Run>, Failure> {
+    let mut resolver = resolver(request);
+    let mut simulation = Simulation::new(objects, FixedPriority::of(objects), options);
     let mut taken = 0u64;
     while simulation.step(&mut resolver).map_err(Failure::input)?.is_some() {
         taken += 1;
@@ -89,10 +118,23 @@ pub fn once(
         if taken.is_multiple_of(1 << 20) {
             progress(format_args!("{} of {}, {taken} labels", simulation.now(), request.horizon));
         }
+        if taken >= most {
+            return Ok(None);
+        }
     }
     progress(format_args!(""));
-    let run = simulation.finish();
-    Ok((objects, run))
+    Ok(Some(simulation.finish()))
+}
+
+/// Is there room for the labels that a run has at least?
+fn fits(system: &System, horizon: Nanos, most: u64) -> Result<(), Failure> {
+    let least = least_labels(system, horizon);
+    if least > u128::from(most) {
+        return Err(Failure::input(format!(
+            "within {horizon} there are at least {least} labels to take, and a run takes at most {most}; a shorter time (--for) fits"
+        )));
+    }
+    Ok(())
 }
 
 /// Is something drawn again and again, so that a run never repeats itself?
@@ -123,14 +165,12 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     let system = &loaded.scenario.system;
     let profile = super::check::profile(request.kernel)?;
     let files = request.trace.is_some() || request.gantt.is_some() || request.responses.is_some();
-    // A picture shows what was run.
-    let extrapolation = if files { Extrapolation::Off } else { Extrapolation::On };
-    let (objects, run) = once(system, &profile, request, extrapolation)?;
-    // Whoever has interrupted wants no files of it.
-    if request.interrupt.load(Ordering::Relaxed) {
-        return Err(Failure::interrupted());
-    }
-    if files {
+    let summary = if files {
+        let (objects, run) = once(system, &profile, request)?;
+        // Whoever has interrupted wants no files of it.
+        if request.interrupt.load(Ordering::Relaxed) {
+            return Err(Failure::interrupted());
+        }
         let timeline = Timeline::new(&objects, &run.log);
         if let Some(path) = &request.trace {
             write(path, |file| perfetto::write(&timeline, file))?;
@@ -142,19 +182,22 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
             let picture = responses::draw(&timeline, &system.name).map_err(Failure::host)?;
             write(path, |file| file.write_all(picture.as_bytes()))?;
         }
-    }
+        run.summary
+    } else {
+        counted(system, &profile, request)?
+    };
     match format {
         Format::Json => {
-            let mut value = json!(run.summary);
+            let mut value = json!(summary);
             value["scenario"] = json!(system.name);
             value["kernel"] = json!(profile.name);
             value["policy"] = json!(request.policy.name());
             value["seed"] = json!(request.seed);
             document(value);
         }
-        Format::Text => print(system, &profile, request, &run),
+        Format::Text => print(system, &profile, request, &summary),
     }
-    let missed = run.summary.contexts.iter().any(|context| context.missed > 0);
+    let missed = summary.contexts.iter().any(|context| context.missed > 0);
     Ok(if missed { Exit::NotAsExpected } else { Exit::AsExpected })
 }
 
@@ -180,23 +223,23 @@ pub(super) fn write(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> i
     written.map_err(|error| Failure::input(format!("cannot write `{}`: {error}", path.display())))
 }
 
-fn print(system: &System, profile: &Profile, request: &Request<'_>, run: &Run) {
+fn print(system: &System, profile: &Profile, request: &Request<'_>, summary: &Summary) {
     line(format_args!("{}   {}", system.name, system.about));
     line(format_args!(
         "{} simulated under {}, {}, seed {}; one run, no proof\n",
-        Nanos(run.summary.horizon_ns),
+        Nanos(summary.horizon_ns),
         profile.name,
         scheduling(system, request.policy),
         request.seed
     ));
-    let names = run.summary.contexts.iter().map(|context| context.name.as_str());
-    let operations = run.summary.kills.iter().chain(&run.summary.spawns).map(|operation| operation.name.as_str());
+    let names = summary.contexts.iter().map(|context| context.name.as_str());
+    let operations = summary.kills.iter().chain(&summary.spawns).map(|operation| operation.name.as_str());
     let width = names.chain(operations).map(|name| name.chars().count() + 6).max().unwrap_or(0).max(7);
     line(format_args!(
         "{:<width$} {:>8} {:>7}   {:>12} {:>12} {:>12} {:>12}",
         "", "jobs", "missed", "min", "median", "p99", "max"
     ));
-    for context in &run.summary.contexts {
+    for context in &summary.contexts {
         let quantiles = quantiles(context.response_ns.as_ref());
         let verdict = match &context.verdict {
             SimVerdict::Held => "held".into(),
@@ -210,16 +253,16 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, run: &Run) {
             context.name, context.jobs, context.missed
         ));
     }
-    let operation = |kind: &str, summary: &OperationSummary| {
-        let name = format!("{kind} {}", summary.name);
-        line(format_args!("{name:<width$} {:>8} {:>7}   {}", summary.count, "", quantiles_of(summary)));
+    let operation = |kind: &str, operation: &OperationSummary| {
+        let name = format!("{kind} {}", operation.name);
+        line(format_args!("{name:<width$} {:>8} {:>7}   {}", operation.count, "", quantiles_of(operation)));
     };
-    run.summary.kills.iter().for_each(|summary| operation("kill", summary));
-    run.summary.spawns.iter().for_each(|summary| operation("spawn", summary));
-    if let Some(since) = run.summary.quiescent_at_ns {
+    summary.kills.iter().for_each(|summary| operation("kill", summary));
+    summary.spawns.iter().for_each(|summary| operation("spawn", summary));
+    if let Some(since) = summary.quiescent_at_ns {
         line(format_args!("nothing happens after {}", Nanos(since)));
     }
-    if let Some(Repetition { from_ns, every_ns, times }) = run.summary.repeats {
+    if let Some(Repetition { from_ns, every_ns, times }) = summary.repeats {
         let (from, every, again) = (Nanos(from_ns), Nanos(every_ns), Nanos(from_ns + every_ns));
         line(format_args!(
             "from {from} on it repeats itself every {every}: exact, {times} times counted without being run; nothing new after {again}"

@@ -52,7 +52,6 @@ pub enum Event {
 /// What is under way of a task, and what was counted.
 #[derive(Debug, Default)]
 struct Course {
-    next: u64,
     /// Jobs that have arrived and not ended.
     waiting: u64,
     /// What is left of the one that was begun.
@@ -107,22 +106,23 @@ impl<'a> TaskSet<'a> {
         mut stop: impl FnMut() -> bool,
         mut observe: impl FnMut(Nanos, Event),
     ) -> Option<Summary> {
-        let begin = |task: &Task| Course { next: task.offset, ..Course::default() };
-        let mut courses: Vec<Course> = self.tasks.iter().map(begin).collect();
-        let (mut now, mut soonest) = (0, self.tasks.iter().map(|task| task.offset).min().unwrap_or(u64::MAX));
+        let mut courses: Vec<Course> = self.tasks.iter().map(|_| Course::default()).collect();
+        // When the next job of each arrives; side by side, for that is looked at most.
+        let mut arrivals: Vec<u64> = self.tasks.iter().map(|task| task.offset).collect();
+        let (mut now, mut soonest) = (0, arrivals.iter().copied().min().unwrap_or(u64::MAX));
         let (mut ready, mut running, mut last) = (0u64, None, None);
         let (mut switches, mut preemptions, mut jobs) = (0u64, 0u64, 0u64);
         while now < horizon {
             if now == soonest {
                 soonest = u64::MAX;
-                for (index, (task, course)) in self.tasks.iter().zip(&mut courses).enumerate() {
-                    if course.next == now {
-                        course.next = now.saturating_add(task.period);
-                        course.arrived += 1;
-                        course.waiting += 1;
+                for (index, arrival) in arrivals.iter_mut().enumerate() {
+                    if *arrival == now {
+                        *arrival = now.saturating_add(self.tasks[index].period);
+                        courses[index].arrived += 1;
+                        courses[index].waiting += 1;
                         ready |= 1 << index;
                     }
-                    soonest = soonest.min(course.next);
+                    soonest = soonest.min(*arrival);
                 }
             }
             // Jobs of no time end one after the other, at one instant.

@@ -96,6 +96,42 @@ fn what_is_passed_on_is_no_channel() {
     assert_eq!(runs.observer, "low");
 }
 
+/// What no view of the objects shows: when one has the core, though every step ends at the same time; and what a step comes to that is the last of
+/// its kind, in the very instant of what it tells of.
+#[test]
+fn the_core_and_what_is_told_are_seen() {
+    let system = |high: &str, low: &str, flows: &str| {
+        parsed(&format!(
+            "Scenario(name: \"seen\", about: \"seen\", domains: [\"high\", \"low\"], flows: [{flows}],\n\
+             buffers: {{ \"x\": (capacity: 1, overflow: DropNewest, send: [\"high\"], receive: [\"low\"]) }},\n\
+             processes: {{ \"high\": (domain: \"high\", contexts: {{ \"m\": (schedule: \"high\", {high}) }}),\n\
+             \"low\": (domain: \"low\", contexts: {{ \"m\": (schedule: \"low\", {low}) }}) }},\n\
+             scheduling_contexts: {{ \"high\": (priority: 2), \"low\": (priority: 1) }}, process_table: 2, tick: \"1ns\")"
+        ))
+    };
+    let none = |system: &System| decided(system, TimeIsolation::None, &Limits::default());
+    // Of every four ticks high takes the second or the third, and low, in the middle of a step, has the others: it goes round at 4, 8, 12 in any case.
+    let late = "task: (period: \"4ns\", offset: \"1ns\", jitter: \"1ns\"), program: [Compute(\"1ns\")]";
+    let round = "program: [Forever([Compute(\"3ns\")])]";
+    let ModelVerdict::Refuted { runs: Some(runs), .. } = none(&system(late, round, "")) else {
+        panic!("it is refuted")
+    };
+    assert_eq!(
+        (runs.observer.as_str(), runs.sees.iter().filter(|sees| sees.contains("low/m on the core")).count()),
+        ("low", 1)
+    );
+    assert_eq!(none(&system(late, round, "(\"high\", \"low\")")).name(), "vacuous");
+    // At 1 high has sent or not, and low looks at once, and never again.
+    let sends = "program: [Compute(\"1ns\"), Choose([[Send(\"x\")], []])]";
+    let looks = "program: [Poll(\"x\"), Compute(\"3ns\")]";
+    let ModelVerdict::Refuted { runs: Some(runs), .. } = none(&system(sends, looks, "")) else {
+        panic!("it is refuted")
+    };
+    assert_eq!((runs.observer.as_str(), &runs.sees), ("low", &[String::new(), String::new()]));
+    // Nor where it does not look.
+    assert_eq!(none(&system(sends, "program: [Compute(\"3ns\")]", "")).name(), "proved");
+}
+
 #[test]
 fn the_two_runs_stand_side_by_side_in_time() {
     let arguments = ["check", "covert-timing", "--kernel", "sel4-mcs", "--guarantee", "G11"];

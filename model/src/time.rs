@@ -367,6 +367,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_process_that_has_ended_leaves_is_nobody_s() {
+        let objects = one_task(vec![Instruction::Exit], 0);
+        let mut state = objects.initial();
+        let mut time = Ns.initial(&objects, &state);
+        assert_eq!(time.core.fill(0, Nanos(3), Nanos(5)), Nanos(2));
+        for (action, of) in [(Action::Wake, Some(0)), (Action::Exit, None)] {
+            let step = Step { context: 0, action };
+            let after = objects.apply(&state, step).0;
+            Ns.follow(&objects, &state, &after, step, &mut time);
+            assert_eq!(time.core.of(), of, "{action:?}");
+            state = after;
+        }
+    }
+
+    #[test]
     fn no_job_is_lost_when_the_jitter_is_longer_than_the_period() {
         let objects = one_task(vec![], 25);
         let state = objects.initial();

@@ -182,4 +182,22 @@ mod tests {
             assert_eq!(at_once, step_by_step, "{far}");
         }
     }
+
+    #[test]
+    fn each_window_and_each_gap_begins_with_a_flush() {
+        // Window 0 to 3, gap 3 to 4, window 4 to 6.
+        let windows = vec![window(0, 3, &[0]), window(4, 2, &[1])];
+        let frame = Frame::new(&MajorFrame { length: Nanos(6), windows }, Nanos(1));
+        let one_frame = [vec![], vec![0], vec![0], vec![], vec![], vec![1]];
+        let twice: Vec<_> = one_frame.iter().chain(&one_frame).cloned().collect();
+        assert_eq!(course(&frame, &[1; 11]), twice);
+        let mut place = frame.start();
+        assert!(frame.flushes(place, Nanos(1)), "it begins with one");
+        frame.pass(&mut place, Nanos(1));
+        assert!(!frame.flushes(place, Nanos(2)), "to the end of the window");
+        assert!(frame.flushes(place, Nanos(3)), "and into what comes then");
+        assert!(frame.flushes(place, Nanos(40)));
+        let never = Frame::new(&MajorFrame { length: Nanos(6), windows: vec![window(0, 3, &[0])] }, Nanos(0));
+        assert!(!never.flushes(never.start(), Nanos(40)));
+    }
 }

@@ -508,6 +508,17 @@ mod tests {
         }
     }
 
+    /// Who is never beside another is never picked.
+    #[test]
+    fn where_nobody_competes_nothing_is_said() {
+        let mut system = library("group-schedule");
+        system.processes.truncate(1);
+        let objects = Objects::new(&system, &Profile::ideal()).unwrap();
+        // It is alone, in the other domain and in no group too.
+        assert_eq!(moved(&system).count(), 2);
+        assert_eq!(check(&objects, &lattice(&system), &Limits::default()).0, ModelVerdict::Vacuous);
+    }
+
     /// Each context as each other scheduling context, in its windows, on its own budget.
     #[test]
     fn every_other_schedule_of_one_context_is_a_system_beside() {

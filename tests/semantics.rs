@@ -817,6 +817,27 @@ fn a_lock_down_is_of_the_domain_whoever_made_it_and_whoever_asks() {
     assert_eq!(verdict(&nobody, &none, GuaranteeId::G12), "vacuous");
 }
 
+/// Marks are of steps; here there is none.
+#[test]
+fn what_is_wrong_from_the_start_is_seen_without_a_step() {
+    let buffer = |name: &str| {
+        format!("\"{name}\": (capacity: 1, overflow: Block, send: [\"d\", \"e\"], receive: [\"d\", \"e\"])")
+    };
+    let circle = |before: &str, second: &str| {
+        let first = format!("{before}Receive(\"a\"), Send(\"b\"), Exit");
+        let fields = format!("buffers: {{ {}, {} }},", buffer("a"), buffer("b"));
+        scenario(&fields, &[("p", "domain: \"d\"", &first), ("q", "domain: \"e\"", second)])
+    };
+    for before in ["", "Compute(\"1ms\"), "] {
+        let verdict = |second: &str| verdict(&circle(before, second), &Profile::ideal(), GuaranteeId::G21);
+        assert_eq!(verdict("Receive(\"b\"), Send(\"a\"), Exit"), "refuted", "{before}");
+        // Whoever waits for nobody in particular is idle.
+        assert_eq!(verdict("Exit"), "proved", "{before}");
+    }
+    let nobody = scenario("", &[("p", "domain: \"d\"", "Exit")]);
+    assert_eq!(verdict(&nobody, &Profile::ideal(), GuaranteeId::G21), "vacuous");
+}
+
 #[test]
 fn a_domain_that_is_shut_for_good_stays_so_and_its_neighbours_do_not_notice() {
     let text = scenario(

@@ -1,5 +1,6 @@
 //! `lacuna check`: every interleaving, under one profile or several.
 
+use std::io;
 use std::sync::atomic::AtomicBool;
 
 use lacuna_check::engine::CheckpointError;
@@ -265,12 +266,21 @@ fn judged_of(
 fn failure(error: CheckError) -> Failure {
     match error {
         CheckError::Cluster(ClusterError::Interrupted) => Failure::interrupted(),
-        CheckError::Cluster(ClusterError::Settings(_)) | CheckError::TooWide(_) | CheckError::EndsNeedsTheGraph => {
-            Failure::input(error)
-        }
-        CheckError::Checkpoint(CheckpointError::Io { .. }) | CheckError::Cluster(_) => Failure::host(error),
+        CheckError::Cluster(ClusterError::Settings(_) | ClusterError::Unlike { .. }) => Failure::input(error),
+        CheckError::Checkpoint(ref inner) | CheckError::Cluster(ClusterError::Checkpoint(ref inner)) => match inner {
+            CheckpointError::Io { source, .. } if !is_no_such_place(source) => Failure::host(error),
+            _ => Failure::input(error),
+        },
+        CheckError::Cluster(_) => Failure::host(error),
         _ => Failure::input(error),
     }
+}
+
+/// Is what was named not there, or not what it was taken for? No second try helps then.
+fn is_no_such_place(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(error.kind(), Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory | Kind::AlreadyExists)
+        || matches!(error.kind(), Kind::PermissionDenied | Kind::ReadOnlyFilesystem | Kind::InvalidInput)
 }
 
 /// Is every verdict as the scenario expects it? What is vacuous holds.

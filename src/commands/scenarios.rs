@@ -25,7 +25,7 @@ pub fn run(format: Format) -> Result<Exit, Failure> {
                 entries.iter().map(|(name, about)| json!({ "name": name, "about": about })).collect();
             document(json!({ "scenarios": entries }));
         }
-        Format::Text => entries.iter().for_each(|(name, about)| line(format_args!("{name:<16}{about}"))),
+        Format::Text => entries.iter().for_each(|(name, about)| line(format_args!("{name:<20} {about}"))),
     }
     Ok(Exit::AsExpected)
 }

@@ -55,12 +55,17 @@ pub struct SearchOptions {
     #[arg(long, value_name = "I", requires = "cluster")]
     pub process: Option<usize>,
     /// Listen here, if the others reach this process by way of something else, such as a tunnel.
-    #[arg(long, value_name = "HOST:PORT", requires = "cluster")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = place, requires = "cluster")]
     pub listen: Option<String>,
 }
 
 fn bytes(text: &str) -> Result<Bytes, String> {
     Bytes::parse(text).map_err(|error| error.to_string())
+}
+
+fn place(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    port.map(|_| text.to_owned()).ok_or_else(|| "expected a host and a port, as in 10.0.0.1:7000".into())
 }
 
 fn few(text: &str) -> Result<NonZeroUsize, String> {

@@ -343,8 +343,16 @@ impl Ask<'_> {
         let adversary_depth = self.objects.attack_depth().filter(|depth| *depth > 0).map(u32::from);
         let depth = adversary_depth.filter(|_| summary.marks & CUT != 0);
         let entries = self.objects.system().process_table;
+        let initial = self.objects.initial();
         let verdict = |guarantee: &dyn Safety| {
             let id = guarantee.id();
+            // Marks are of steps, and there may be none.
+            if guarantee.violated_in(self.objects, &initial) {
+                let wrong = guarantee.violation_in(self.objects, &initial);
+                let violation = format!("from the start: {}", wrong.as_deref().unwrap_or("it does not hold there"));
+                let trace = Trace { observer: Observer::Checker, events: Vec::new() };
+                return ModelVerdict::Refuted { trace, violation, runs: None };
+            }
             let first = firsts.iter().find(|(mark, _)| *mark == violated(id).trailing_zeros());
             if let Some((_, path)) = first {
                 let (trace, violation) = self.violation(guarantee, &path.steps);
@@ -357,7 +365,9 @@ impl Ask<'_> {
                 return ModelVerdict::Unknown { limit: format!("the process table of {entries} entries was full") };
             }
             match depth {
-                _ if summary.marks & triggered(id) == 0 => ModelVerdict::Vacuous,
+                _ if summary.marks & triggered(id) == 0 && !guarantee.triggered_in(self.objects, &initial) => {
+                    ModelVerdict::Vacuous
+                }
                 depth if table_full => ModelVerdict::ProvedToTable { entries, depth },
                 Some(depth) => ModelVerdict::ProvedToDepth { depth },
                 None => ModelVerdict::Proved,

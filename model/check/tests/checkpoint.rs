@@ -256,7 +256,7 @@ impl TransitionSystem for Resting {
         if state[0] % 900_000 == 17 {
             std::thread::sleep(Duration::from_millis(600));
         }
-        KILLED.edges(&mut (), state, visit)
+        KILLED.edges(&mut KILLED.scratch(), state, visit)
     }
 
     fn may_stop(&self, state: &[u64; 1]) -> bool {

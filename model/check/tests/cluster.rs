@@ -197,6 +197,11 @@ fn who_is_not_there_in_time_or_does_not_fit_is_named() {
         let error = found.unwrap_err();
         assert!(matches!(error, ClusterError::Unlike { what: "fingerprint", .. }), "{error}");
     }
+    let few = |index| Limits { max_states: 1000 + index as u64, ..Limits::default() };
+    for found in together(&graph, 2, few, |_| workers(1)) {
+        let error = found.unwrap_err();
+        assert!(matches!(error, ClusterError::Unlike { what: "limit on the number of states", .. }), "{error}");
+    }
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = [listener.local_addr().unwrap().to_string(), free(1).remove(0)];
@@ -246,7 +251,8 @@ fn strangers_are_sent_away_and_nonsense_is_an_error() {
                     break other;
                 }
             };
-            let hello = [u64::from_le_bytes(*b"lacunacl"), 1, 1, 2, 1, 1, 0, 0];
+            let most = Limits::default().max_states;
+            let hello = [u64::from_le_bytes(*b"lacunacl"), 2, 1, 2, 1, 1, 0, 0, most];
             other.write_all(&hello.map(u64::to_le_bytes).concat()).unwrap();
             other.write_all(nonsense).unwrap();
             let error = first.join().unwrap().unwrap_err();

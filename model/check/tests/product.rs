@@ -95,10 +95,11 @@ fn what_is_cut_off_is_unknown() {
     assert!(matches!(noninterference(&tight, &limits), Noninterference::Unknown(_)));
 }
 
-/// Three counters to 2, in the three lowest bytes; `favourite` may go to 3.
+/// Three counters to 2, in the three lowest bytes; `favourite` may go to 3, and the steps of `marked` are marked.
 #[derive(Debug)]
 struct Counters {
     favourite: Option<u32>,
+    marked: Option<u32>,
     sorts: bool,
 }
 
@@ -122,7 +123,8 @@ impl TransitionSystem for Counters {
             let most = if self.favourite == Some(counter) { 3 } else { 2 };
             if (word >> (8 * counter) & 255) < most {
                 let after = word + (1 << (8 * counter));
-                let marks = u64::from(after == 0x02_0102 || after == 0x02_0201 || after == 0x01_0202);
+                let last = u64::from(after == 0x02_0102 || after == 0x02_0201 || after == 0x01_0202);
+                let marks = last | u64::from(self.marked == Some(counter)) << 1;
                 visit(Edge { after: [after], marks, label: counter });
             }
         }
@@ -160,9 +162,10 @@ fn only_what_is_equivariant_is_reduced() {
         Err(Unverified::NotEquivariant(difference)) => difference.what,
         other => panic!("{other:?}"),
     };
-    assert_eq!(why(Counters { favourite: Some(1), sorts: true }), "the edges differ");
-    assert_eq!(why(Counters { favourite: None, sorts: false }), "the canonical states differ");
-    let system = Counters { favourite: None, sorts: true };
+    assert_eq!(why(Counters { favourite: Some(1), marked: None, sorts: true }), "the edges differ");
+    assert_eq!(why(Counters { favourite: None, marked: None, sorts: false }), "the canonical states differ");
+    assert_eq!(why(Counters { favourite: None, marked: Some(2), sorts: true }), "the edges differ");
+    let system = Counters { favourite: None, marked: None, sorts: true };
     let reduced = verify(&system, 1000, &Limits::default()).unwrap();
     assert_eq!((reduced.verified().states(), reduced.verified().permutations()), (27, 2));
     assert_eq!(explore(&reduced, &Limits::default()).summary.states, 10);
@@ -170,7 +173,7 @@ fn only_what_is_equivariant_is_reduced() {
 
 #[test]
 fn the_test_of_equivariance_keeps_to_its_limits() {
-    let system = Counters { favourite: None, sorts: true };
+    let system = Counters { favourite: None, marked: None, sorts: true };
     let verify = |limits: &Limits<'_>| verify(&system, 1000, limits).map(|reduced| reduced.verified().states());
     assert!(verify(&Limits { max_states: 5, ..Limits::default() }).is_ok_and(|tested| (1..27).contains(&tested)));
     assert_eq!(verify(&Limits { max_memory: 0, ..Limits::default() }), Err(Unverified::Untested));
@@ -180,7 +183,7 @@ fn the_test_of_equivariance_keeps_to_its_limits() {
 
 #[test]
 fn a_path_of_orbits_unfolds_to_a_path() {
-    let system = Counters { favourite: None, sorts: true };
+    let system = Counters { favourite: None, marked: None, sorts: true };
     let reduced = verify(&system, 1000, &Limits::default()).unwrap();
     let found = explore(&reduced, &Limits::default());
     let first = found.summary.first(0).unwrap();

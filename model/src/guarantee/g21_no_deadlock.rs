@@ -50,7 +50,12 @@ impl Safety for NoDeadlock {
 
     #[inline]
     fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool {
-        objects.makes_anybody_wait(transition.after) || objects.makes_anybody_wait(transition.before)
+        self.triggered_in(objects, transition.after)
+    }
+
+    #[inline]
+    fn triggered_in(&self, objects: &Objects, state: &State) -> bool {
+        objects.makes_anybody_wait(state)
     }
 
     #[inline]
@@ -64,7 +69,10 @@ impl Safety for NoDeadlock {
     }
 
     fn violation(&self, objects: &Objects, transition: &Transition<'_>) -> Option<String> {
-        let state = transition.after;
+        self.violation_in(objects, transition.after)
+    }
+
+    fn violation_in(&self, objects: &Objects, state: &State) -> Option<String> {
         let stuck = deadlocked(objects, state);
         let is_wrong = |wait: Wait| wait.is_for_a_resource() || objects.is_there_already(state, wait);
         let first = stuck.iter().find(|(_, wait)| is_wrong(*wait)).or(stuck.first())?;

@@ -140,9 +140,17 @@ pub trait Safety: std::fmt::Debug + Sync {
     fn triggered(&self, objects: &Objects, transition: &Transition<'_>) -> bool;
     /// Does the step violate it?
     fn violated(&self, objects: &Objects, transition: &Transition<'_>) -> bool;
+    /// Is it one that a state can give something to say, and does this one, whatever step led to it?
+    fn triggered_in(&self, _: &Objects, _: &State) -> bool {
+        false
+    }
     /// Is it one that a state can violate, and does this one, whatever step led to it?
     fn violated_in(&self, _: &Objects, _: &State) -> bool {
         false
+    }
+    /// What is wrong with the state, in words, if that can be said without a step.
+    fn violation_in(&self, _: &Objects, _: &State) -> Option<String> {
+        None
     }
     /// As [`Safety::violated`], of a step from a state in which it is not [violated](Safety::violated_in): looks only
     /// at what the step can have made wrong.

@@ -569,7 +569,7 @@ impl<S: Packed> Exploration<S> {
             vec![part()]
         } else {
             std::thread::scope(|scope| {
-                let spawned: Vec<_> = (0..self.threads.get()).map(|_| scope.spawn(part)).collect();
+                let spawned: Vec<_> = (0..self.threads.get().min(MOST_THREADS)).map(|_| scope.spawn(part)).collect();
                 spawned
                     .into_iter()
                     .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))

@@ -75,7 +75,7 @@ pub trait TransitionSystem: Sync {
     /// Makes such room.
     fn scratch(&self) -> Self::Scratch;
 
-    /// Where it may start.
+    /// Where it may start. Marks are of edges: what is wrong with a start, before any edge, is for the caller to ask.
     fn initial(&self) -> Vec<Self::State>;
 
     /// Calls `visit` with every edge that leaves `state`.

@@ -1,7 +1,7 @@
 //! Systems that several tests explore.
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 
-use lacuna_check::engine::{Edge, TransitionSystem, Unrepresentable};
+use lacuna_check::engine::{Edge, Marks, TransitionSystem, Unrepresentable};
 
 /// A random graph of numbered nodes with marks and deadlocks, drawn from a seed; the number of a node is spread over `W`
 /// words.
@@ -58,11 +58,18 @@ impl<const W: usize> Graph<W> {
     }
 }
 
+/// It keeps to what is wanted: what nobody wants is not marked.
 impl<const W: usize> TransitionSystem for Graph<W> {
     type State = [u64; W];
-    type Scratch = ();
+    type Scratch = Marks;
 
-    fn scratch(&self) {}
+    fn scratch(&self) -> Marks {
+        Marks::MAX
+    }
+
+    fn want(&self, wants: &mut Marks, wanted: Marks) {
+        *wants = wanted;
+    }
 
     fn initial(&self) -> Vec<[u64; W]> {
         [0, 1].map(Self::state).to_vec()
@@ -70,12 +77,12 @@ impl<const W: usize> TransitionSystem for Graph<W> {
 
     fn edges(
         &self,
-        (): &mut (),
+        wants: &mut Marks,
         state: &[u64; W],
         mut visit: impl FnMut(Edge<[u64; W]>),
     ) -> Result<(), Unrepresentable> {
         for (label, (to, marks)) in (0..).zip(self.successors(state[0])) {
-            visit(Edge { after: Self::state(to), marks, label });
+            visit(Edge { after: Self::state(to), marks: marks & *wants, label });
         }
         Ok(())
     }

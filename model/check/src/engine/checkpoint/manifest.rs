@@ -89,7 +89,10 @@ impl<S: Packed> Manifest<S> {
         let damaged = |offset: usize, what: String| CheckpointError::damaged(file, offset as u64, what);
         let words: Vec<u64> = bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
         let Some((checksum, content)) = words.split_last().filter(|_| bytes.len().is_multiple_of(8)) else {
-            return Err(damaged(bytes.len(), format!("{} bytes are no whole number of words", bytes.len())));
+            return Err(damaged(
+                bytes.len(),
+                format!("expected whole words of 8 bytes, and found {} bytes", bytes.len()),
+            ));
         };
         if content.first() != Some(&MAGIC) {
             return Err(damaged(0, "a manifest of states was expected".into()));

@@ -64,6 +64,8 @@ pub(crate) fn begin<S: Packed>(to: &Checkpoints<'_>, part: Part) -> Result<Write
             return Err(CheckpointError::Occupied(to.directory.to_owned()));
         }
     }
+    // Better now than after hours.
+    std::fs::create_dir_all(to.directory).map_err(CheckpointError::io(to.directory, "create"))?;
     Ok(anew(directory, 0, to.fingerprint, part, to.every))
 }
 

@@ -11,7 +11,7 @@ use super::ClusterError;
 /// "lacunacl" in little-endian bytes.
 const MAGIC: u64 = u64::from_le_bytes(*b"lacunacl");
 /// What is spoken here.
-const PROTOCOL: u64 = 1;
+const PROTOCOL: u64 = 2;
 /// For how long one that has connected may say nothing.
 const SILENCE: Duration = Duration::from_secs(1);
 /// Between two attempts.
@@ -32,13 +32,18 @@ pub(super) struct Hello {
     pub(super) fingerprint: u64,
     /// How it treats checkpoints.
     pub(super) checkpoints: u64,
+    /// At most so many states.
+    pub(super) max_states: u64,
 }
 
+/// Words of a hello.
+const WORDS: usize = 9;
+
 impl Hello {
-    fn words(&self) -> [u64; 8] {
-        let Self { process, processes, workers, words, fingerprint, checkpoints } = *self;
+    fn words(&self) -> [u64; WORDS] {
+        let Self { process, processes, workers, words, fingerprint, checkpoints, max_states } = *self;
         let [process, processes, workers, words] = [process, processes, workers, words].map(|number| number as u64);
-        [MAGIC, PROTOCOL, process, processes, workers, words, fingerprint, checkpoints]
+        [MAGIC, PROTOCOL, process, processes, workers, words, fingerprint, checkpoints, max_states]
     }
 
     fn say(&self, socket: &mut TcpStream) -> io::Result<()> {
@@ -46,10 +51,10 @@ impl Hello {
     }
 
     /// Hears another; `None` if it is none of us.
-    fn hear(socket: &mut TcpStream) -> io::Result<Option<[u64; 8]>> {
-        let mut bytes = [0; 64];
+    fn hear(socket: &mut TcpStream) -> io::Result<Option<[u64; WORDS]>> {
+        let mut bytes = [0; 8 * WORDS];
         socket.read_exact(&mut bytes)?;
-        let mut words = [0; 8];
+        let mut words = [0; WORDS];
         for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
             *word = u64::from_le_bytes(*bytes);
         }
@@ -57,9 +62,10 @@ impl Hello {
     }
 
     /// Does another fit, apart from its place?
-    fn check(&self, other: &[u64; 8]) -> Result<(), ClusterError> {
+    fn check(&self, other: &[u64; WORDS]) -> Result<(), ClusterError> {
         let names = ["protocol", "place", "number of processes", "number of workers", "number of words in a state"];
-        let names = names.into_iter().chain(["fingerprint", "treatment of checkpoints"]);
+        let names =
+            names.into_iter().chain(["fingerprint", "treatment of checkpoints", "limit on the number of states"]);
         for (index, what) in names.enumerate().filter(|(index, _)| *index != 1) {
             let (own, other_has) = (self.words()[1 + index], other[1 + index]);
             if own != other_has {

@@ -36,7 +36,6 @@ mod verdict;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
@@ -88,7 +87,7 @@ pub fn explore<T: TransitionSystem>(
     };
     let net = Arc::new(Net::default());
     let workers = config.workers.get();
-    let (builders, links) = build::<T>(config, limits.interrupt, &net)?;
+    let (builders, links) = build::<T>(config, limits, &net)?;
     // Connecting is not a part of it.
     let process = Process::new(config, limits);
     let work = |builder: Builder| {
@@ -176,7 +175,7 @@ impl Builder {
 /// Connects the processes.
 fn build<T: TransitionSystem>(
     config: &ClusterConfig<'_>,
-    interrupt: Option<&AtomicBool>,
+    limits: &Limits<'_>,
     net: &Arc<Net>,
 ) -> Result<(Vec<Builder>, Vec<Arc<Link>>), ClusterError> {
     let hooks = Hooks::default();
@@ -192,11 +191,12 @@ fn build<T: TransitionSystem>(
         words: T::State::WORDS,
         fingerprint: config.fingerprint,
         checkpoints: config.checkpoints.map_or(0, |checkpoints| 1 + checkpoints.start as u64),
+        max_states: limits.max_states,
     };
     let mut links = Vec::new();
     let mut wires = Vec::new();
     let refused = |source| ClusterError::System { doing: "set up a connection", source };
-    let sockets = connect(addresses, listen.as_deref(), hello, config.patience, interrupt)?;
+    let sockets = connect(addresses, listen.as_deref(), hello, config.patience, limits.interrupt)?;
     for (other, socket) in sockets.into_iter().enumerate() {
         wires.push(match socket {
             Some(socket) => {

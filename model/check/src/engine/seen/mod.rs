@@ -270,3 +270,21 @@ fn index_of(entry: u64) -> u64 {
 fn same_tag(entry: u64, hash: u64) -> bool {
     entry >> PLACE == hash & (u64::MAX >> PLACE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_of_one_hash_are_told_apart_by_all_of_their_words() {
+        let seen = Seen::new().unwrap_or_default();
+        let log = Log::new(2, 1 << 30);
+        let mut place = Place::default();
+        assert!(log.reserve(&mut place, 1 << 30).is_ok());
+        let states = [[1, 2], [1, 3], [2, 2], [1, 2], [2, 2]].map(|state| Candidate { hash: 5, state });
+        assert_eq!(seen.insert(&states, &mut 0, &log, &mut place), 3);
+        assert_eq!(seen.insert(&states, &mut 0, &log, &mut place), 0);
+        let inserted: Vec<[u64; 2]> = place.close().into_iter().flatten().map(|index| log.state(index)).collect();
+        assert_eq!(inserted, [[1, 2], [1, 3], [2, 2]]);
+    }
+}

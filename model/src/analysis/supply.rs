@@ -16,10 +16,16 @@
 //! | MCS, from dispatch | 3 T − Q − 1 + m | Q − m | 3 T − 1 | what may be used is had after 2 T at the latest, and comes back T after it was |
 //! | constant bandwidth | none | | | its deadline may be arbitrarily far away, after it had the core to itself |
 //!
+//! **Responses.** A task that alone runs by a server, with execution time C, period P and jitter J: while it is busy it is ready throughout, so job q (from 0) of a busy period ends at most
+//! sbf⁻¹((q + 1) C) after that begins, with the first release, and responds J + sbf⁻¹((q + 1) C) − q P after its arrival; the busy period ends with the first q where sbf⁻¹((q + 1) C) ≤
+//! (q + 1) P − J.
+//!
 //! In the first two rows the bound is met, by the least urgent of servers that fill the core; in the others nothing like that is claimed (`tests/supply.rs`). Times
 //! are integers of nanoseconds; what does not fit into 128 bits is no bound.
 
+use super::response_time::{Bound, Demand};
 use crate::system::{Budget, RefillsFrom, Server};
+use crate::units::Nanos;
 
 /// A supply that is nothing for a time and then an amount in every cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,10 +74,38 @@ pub fn longest_until(budget: Budget, demand: u128) -> Option<u128> {
     nothing_for.checked_add(before.checked_mul(length)?)?.checked_add(demand - before * amount)
 }
 
+/// At most so many jobs of a busy period are looked at.
+const MAX_JOBS: u128 = 1_000_000;
+
+/// The worst response of a task that alone runs by a server, if that supplies what it promises (G19). Of `task`, execution time, period and jitter are looked
+/// at.
+pub fn response(budget: Budget, task: &Demand) -> Bound {
+    const OVERFLOW: Bound = Bound::Unknown("a time does not fit into 64 bits");
+    let Some(Cycles { amount, length, .. }) = cycles(budget) else {
+        return Bound::Unknown("the server supplies nothing for certain");
+    };
+    let (wcet, period, jitter) = (u128::from(task.wcet.0.max(1)), u128::from(task.period.0), u128::from(task.jitter.0));
+    match (wcet.checked_mul(length), amount.checked_mul(period)) {
+        (Some(asked), Some(supplied)) if asked > supplied => return Bound::Unbounded,
+        (Some(_), Some(_)) => {}
+        _ => return OVERFLOW,
+    }
+    let mut worst = 0;
+    for job in 0..MAX_JOBS {
+        let Some(end) = longest_until(budget, (job + 1) * wcet).and_then(|end| end.checked_add(jitter)) else {
+            return OVERFLOW;
+        };
+        worst = worst.max(end.saturating_sub(job * period));
+        if end <= (job + 1) * period {
+            return u64::try_from(worst).map_or(OVERFLOW, |worst| Bound::Finite(Nanos(worst)));
+        }
+    }
+    Bound::Unknown("the busy period has more than 1,000,000 jobs")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Nanos;
 
     fn servers(amount: u64) -> Vec<Server> {
         let mcs = |minimum, from| Server::Mcs { refills: 2, minimum: Nanos(minimum), from };
@@ -113,6 +147,26 @@ mod tests {
         assert_eq!(course(Server::Polling), [0, 0, 0, 1, 2, 3, 3, 3, 4, 5]);
         assert_eq!(course(Server::ConstantBandwidth), [0; 10]);
         assert_eq!(longest_until(budget(Server::ConstantBandwidth), 1), None);
+    }
+
+    /// By hand, of Γ(5, 3): nothing for 4, then 3 in 5.
+    #[test]
+    fn responses_of_a_task_alone() {
+        let budget = Budget { amount: Nanos(3), period: Nanos(5), server: Server::Deferrable };
+        let of = |wcet, period, jitter| {
+            let task = Demand { wcet: Nanos(wcet), period: Nanos(period), jitter: Nanos(jitter), ..Demand::default() };
+            response(budget, &task)
+        };
+        // 4 + 2.
+        assert_eq!(of(2, 10, 0), Bound::Finite(Nanos(6)));
+        assert_eq!(of(2, 10, 4), Bound::Finite(Nanos(10)));
+        // 2 by 6, 4 by 10, 6 by 12, from arrivals at 0, 4 and 8: 6, 6, 4; the third is done before the fourth comes.
+        assert_eq!(of(2, 4, 0), Bound::Finite(Nanos(6)));
+        // 3 in 5 is all there is: 3 by 7, 6 by 12, and so on for ever, each 7 after its arrival.
+        assert_eq!(of(4, 5, 0), Bound::Unbounded);
+        assert!(matches!(of(3, 5, 0), Bound::Unknown(_)), "the busy period has no end");
+        let soft = Budget { server: Server::ConstantBandwidth, ..budget };
+        assert!(matches!(response(soft, &Demand::default()), Bound::Unknown(_)));
     }
 
     #[test]

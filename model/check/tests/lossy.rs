@@ -7,7 +7,7 @@ mod support;
 
 use example::TwoPhaseCommit;
 use lacuna_check::engine::{
-    Edge, End, Limits, Lossy, LossyOutcome, TransitionSystem, Unrepresentable, explore, explore_lossy,
+    Edge, End, Limits, Lossy, LossyOutcome, Marks, TransitionSystem, Unrepresentable, explore, explore_lossy,
 };
 use support::{Small, edges_of};
 
@@ -18,9 +18,15 @@ const ALL_ABORTED: u64 = 0x3333_3333;
 
 impl TransitionSystem for Wide {
     type State = [u64; 3];
-    type Scratch = ();
+    type Scratch = Marks;
 
-    fn scratch(&self) {}
+    fn scratch(&self) -> Marks {
+        Marks::MAX
+    }
+
+    fn want(&self, wants: &mut Marks, wanted: Marks) {
+        *wants = wanted;
+    }
 
     fn initial(&self) -> Vec<[u64; 3]> {
         vec![[0; 3]]
@@ -28,13 +34,13 @@ impl TransitionSystem for Wide {
 
     fn edges(
         &self,
-        (): &mut (),
+        wants: &mut Marks,
         state: &[u64; 3],
         mut visit: impl FnMut(Edge<[u64; 3]>),
     ) -> Result<(), Unrepresentable> {
         self.0.edges(&mut (), &[state[0]], |edge| {
             let word = edge.after[0];
-            let marks = u64::from(word & 0x3333_3333 == ALL_ABORTED);
+            let marks = u64::from(word & 0x3333_3333 == ALL_ABORTED) & *wants;
             visit(Edge { after: [word, word.rotate_left(7), !word * u64::from(word != 0)], marks, label: edge.label });
         })
     }

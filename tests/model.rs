@@ -295,7 +295,13 @@ fn memory_is_a_limit_and_what_was_covered_is_said() {
 
 #[test]
 fn options_that_do_not_go_together_are_wrong_input() {
-    let wrong: [&[&str]; 8] = [
+    let (_kept, plain) = file("plain", "no directory");
+    let below = format!("{plain}/checkpoint");
+    let (_kept, hosts) = file("hosts", "127.0.0.1:7000\n127.0.0.1:7001\n");
+    let wrong: [&[&str]; 11] = [
+        &["--checkpoint", &plain, "--kernel", "linux"],
+        &["--checkpoint", &below, "--kernel", "linux"],
+        &["--cluster", &hosts, "--process", "0", "--kernel", "linux", "--listen", "nonsense"],
         &["--threads", "0"],
         &["--threads", "2", "--workers", "2"],
         &["--resume"],

@@ -30,10 +30,11 @@ pub struct SearchOptions {
     /// verdicts. Tested first; where entries are not interchangeable every state is explored, and the report says why.
     #[arg(long, conflicts_with_all = ["ends", "explore"])]
     pub symmetry: bool,
-    /// Know states by 64 bits of hash, on one thread: less memory, and what is not refuted is unknown.
+    /// Know states by 64 bits of hash, on one thread: a search that ends takes less memory, and what is not refuted is unknown. Pairs of runs, and
+    /// the model in time, are explored exactly all the same.
     #[arg(long, conflicts_with_all = ["threads", "checkpoint", "workers", "cluster"])]
     pub hash_compact: bool,
-    /// Know states by three bits in a field of this size, on one thread: still less, and what is not refuted is unknown.
+    /// Know states by three bits in a field of this size, on one thread: still less memory, and the same holds.
     #[arg(long, value_name = "SIZE", value_parser = bytes, conflicts_with_all = ["threads", "checkpoint", "workers", "cluster", "hash_compact"])]
     pub bitstate: Option<Bytes>,
     /// Keep checkpoints in this directory; wants one --kernel.

@@ -70,6 +70,67 @@ fn it_ends_as_if_it_had_not_stopped() {
     stopped_and_resumed(&Graph::<3>::deep(40_000, 4, 7), 2);
 }
 
+/// From 0 to 4000 states, the largest first, and from each of them to eight more; edges of two of them are marked.
+struct Fan;
+
+impl TransitionSystem for Fan {
+    type State = [u64; 1];
+    type Scratch = ();
+
+    fn scratch(&self) {}
+
+    fn initial(&self) -> Vec<[u64; 1]> {
+        vec![[0]]
+    }
+
+    fn edges(
+        &self,
+        (): &mut (),
+        state: &[u64; 1],
+        mut visit: impl FnMut(Edge<[u64; 1]>),
+    ) -> Result<(), Unrepresentable> {
+        match state[0] {
+            0 => (1..=4000).rev().for_each(|to| visit(Edge::new([to], to as u32))),
+            from @ 1..=4000 => (1..=8).for_each(|more| {
+                let marks = u64::from(from == 5 || from == 3990);
+                visit(Edge { after: [more * 10_000 + from], marks, label: more as u32 });
+            }),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn may_stop(&self, _: &[u64; 1]) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_first_edge_of_a_level_that_was_cut_off_is_looked_for_again() {
+    for workers in [None, NonZeroUsize::new(2)] {
+        let directory = tempfile::tempdir().unwrap();
+        let search = |start, max_states| {
+            // Only what is written when it stops knows of the level that was cut off.
+            let checkpoints = Checkpoints { every: Duration::from_secs(3600), ..at(directory.path(), start) };
+            let limits = Limits { max_states, ..Limits::default() };
+            let Some(workers) = workers else {
+                return explore_with_checkpoints(&Fan, &limits, &checkpoints).unwrap().summary;
+            };
+            let config =
+                ClusterConfig { fingerprint: 77, checkpoints: Some(checkpoints), ..ClusterConfig::workers(workers) };
+            cluster::explore(&Fan, &limits, &config).unwrap().summary
+        };
+        let stopped = search(Start::Anew, 4200);
+        assert_eq!((stopped.end, stopped.depth), (End::MaxStates, 1), "in the middle of the level");
+        if workers.is_none() {
+            assert_eq!(stopped.first(0).unwrap().sighting.state, [3990], "the one that comes first");
+        }
+        let found = search(Start::Resume, u64::MAX);
+        assert_eq!((found.end, found.states), (End::Complete, 36_001));
+        assert_eq!(found.first(0).unwrap().sighting.state, [5], "the least");
+    }
+}
+
 #[test]
 fn an_interrupt_leaves_a_checkpoint_though_none_was_due() {
     let graph = Graph::<1>::deep(600_000, 5, 5);

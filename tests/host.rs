@@ -562,8 +562,15 @@ fn an_interrupted_simulation_leaves_no_file_and_one_plainly_too_long_is_refused(
     assert_eq!((run.code, run.err.as_str()), (Some(130), "interrupted\n"));
     assert_eq!(std::fs::read_dir(keep.path()).unwrap().count(), 1, "the scenario alone");
 
-    let start = Instant::now();
+    // What repeats itself is counted, as long as nobody wants to see each job.
     let run = lacuna(&["simulate", &path, "--for", "5000s"]);
+    assert!(
+        run.code == Some(0) && run.out.contains("1250000000 ") && run.out.contains("repeats itself"),
+        "{}",
+        run.out
+    );
+    let start = Instant::now();
+    let run = lacuna(&["simulate", &path, "--for", "5000s", "--trace", trace.to_str().unwrap()]);
     assert_eq!(run.code, Some(2), "{}", run.err);
     assert!(run.err.contains("1250000000") && run.err.contains("--for"), "{}", run.err);
     assert!(start.elapsed() < Duration::from_secs(2));

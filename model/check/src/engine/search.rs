@@ -17,10 +17,10 @@ use super::seen::{BATCH, Candidate, OutOfMemory, Seen, hash};
 use super::system::{Edge, Marks, Packed, TransitionSystem, Unrepresentable};
 use super::worker::{Pause, Shared, Sighting, Tally, Worker};
 
-/// States that a thread takes at once.
-const BLOCK: u64 = 256;
+/// States that a thread takes at once. Those that lie together lead to the same ones, which only a thread that has them all knows.
+const BLOCK: u64 = 2048;
 /// A level of fewer blocks is not worth a thread.
-const FEW_BLOCKS: usize = 8;
+const FEW_BLOCKS: usize = 2;
 /// Between two reports.
 pub(super) const REPORT_EVERY: Duration = Duration::from_millis(500);
 

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lacuna_model::coding::{Reader, Writer};
 use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::objects::{Action, Codec, ContextSlot, Outcome, Refusal};
 use lacuna_model::relation::{Label, Relation, StateOf};
@@ -12,6 +11,7 @@ use lacuna_model::trace::{Observer, Trace};
 use lacuna_model::units::Nanos;
 
 use super::clocks::Situation;
+use super::form::Form;
 use super::ways::{Walker, each_way};
 use crate::engine::{Edge, Marks, Path, TransitionSystem, Unrepresentable};
 use crate::kernel::{CUT, TABLE_FULL, triggered, violated};
@@ -83,24 +83,19 @@ impl<S: Sched, const W: usize> Walker<S> for Way<'_, '_, S, W> {
     }
 }
 
-impl<S: Sched, const W: usize> Timed<'_, S, W> {
+impl<'a, S: Sched, const W: usize> Timed<'a, S, W> {
+    fn form(&self) -> Form<'_, 'a, S> {
+        let Self { relation, lattice, codec, most_waited, .. } = self;
+        Form { relation, lattice, codec, most_waited: *most_waited }
+    }
+
     fn pack(&self, situation: &Situation<S>) -> Result<[u64; W], Unrepresentable> {
         let mut words = [0; W];
-        let (objects, time) = words.split_at_mut(self.codec.words());
-        let fits = self.codec.pack(&situation.state.objects, objects).is_ok();
-        let mut writer = Writer::new(time, self.lattice.tick());
-        situation.clone().code(&self.relation, &self.lattice, self.most_waited, &mut writer);
-        if fits && writer.fits() { Ok(words) } else { Err(Unrepresentable("a number is too large")) }
+        if self.form().pack(situation, &mut words) { Ok(words) } else { Err(Unrepresentable("a number is too large")) }
     }
 
     fn unpack(&self, words: &[u64; W]) -> Situation<S> {
-        let mut situation = self.initial.clone();
-        let (objects, time) = words.split_at(self.codec.words());
-        self.codec.unpack(objects, &mut situation.state.objects);
-        let mut reader = Reader::new(time, self.lattice.tick());
-        situation.code(&self.relation, &self.lattice, self.most_waited, &mut reader);
-        self.relation.tell_of_locks(&mut situation.state);
-        situation
+        self.form().unpack(words, self.initial.clone())
     }
 
     /// Goes every way through the instant that begins here, and on until something can happen again; `visit` is told of each.

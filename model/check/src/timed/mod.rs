@@ -10,6 +10,7 @@
 //! not refuted by then is unknown. So it is where steps follow each other without end while no time passes.
 
 mod clocks;
+mod form;
 mod instant;
 mod pairs;
 mod record;
@@ -20,7 +21,6 @@ mod ways;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lacuna_model::analysis::response_time::attacks;
-use lacuna_model::coding::Width;
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, TIMED};
 use lacuna_model::objects::{Codec, Objects};
@@ -31,6 +31,7 @@ use lacuna_model::time::{Lattice, OffTheLattice};
 use lacuna_model::units::{Bytes, Nanos};
 
 use self::clocks::{Situation, most_jobs};
+use self::form::Form;
 use self::instant::{OVERRUN, Timed};
 use crate::engine::{End, Limits, Marks, Packed, Summary, explore};
 use crate::guarantees::Checked;
@@ -131,9 +132,8 @@ impl Ask<'_> {
         let initial = Situation { state, waited };
         // One tick more than the largest bound is beyond all of them.
         let most_waited = Nanos(bound.unwrap_or_default().0.saturating_add(self.lattice.tick().0));
-        let mut width = Width::new(self.lattice.tick());
-        initial.clone().code(&relation, &self.lattice, most_waited, &mut width);
-        let (bits, words) = (codec.bits() + width.bits, codec.words() + width.bits.div_ceil(64));
+        let form = Form { relation: &relation, lattice: &self.lattice, codec: &codec, most_waited };
+        let (bits, words) = form.size(&initial);
         let worst = self.objects.system().tasks().iter().map(|_| AtomicU64::new(0)).collect();
         macro_rules! widths {
             ($($words:literal)*) => {

@@ -6,7 +6,6 @@
 //! whoever may learn of a domain that acts and is not in it. If a domain that is still in it sees a difference, it is refuted. There is no other way to
 //! align two runs than by the time; so what the whole product does not refute is proved.
 
-use lacuna_model::coding::{Reader, Width, Writer};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::objects::{Codec, Seen, View, Views};
@@ -18,10 +17,11 @@ use lacuna_model::trace::{Event, TwoRuns};
 use lacuna_model::units::Nanos;
 
 use super::clocks::Situation;
+use super::form::{Form, too_wide};
 use super::instant::OVERRUN;
 use super::record::{Compared, Record};
 use super::ways::each_way;
-use super::{MOST_WORDS, ended_early, within};
+use super::{ended_early, within};
 use crate::engine::{Edge, Limits, Marks, Sighting, TransitionSystem, Unrepresentable, explore};
 use crate::kernel::{CUT, TABLE_FULL, triggered, violated};
 
@@ -53,19 +53,14 @@ where
     };
     let flows = domains.iter().map(|from| set(&|to: &DomainId| system.may_flow(*from, *to))).collect();
     let initial = Situation { state: relation.initial(), waited: Vec::new() };
-    let mut width = Width::new(lattice.tick());
-    initial.clone().code(relation, lattice, Nanos(0), &mut width);
-    let words = codec.words() + width.bits.div_ceil(64);
+    let (_, words) = Form { relation, lattice, codec, most_waited: Nanos(0) }.size(&initial);
     let all = set(&|_| true);
     let pairs = Pairs { relation, lattice, codec, views: Views::new(relation.objects()), flows, all, initial, words };
     macro_rules! widths {
         ($($words:literal)*) => {
             match 1 + 2 * words {
                 $(needed if needed <= $words => pairs.search::<$words>(limits),)*
-                needed => {
-                    let limit = format!("a pair of timed states needs {needed} words; at most {MOST_WORDS} are explored");
-                    (ModelVerdict::Unknown { limit }, 0)
-                }
+                needed => (too_wide(needed), 0),
             }
         };
     }
@@ -232,21 +227,8 @@ where
             || (one != other && self.views.view(one, domain) != self.views.view(other, domain))
     }
 
-    fn code(&self, run: &Situation<S>, words: &mut [u64]) -> bool {
-        let (objects, time) = words.split_at_mut(self.codec.words());
-        let fits = self.codec.pack(&run.state.objects, objects).is_ok();
-        let mut writer = Writer::new(time, self.lattice.tick());
-        run.clone().code(self.relation, self.lattice, Nanos(0), &mut writer);
-        fits && writer.fits()
-    }
-
-    fn read(&self, words: &[u64]) -> Situation<S> {
-        let mut run = self.initial.clone();
-        let (objects, time) = words.split_at(self.codec.words());
-        self.codec.unpack(objects, &mut run.state.objects);
-        run.code(self.relation, self.lattice, Nanos(0), &mut Reader::new(time, self.lattice.tick()));
-        self.relation.tell_of_locks(&mut run.state);
-        run
+    fn form(&self) -> Form<'_, 'a, S> {
+        Form { relation: self.relation, lattice: self.lattice, codec: self.codec, most_waited: Nanos(0) }
     }
 
     /// Two runs, side by side, with their times.
@@ -347,14 +329,16 @@ where
         let (alike, runs) = words.split_at_mut(1);
         alike[0] = pair.alike;
         let (one, other) = runs.split_at_mut(self.0.words);
-        let fits = self.0.code(&pair.runs[0], one) && self.0.code(&pair.runs[1], other);
+        let form = self.0.form();
+        let fits = form.pack(&pair.runs[0], one) && form.pack(&pair.runs[1], other);
         if fits { Ok(words) } else { Err(Unrepresentable("a number is too large")) }
     }
 
     fn unpack(&self, words: &[u64; W]) -> Pair<S> {
         let (alike, runs) = words.split_at(1);
         let (one, other) = runs.split_at(self.0.words);
-        Pair { runs: [self.0.read(one), self.0.read(other)], alike: alike[0] }
+        let read = |words| self.0.form().unpack(words, self.0.initial.clone());
+        Pair { runs: [read(one), read(other)], alike: alike[0] }
     }
 }
 

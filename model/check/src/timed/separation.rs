@@ -1,7 +1,6 @@
 //! Separation (G22): the system beside each that differs from it in the domain or the job group of one process, as long as the scheduler
 //! is told the same of both; and every decision of the system beside those of each that differs from it in how one context is scheduled.
 
-use lacuna_model::coding::{Reader, Width, Writer};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::objects::{Action, Codec, ContextSlot, Objects, Outcome, Refusal, Step};
@@ -13,8 +12,9 @@ use lacuna_model::trace::{Event, Observer, Trace};
 use lacuna_model::units::Nanos;
 
 use super::clocks::Situation;
+use super::form::{Form, too_wide};
 use super::ways::{MOST_LABELS, MOST_TAKEN, is_by_time};
-use super::{MOST_WORDS, ended_early, within};
+use super::{ended_early, within};
 use crate::engine::{Edge, Limits, Marks, Sighting, TransitionSystem, Unrepresentable, explore};
 use crate::kernel::{CUT, TABLE_FULL, triggered, violated};
 
@@ -40,10 +40,7 @@ pub(super) fn check(objects: &Objects, lattice: &Lattice, limits: &Limits<'_>) -
         ($($words:literal)*) => {
             match 1 + 2 * words {
                 $(needed if needed <= $words => separated.search::<$words>(limits),)*
-                needed => {
-                    let limit = format!("a pair of timed states needs {needed} words; at most {MOST_WORDS} are explored");
-                    (ModelVerdict::Unknown { limit }, 0)
-                }
+                needed => (too_wide(needed), 0),
             }
         };
     }
@@ -111,27 +108,21 @@ impl<'s> Side<'s> {
     fn new(objects: &'s Objects, lattice: &'s Lattice) -> Self {
         let relation = Relation::new(objects, FixedPriority::of(objects), lattice.clone());
         let initial = Situation { state: relation.initial(), waited: Vec::new() };
-        let (codec, mut width) = (Codec::new(objects), Width::new(lattice.tick()));
-        initial.clone().code(&relation, lattice, Nanos(0), &mut width);
-        let words = codec.words() + width.bits.div_ceil(64);
+        let codec = Codec::new(objects);
+        let (_, words) = Form { relation: &relation, lattice, codec: &codec, most_waited: Nanos(0) }.size(&initial);
         Self { relation, lattice, codec, initial, words }
     }
 
+    fn form(&self) -> Form<'_, 's, FixedPriority> {
+        Form { relation: &self.relation, lattice: self.lattice, codec: &self.codec, most_waited: Nanos(0) }
+    }
+
     fn pack(&self, run: &Situation<FixedPriority>, words: &mut [u64]) -> bool {
-        let (objects, time) = words.split_at_mut(self.codec.words());
-        let fits = self.codec.pack(&run.state.objects, objects).is_ok();
-        let mut writer = Writer::new(time, self.lattice.tick());
-        run.clone().code(&self.relation, self.lattice, Nanos(0), &mut writer);
-        fits && writer.fits()
+        self.form().pack(run, words)
     }
 
     fn unpack(&self, words: &[u64]) -> Situation<FixedPriority> {
-        let mut run = self.initial.clone();
-        let (objects, time) = words.split_at(self.codec.words());
-        self.codec.unpack(objects, &mut run.state.objects);
-        run.code(&self.relation, self.lattice, Nanos(0), &mut Reader::new(time, self.lattice.tick()));
-        self.relation.tell_of_locks(&mut run.state);
-        run
+        self.form().unpack(words, self.initial.clone())
     }
 
     /// What may be taken next. What time brings has one order.

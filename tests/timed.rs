@@ -8,14 +8,15 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use lacuna_check::{End, Limits, TimedReport, check_timed};
 use lacuna_model::analysis::response_time::{Bound, response_times, task_set};
+use lacuna_model::coding::Writer;
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, TIMED};
 use lacuna_model::objects::{Action, ContextSlot, Objects, Phase};
 use lacuna_model::profile::{Inversion, Profile, TimeIsolation};
 use lacuna_model::relation::{Label, Relation};
 use lacuna_model::sched::FixedPriority;
-use lacuna_model::system::{Expectation, MajorFrame, SchedulingContextId, System, Window};
-use lacuna_model::time::{Lattice, TimeStep};
+use lacuna_model::system::{Expectation, KernelBounds, MajorFrame, SchedulingContextId, System, Window};
+use lacuna_model::time::{Lattice, Time, TimeStep};
 use lacuna_model::trace::Trace;
 use lacuna_model::units::Nanos;
 use lacuna_sim::resolver::Seeded;
@@ -208,6 +209,39 @@ fn a_window_is_there_whatever_the_others_do() {
     assert!(matches!(isolation(Some((4, 6)), TimeIsolation::Partitions), ModelVerdict::Refuted { .. }));
     // Nor is it there in another rhythm: from 3 on there is no window of its own until 6.
     assert!(matches!(isolation(Some((1, 3)), TimeIsolation::Partitions), ModelVerdict::Refuted { .. }));
+}
+
+/// A kernel operation may take longer than whatever else the system does, and its bound is a time like any other.
+#[test]
+fn every_bound_of_the_kernel_is_on_the_lattice() {
+    let mut system = library("overrun");
+    let tick = system.tick.unwrap();
+    let long = Nanos(tick.0 * 1_000);
+    let names = |bounds: KernelBounds| bounds.declared().map(|(name, _)| name).collect::<Vec<_>>();
+    let all = KernelBounds { spawn: long, kill_group: long, reattach: long, lock_down: long, flush: long };
+    assert_eq!(names(all).len(), 5);
+    let set: [fn(&mut KernelBounds) -> &mut Nanos; 5] = [
+        |bounds| &mut bounds.spawn,
+        |bounds| &mut bounds.kill_group,
+        |bounds| &mut bounds.reattach,
+        |bounds| &mut bounds.lock_down,
+        |bounds| &mut bounds.flush,
+    ];
+    for bound in set {
+        system.kernel_bounds = KernelBounds::default();
+        *bound(&mut system.kernel_bounds) = long;
+        let [name] = names(system.kernel_bounds)[..] else { panic!("one bound") };
+        let lattice = Lattice::new(&system, tick, 0).unwrap();
+        let objects = Objects::new(&system, &Profile::ideal()).unwrap();
+        let mut time = lattice.initial(&objects, &objects.initial());
+        time.contexts[0].execution = Some(long);
+        let mut words = [0; 64];
+        let mut writer = Writer::new(&mut words, tick);
+        lattice.code(&mut time, &mut writer);
+        assert!(writer.fits(), "{name}");
+        *bound(&mut system.kernel_bounds) = Nanos(tick.0 + 1);
+        assert_eq!(Lattice::new(&system, tick, 0).unwrap_err().what, name);
+    }
 }
 
 /// What a search says that keeps every state between two labels, in every order, and the arrival of every job by its age.

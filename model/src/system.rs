@@ -636,12 +636,13 @@ pub struct KernelBounds {
 impl KernelBounds {
     /// Those that are declared, by the names of the operations.
     pub fn declared(&self) -> impl Iterator<Item = (&'static str, Nanos)> {
+        let Self { spawn, kill_group, reattach, lock_down, flush } = *self;
         let all = [
-            ("spawn", self.spawn),
-            ("kill_group", self.kill_group),
-            ("reattach", self.reattach),
-            ("lock_down", self.lock_down),
-            ("flush", self.flush),
+            ("spawn", spawn),
+            ("kill_group", kill_group),
+            ("reattach", reattach),
+            ("lock_down", lock_down),
+            ("flush", flush),
         ];
         all.into_iter().filter(|(_, bound)| *bound > Nanos(0))
     }
@@ -747,10 +748,7 @@ impl System {
                 visit("duration", window.duration);
             }
         }
-        visit("spawn", self.kernel_bounds.spawn);
-        visit("kill_group", self.kernel_bounds.kill_group);
-        visit("lock_down", self.kernel_bounds.lock_down);
-        visit("flush", self.kernel_bounds.flush);
+        self.kernel_bounds.declared().for_each(|(what, bound)| visit(what, bound));
         visit("refill", self.refill);
     }
 

@@ -200,6 +200,91 @@ fn what_is_not_intact_is_refused() {
     assert_eq!(comparable(&found.summary), comparable(&whole));
 }
 
+/// Where a level begins in a manifest, in words; of its six the fourth counts its states, the fifth those of the part, and the last
+/// is the checksum of these.
+fn level(number: usize) -> usize {
+    7 + 6 * number
+}
+
+/// Changes the words of a manifest, and gives it the checksum that it then has.
+fn forge(manifest: &Path, intact: &[u8], change: impl Fn(&mut [u64])) {
+    let mut words: Vec<u64> = intact.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
+    words.pop();
+    change(&mut words);
+    let mut bytes: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).collect();
+    bytes.extend(u64::from(crc32fast::hash(&bytes)).to_le_bytes());
+    fs::write(manifest, bytes).unwrap();
+}
+
+#[test]
+fn counts_that_the_states_do_not_have_are_refused_though_their_checksum_is_right() {
+    let whole = explore(&SMALL, &Limits::default()).summary;
+    for workers in [None, NonZeroUsize::new(2)] {
+        let directory = tempfile::tempdir().unwrap();
+        let search = |start, max_states| {
+            let limits = Limits { max_states, ..Limits::default() };
+            let checkpoints = at(directory.path(), start);
+            let Some(workers) = workers else {
+                let found = explore_with_checkpoints(&SMALL, &limits, &checkpoints);
+                return found.map(|found| comparable(&found.summary)).map_err(|error| error.to_string());
+            };
+            let config =
+                ClusterConfig { fingerprint: 77, checkpoints: Some(checkpoints), ..ClusterConfig::workers(workers) };
+            let found = cluster::explore(&SMALL, &limits, &config);
+            found.map(|found| comparable(&found.summary)).map_err(|error| error.to_string())
+        };
+        search(Start::Anew, whole.states / 2).unwrap();
+        let parts = workers.map_or(1, NonZeroUsize::get);
+        let files: Vec<[PathBuf; 2]> = (0..parts)
+            .map(|part| {
+                let of = |what| directory.path().join(format!("generation-0/part-{part}-of-{parts}.{what}"));
+                [of("manifest"), of("states")]
+            })
+            .collect();
+        let intact: Vec<[Vec<u8>; 2]> =
+            files.iter().map(|files| files.each_ref().map(|file| fs::read(file).unwrap())).collect();
+        let restore = || {
+            for (file, bytes) in files.iter().flatten().zip(intact.iter().flatten()) {
+                fs::write(file, bytes).unwrap();
+            }
+        };
+        let refused = |what: &str, why: &str| {
+            let error = search(Start::Resume, u64::MAX).expect_err(what);
+            assert!(error.contains(why), "{what}, {workers:?} workers: {error}");
+            restore();
+        };
+        let in_all = |change: fn(&mut [u64])| {
+            for ([manifest, _], [bytes, _]) in files.iter().zip(&intact) {
+                forge(manifest, bytes, change);
+            }
+        };
+        // All parts say the same, and it is not so.
+        in_all(|words| words[level(2) + 3] += 1);
+        refused("a state more in a level", "level 2 has");
+        in_all(|words| words[level(2) + 3] = u64::MAX);
+        refused("more states than can be counted", "its counts make no sense");
+        in_all(|words| words[6] = u64::MAX);
+        refused("more levels than there are words", "that makes no sense");
+        // A state once more, in the place of another: every checksum is right.
+        let [manifest, states] = &files[0];
+        let [manifest_bytes, states_bytes] = &intact[0];
+        let words: Vec<u64> = manifest_bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        let own = |number: usize| words[level(number) + 4] as usize * 16;
+        let large = (1..words[6] as usize).find(|number| own(*number) >= 32).unwrap();
+        let begin: usize = (0..large).map(own).sum();
+        let mut twice = states_bytes.clone();
+        twice.copy_within(begin..begin + 16, begin + 16);
+        let checksum = u64::from(crc32fast::hash(&twice[begin..begin + own(large)]));
+        fs::write(states, &twice).unwrap();
+        forge(manifest, manifest_bytes, |words| words[level(large) + 5] = checksum);
+        refused("a state that is there twice", &format!("level {large} has"));
+        // One part has more than its file.
+        forge(manifest, manifest_bytes, |words| words[level(0) + 4] = 1 << 40);
+        refused("more states than the file has", "were expected");
+        assert_eq!(search(Start::Resume, u64::MAX).unwrap(), comparable(&whole), "it is intact again");
+    }
+}
+
 #[test]
 fn what_belongs_to_something_else_is_refused() {
     let directory = tempfile::tempdir().unwrap();

@@ -56,8 +56,8 @@ impl Lattice {
         if let Some(off) = off {
             return Err(off);
         }
-        let bounds = &system.kernel_bounds;
-        let (mut execution, mut limit) = (bounds.spawn.max(bounds.kill_group).max(bounds.lock_down), Nanos(0));
+        let bounds = system.kernel_bounds.declared().map(|(_, bound)| bound);
+        let (mut execution, mut limit) = (bounds.max().unwrap_or_default(), Nanos(0));
         system.for_each_instruction(|_, instruction| match instruction {
             crate::system::Instruction::Compute { wcet, .. } => execution = execution.max(*wcet),
             crate::system::Instruction::Wait { until: Some(until), .. } => limit = limit.max(*until),

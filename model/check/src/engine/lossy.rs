@@ -13,9 +13,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::chunks::Chunks;
 use super::search::{End, Limits, Path, Progress, REPORT_EVERY, Summary};
 use super::seen::{OutOfMemory, Seen, hash, zeroes};
-use super::system::{Edge, Packed, TransitionSystem, Unrepresentable};
+use super::system::{Edge, Marks, Packed, TransitionSystem, Unrepresentable};
 use super::worker::{Sighting, Tally};
 
 /// How states are known.
@@ -125,11 +126,11 @@ struct Search<'a, T: TransitionSystem> {
     limits: &'a Limits<'a>,
     known: Known,
     /// For each state, in the order of discovery, its parent and the edge from there; a start has itself and no edge.
-    parents: Vec<u64>,
-    /// The states being expanded, the first of them the one of this number; and those found meanwhile.
-    level: Vec<T::State>,
-    level_from: u64,
-    next: Vec<T::State>,
+    parents: Chunks<u64>,
+    /// The states that are still to be expanded; those that are in hand; and those found meanwhile.
+    level: Chunks<T::State>,
+    in_hand: Vec<T::State>,
+    next: Chunks<T::State>,
     omitted: f64,
     summary: Summary<T::State>,
     /// For each mark the number of the state that its first edge leaves.
@@ -147,10 +148,10 @@ pub fn explore_lossy<T: TransitionSystem>(system: &T, limits: &Limits<'_>, lossy
         system,
         limits,
         known,
-        parents: Vec::new(),
-        level: Vec::new(),
-        level_from: 0,
-        next: Vec::new(),
+        parents: Chunks::new(),
+        level: Chunks::new(),
+        in_hand: Vec::new(),
+        next: Chunks::new(),
         omitted: 0.0,
         summary: Summary::new(),
         places: Vec::new(),
@@ -177,24 +178,21 @@ pub fn explore_lossy<T: TransitionSystem>(system: &T, limits: &Limits<'_>, lossy
 
 impl<T: TransitionSystem> Search<'_, T> {
     fn bytes(&self) -> u64 {
-        let states = self.level.capacity() + self.next.capacity();
-        self.known.bytes() + 8 * self.parents.capacity() as u64 + (states * size_of::<T::State>()) as u64
+        let in_hand = (self.in_hand.capacity() * size_of::<T::State>()) as u64;
+        self.known.bytes() + self.parents.bytes() + self.level.bytes() + in_hand + self.next.bytes()
     }
 
     fn insert(&mut self, state: T::State, parent: u64, ordinal: u32) -> Result<(), End> {
-        let used = self.bytes() + 64;
-        // A vector that is full doubles; while it does both are there.
-        let parents = if self.parents.len() == self.parents.capacity() { 16 * self.parents.len() as u64 } else { 0 };
-        let states =
-            if self.next.len() == self.next.capacity() { 2 * self.next.len() * size_of::<T::State>() } else { 0 };
-        if used + parents + states as u64 > self.limits.max_memory {
+        let used = self.bytes() + self.parents.growth() + self.next.growth();
+        if used > self.limits.max_memory {
             return Err(End::MaxMemory);
         }
         let risk = self.known.risk();
         let free = self.limits.max_memory.saturating_sub(used);
-        if self.known.insert(hash(&state), free).map_err(|OutOfMemory| End::MaxMemory)? {
-            self.parents.push(parent << ORDINAL | u64::from(ordinal));
-            self.next.push(state);
+        let full = |OutOfMemory| End::MaxMemory;
+        if self.known.insert(hash(&state), free).map_err(full)? {
+            self.parents.push(parent << ORDINAL | u64::from(ordinal)).map_err(full)?;
+            self.next.push(state).map_err(full)?;
             self.summary.states += 1;
             // As many of those that were taken for known were new as of those that were found.
             if T::State::WORDS > 1 || matches!(self.known, Known::Bits { .. }) {
@@ -211,70 +209,90 @@ impl<T: TransitionSystem> Search<'_, T> {
         let mut scratch = self.system.scratch();
         let mut edges: Vec<Edge<T::State>> = Vec::new();
         let mut reported = started;
-        while !self.next.is_empty() {
-            self.level_from += self.level.len() as u64;
-            self.level = std::mem::take(&mut self.next);
+        // The number of the state to be expanded next.
+        let mut number = 0;
+        while self.next.len() > 0 {
+            self.level = std::mem::replace(&mut self.next, Chunks::new());
             self.summary.depth = self.summary.levels.len() as u32;
             self.summary.levels.push(self.level.len() as u64);
             let wanted = self.summary.wanted();
             self.system.want(&mut scratch, wanted);
             let mut tally = Tally::new();
             let mut result = Ok(());
-            for at in 0..self.level.len() {
-                let state = self.level[at];
-                edges.clear();
-                if let Err(error) = self.system.edges(&mut scratch, &state, |edge| edges.push(edge)) {
-                    result = Err(End::Unrepresentable(error));
-                    break;
-                }
-                let number = self.level_from + at as u64;
-                if edges.is_empty() && !self.system.may_stop(&state) {
-                    tally.deadlocks += 1;
-                    if self.deadlock.is_none() && self.summary.deadlock.is_none() {
-                        (self.deadlock, tally.deadlock) = (Some(number), Some(state));
-                    }
-                }
-                for (ordinal, edge) in (0u32..).zip(&edges) {
-                    tally.transitions += 1;
-                    let new = edge.marks & wanted & !tally.marks;
-                    if new != 0 {
-                        tally.sight(new, Sighting { state, ordinal });
-                        self.places.extend((0..64).filter(|mark| new >> mark & 1 != 0).map(|mark| (mark, number)));
-                    }
-                    tally.marks |= edge.marks;
-                    if ordinal >> ORDINAL != 0 {
-                        result =
-                            Err(End::Unrepresentable(Unrepresentable("an edge beyond the first million of a state")));
+            let (mut expanded, frontier) = (0, self.level.len() as u64);
+            while let Some(states) = self.level.take_first() {
+                self.in_hand = states;
+                for at in 0..self.in_hand.len() {
+                    let state = self.in_hand[at];
+                    result = self.expand(number, &state, wanted, &mut scratch, &mut edges, &mut tally);
+                    if result.is_err() {
                         break;
                     }
-                    result = result.and_then(|()| self.insert(edge.after, number, ordinal));
+                    number += 1;
                 }
-                if self.limits.interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
-                    result = Err(End::Interrupted);
-                }
-                if self.summary.states > self.limits.max_states {
-                    result = Err(End::MaxStates);
-                }
+                expanded += self.in_hand.len() as u64;
                 if result.is_err() {
                     break;
                 }
-                if let Some(progress) =
-                    self.limits.progress.filter(|_| at % 4096 == 0 && reported.elapsed() >= REPORT_EVERY)
-                {
+                if let Some(progress) = self.limits.progress.filter(|_| reported.elapsed() >= REPORT_EVERY) {
                     reported = Instant::now();
                     progress(&Progress::At {
                         states: self.summary.states,
                         read: 0,
                         depth: self.summary.depth,
-                        frontier: self.level.len() as u64,
-                        expanded: at as u64,
+                        frontier,
+                        expanded,
                         elapsed: started.elapsed(),
                         bytes: self.bytes(),
                     });
                 }
             }
+            self.in_hand = Vec::new();
             self.summary.add(&tally);
             result?;
+        }
+        Ok(())
+    }
+
+    /// Looks at all that a state leads to; the state is the one of this number.
+    fn expand(
+        &mut self,
+        number: u64,
+        state: &T::State,
+        wanted: Marks,
+        scratch: &mut T::Scratch,
+        edges: &mut Vec<Edge<T::State>>,
+        tally: &mut Tally<T::State>,
+    ) -> Result<(), End> {
+        edges.clear();
+        self.system.edges(scratch, state, |edge| edges.push(edge)).map_err(End::Unrepresentable)?;
+        if edges.is_empty() && !self.system.may_stop(state) {
+            tally.deadlocks += 1;
+            if self.deadlock.is_none() && self.summary.deadlock.is_none() {
+                (self.deadlock, tally.deadlock) = (Some(number), Some(*state));
+            }
+        }
+        // Where there is no room for what an edge leads to, it is looked at all the same, and so are the others of the state.
+        let mut result = Ok(());
+        for (ordinal, edge) in (0u32..).zip(&*edges) {
+            tally.transitions += 1;
+            let new = edge.marks & wanted & !tally.marks;
+            if new != 0 {
+                tally.sight(new, Sighting { state: *state, ordinal });
+                self.places.extend((0..64).filter(|mark| new >> mark & 1 != 0).map(|mark| (mark, number)));
+            }
+            tally.marks |= edge.marks;
+            if ordinal >> ORDINAL != 0 {
+                return Err(End::Unrepresentable(Unrepresentable("an edge beyond the first million of a state")));
+            }
+            result = result.and_then(|()| self.insert(edge.after, number, ordinal));
+        }
+        result?;
+        if self.limits.interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
+            return Err(End::Interrupted);
+        }
+        if self.summary.states > self.limits.max_states {
+            return Err(End::MaxStates);
         }
         Ok(())
     }

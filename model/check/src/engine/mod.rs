@@ -1,6 +1,7 @@
 //! The engine: explores whatever is a [`TransitionSystem`], and knows nothing of the model.
 
 mod checkpoint;
+mod chunks;
 pub mod cluster;
 mod gather;
 mod liveness;

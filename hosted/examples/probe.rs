@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{:20} {:22} {}", row.id, row.outcome.name(), row.evidence);
         println!("{:43} control {}", "", row.control);
         if !words.is_empty() {
-            println!("{:43} {:?}", "", row.numbers);
+            println!("{:43} {:?} {:?}", "", row.decided, row.numbers);
         }
     }
     println!("{} probes in {} ms", probes.len(), start.elapsed().as_millis());

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use lacuna_model::guarantee::GuaranteeId::G7;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, XattrFlags, inotify};
 
+use super::inside::{canary, check, own};
 use super::stage::{Setting, Trouble, secret};
 use super::tally::Tally;
-use super::{Attack, Claims, Deciders, Probe};
+use super::{Attack, Deciders, Probe, confinement as probe};
 use crate::PrimitiveId::*;
 use crate::actor::Claim;
 
@@ -150,32 +150,7 @@ pub(super) const PROBES: &[Probe] = &[
     }),
 ];
 
-const fn probe(
-    id: &'static str,
-    about: &'static str,
-    deciders: Deciders,
-    fix: &'static str,
-    trial: fn(&Setting<'_>) -> Result<Tally, Trouble>,
-    attack: fn(&Attack, &mut Claims),
-) -> Probe {
-    Probe { id, guarantee: G7, about, deciders, fix, trial, attack }
-}
-
-fn check(returned: libc::c_int) -> io::Result<()> {
-    if returned < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
 // --- inside
-
-/// A name in the granted directory.
-fn own(attack: &Attack, claims: &Claims, stem: &str) -> PathBuf {
-    Path::new(attack.target("inside")).join(format!("{stem}{}", claims.round()))
-}
-
-/// The canary of this round.
-fn canary(attack: &Attack, claims: &Claims) -> String {
-    format!("{}/canary{}", attack.target("outside"), claims.round())
-}
 
 fn watch_for_a_name(directory: &str) -> io::Result<String> {
     let watch = inotify::init(inotify::CreateFlags::NONBLOCK)?;

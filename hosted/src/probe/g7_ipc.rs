@@ -4,15 +4,12 @@
 //! setpriority(2), prlimit(2), proc_pid_environ(5), shmget(2); landlock(7) scopes; pid_namespaces(7).
 
 use std::io;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use lacuna_model::guarantee::GuaranteeId::G7;
-use rustix::process::Pid;
-
+use super::inside::{check, victim};
 use super::stage::{Setting, Trouble, secret};
 use super::tally::Tally;
-use super::{Attack, Claims, Deciders, Probe};
+use super::victim::{CANARY, Victim, attacked, betrayed};
+use super::{Deciders, Probe, confinement as probe};
 use crate::PrimitiveId::*;
 
 const NUMBERS: Deciders = Deciders {
@@ -69,35 +66,11 @@ pub(super) const PROBES: &[Probe] = &[
     ),
 ];
 
-const fn probe(
-    id: &'static str,
-    about: &'static str,
-    deciders: Deciders,
-    fix: &'static str,
-    trial: fn(&Setting<'_>) -> Result<Tally, Trouble>,
-    attack: fn(&Attack, &mut Claims),
-) -> Probe {
-    Probe { id, guarantee: G7, about, deciders, fix, trial, attack }
-}
-
-const CANARY: &str = "LACUNA_CANARY";
 /// The least urgent there is: setting it needs no privilege, however late the run itself is (`nice lacuna`).
 const NICE: libc::c_int = 19;
 const FILES: libc::rlim_t = 77;
 
-fn check(returned: libc::c_int) -> io::Result<()> {
-    if returned < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
 // --- inside
-
-/// A number that is surely nobody's, if there is none: 0 and -1 would be the attacker itself and the whole world.
-fn victim(attack: &Attack, claims: &Claims) -> libc::pid_t {
-    match attack.number(&format!("victim{}", claims.round())) {
-        pid @ 2.. => pid,
-        _ => libc::pid_t::MAX,
-    }
-}
 
 /// The variable that holds the canary, among others that are nobody's business.
 fn canary_of(pid: libc::pid_t) -> io::Result<String> {
@@ -123,60 +96,6 @@ fn attach(segment: libc::c_int) -> io::Result<String> {
 
 /// Bytes of a secret.
 const SECRET_BYTES: usize = 32;
-/// Each round costs a victim.
-const VICTIMS: u64 = 3;
-
-/// A process to be attacked, of which nobody else knows; killed and reaped when dropped.
-struct Victim(Child);
-
-impl Victim {
-    fn start(secret: &str) -> Result<Self, Trouble> {
-        let mut command = Command::new("sleep");
-        command.arg("20").env(CANARY, secret).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Self(command.spawn().map_err(Trouble::io("start a victim"))?))
-    }
-
-    fn died(&mut self) -> bool {
-        // A death under way has had the time that the attacker took to end; more for a busy machine. Only a victim that
-        // nobody killed is waited for in vain.
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(100) {
-            if matches!(self.0.try_wait(), Ok(Some(_))) {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        false
-    }
-
-    fn pid(&self) -> Option<Pid> {
-        Pid::from_raw(self.0.id().cast_signed())
-    }
-}
-
-impl Drop for Victim {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Has a victim a round attacked, and counts those on which the judge sees the effect.
-fn attacked(setting: &Setting<'_>, effect: &'static str, judge: fn(&mut Victim) -> bool) -> Result<Tally, Trouble> {
-    let setting = Setting { rounds: setting.rounds.min(VICTIMS), ..*setting };
-    let mut victims = (0..setting.rounds).map(|_| Victim::start("")).collect::<Result<Vec<_>, _>>()?;
-    let claims = setting.claims(aimed(&setting, &victims))?;
-    let through = victims.iter_mut().map(judge).filter(|effect| *effect).count();
-    Ok(setting.tally(effect, through as u64, &claims))
-}
-
-fn aimed(setting: &Setting<'_>, victims: &[Victim]) -> Attack {
-    let mut attack = setting.attack();
-    for (round, victim) in victims.iter().enumerate() {
-        attack.targets.insert(format!("victim{round}"), victim.0.id().to_string());
-    }
-    attack
-}
 
 fn killed(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     attacked(setting, "killed it", Victim::died)
@@ -190,20 +109,14 @@ fn slowed(setting: &Setting<'_>) -> Result<Tally, Trouble> {
 
 fn limited(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     attacked(setting, "limited it", |victim| {
-        let text = std::fs::read_to_string(format!("/proc/{}/limits", victim.0.id())).unwrap_or_default();
+        let text = victim.file("limits");
         let line = text.lines().find(|line| line.starts_with("Max open files"));
         line.and_then(|line| line.split_whitespace().nth(4)) == Some(FILES.to_string().as_str())
     })
 }
 
 fn read(setting: &Setting<'_>) -> Result<Tally, Trouble> {
-    let secret = secret()?;
-    let setting = Setting { rounds: setting.rounds.min(VICTIMS), ..*setting };
-    let victims = (0..setting.rounds).map(|_| Victim::start(&secret)).collect::<Result<Vec<_>, _>>()?;
-    let claims = setting.claims(aimed(&setting, &victims))?;
-    let knows = |saw: &String| saw.contains(&secret);
-    let through = claims.iter().filter(|claim| claim.saw.as_ref().is_some_and(knows)).count();
-    Ok(setting.tally("read its environment", through as u64, &claims))
+    betrayed(setting, "read its environment", &[], |_, _| Ok(()))
 }
 
 /// A segment of shared memory; removed when dropped.

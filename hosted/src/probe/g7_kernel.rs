@@ -9,6 +9,7 @@ use std::io;
 
 use lacuna_model::guarantee::GuaranteeId::G7;
 
+use super::inside::in_a_child;
 use super::stage::{Setting, Trouble};
 use super::tally::Tally;
 use super::{Attack, Claims, Deciders, Probe};
@@ -140,28 +141,6 @@ fn call(make: impl FnOnce() -> libc::c_long) -> io::Result<()> {
             }
             Ok(())
         }
-    }
-}
-
-/// Tries it where it may kill: in a child, whose end says what came of it. The actor has one thread.
-fn in_a_child(attempt: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    // SAFETY: the actor has one thread; the child makes one attempt and ends.
-    let pid = unsafe { libc::fork() };
-    if pid == 0 {
-        let errno = attempt().err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
-        // SAFETY: ends the child.
-        unsafe { libc::_exit(errno) }
-    }
-    let mut status = 0;
-    // SAFETY: our own child, and a live local.
-    let reaped = unsafe { libc::waitpid(pid, &raw mut status, 0) };
-    match status {
-        _ if pid < 0 || reaped < 0 => Err(io::Error::last_os_error()),
-        0 => Ok(()),
-        _ if libc::WIFEXITED(status) => Err(io::Error::from_raw_os_error(libc::WEXITSTATUS(status))),
-        // A fault: the entry is closed. A filter that kills ends by SIGSYS.
-        _ if libc::WTERMSIG(status) == libc::SIGSYS => Err(io::Error::from_raw_os_error(libc::EPERM)),
-        _ => Err(io::Error::from_raw_os_error(libc::ENOSYS)),
     }
 }
 

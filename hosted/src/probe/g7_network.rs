@@ -13,11 +13,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener, UnixStream};
 use std::time::Duration;
 
-use lacuna_model::guarantee::GuaranteeId::G7;
-
 use super::stage::{Setting, Trouble, secret};
 use super::tally::Tally;
-use super::{Attack, Claims, Deciders, Probe};
+use super::{Attack, Claims, Deciders, Probe, confinement as probe};
 use crate::Network;
 use crate::PrimitiveId::*;
 
@@ -95,17 +93,6 @@ pub(super) const PROBES: &[Probe] = &[
         },
     ),
 ];
-
-const fn probe(
-    id: &'static str,
-    about: &'static str,
-    deciders: Deciders,
-    fix: &'static str,
-    trial: fn(&Setting<'_>) -> Result<Tally, Trouble>,
-    attack: fn(&Attack, &mut Claims),
-) -> Probe {
-    Probe { id, guarantee: G7, about, deciders, fix, trial, attack }
-}
 
 // --- inside
 

@@ -35,9 +35,13 @@ mod g7_files;
 mod g7_ipc;
 mod g7_kernel;
 mod g7_network;
+mod g7_process;
+mod g7_signals;
+mod inside;
 mod stage;
 mod tally;
 mod trees;
+mod victim;
 
 pub use decided::{Decided, Deciders};
 use stage::Setting;
@@ -66,6 +70,18 @@ impl std::fmt::Debug for Probe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Probe").field("id", &self.id).finish_non_exhaustive()
     }
+}
+
+/// A probe of G7, where most attack.
+const fn confinement(
+    id: &'static str,
+    about: &'static str,
+    deciders: Deciders,
+    fix: &'static str,
+    trial: fn(&Setting<'_>) -> Result<Tally, Trouble>,
+    attack: fn(&Attack, &mut Claims),
+) -> Probe {
+    Probe { id, guarantee: GuaranteeId::G7, about, deciders, fix, trial, attack }
 }
 
 /// What was measured of one probe.
@@ -103,6 +119,8 @@ pub fn all() -> Vec<&'static Probe> {
         g7_files::PROBES,
         g7_network::PROBES,
         g7_ipc::PROBES,
+        g7_signals::PROBES,
+        g7_process::PROBES,
         g7_kernel::PROBES,
     ]
     .into_iter()

@@ -17,7 +17,7 @@ use crate::PrimitiveId::*;
 
 /// That a call is not there (ENOSYS) only a filter says, where the control made it. EPERM is also what these calls say
 /// to whoever lacks a capability, by the settings of a host.
-const SURFACE: Deciders = Deciders {
+pub(super) const SURFACE: Deciders = Deciders {
     expected: &[SeccompSurface],
     says: &[
         (SeccompSurface, libc::ENOSYS),
@@ -32,7 +32,7 @@ const FOREIGN: Deciders = Deciders {
     expected: &[SeccompSurface, SeccompNoInternet, SeccompSockets],
     says: &[(SeccompSurface, libc::ENOSYS), (SeccompNoInternet, libc::ENOSYS), (SeccompSockets, libc::ENOSYS)],
 };
-const FIX: &str = "a seccomp filter of the kernel's surface";
+pub(super) const FIX: &str = "a seccomp filter of the kernel's surface";
 
 pub(super) const PROBES: &[Probe] = &[
     probe("G7.kernel.io_uring", "sets up an io_uring", |_, claims| {
@@ -146,8 +146,11 @@ fn call(make: impl FnOnce() -> libc::c_long) -> io::Result<()> {
 
 // --- outside
 
-fn own_word(setting: &Setting<'_>) -> Result<Tally, Trouble> {
-    let claims = setting.claims(setting.attack())?;
+/// The attacker's own word counts.
+pub(super) fn own_word(setting: &Setting<'_>) -> Result<Tally, Trouble> {
+    let mut attack = setting.attack();
+    attack.targets.insert("inside".into(), setting.place.inside().to_string_lossy().into_owned());
+    let claims = setting.claims(attack)?;
     let through = claims.iter().filter(|claim| claim.errno.is_none()).count();
     Ok(setting.tally("let through, by the attacker's own word", through as u64, &claims))
 }

@@ -34,9 +34,12 @@ mod g6;
 mod g7_files;
 mod g7_ipc;
 mod g7_kernel;
+mod g7_machine;
+mod g7_mounts;
 mod g7_network;
 mod g7_process;
 mod g7_signals;
+mod g7_terminal;
 mod inside;
 mod stage;
 mod tally;
@@ -121,7 +124,10 @@ pub fn all() -> Vec<&'static Probe> {
         g7_ipc::PROBES,
         g7_signals::PROBES,
         g7_process::PROBES,
+        g7_terminal::PROBES,
         g7_kernel::PROBES,
+        g7_machine::PROBES,
+        g7_mounts::PROBES,
     ]
     .into_iter()
     .flatten()

@@ -1,7 +1,7 @@
 //! The stage of a trial: directories for canaries, the launch of the actor, and what it said.
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -86,7 +86,8 @@ impl From<MeasureError> for Trouble {
     }
 }
 
-/// Two directories of the run's own: one that the policy is made to grant, and one that it does not.
+/// Directories of the run's own: one that the policy is made to grant, one that it does not, and one for trials that
+/// grant less of it.
 pub(crate) struct Place {
     root: PathBuf,
 }
@@ -99,7 +100,7 @@ impl Place {
         let name = crate::clean::fresh_name().map_err(Trouble::io("/proc/self/stat"))?;
         for base in candidates.iter().filter_map(|dir| dir.canonicalize().ok()).filter(|dir| !granted(dir)) {
             let root = base.join(&name);
-            let made = ["", "in", "out"].iter().try_for_each(|part| {
+            let made = ["", "in", "out", "ro"].iter().try_for_each(|part| {
                 let dir = root.join(part);
                 fs::create_dir(&dir)?;
                 fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))
@@ -123,6 +124,11 @@ impl Place {
     /// The directory that it may not even read.
     pub(crate) fn outside(&self) -> PathBuf {
         self.root.join("out")
+    }
+
+    /// A directory that a trial may grant for reading alone.
+    pub(crate) fn read_only(&self) -> PathBuf {
+        self.root.join("ro")
     }
 
     /// The policy, with what an actor needs to start and the directory to write in.
@@ -180,11 +186,17 @@ impl Setting<'_> {
 
     /// Starts the actor on a task.
     pub(crate) fn start(&self, task: &Task) -> Result<Running, Trouble> {
+        self.start_passing(task, &[])
+    }
+
+    /// Starts the actor on a task, with further descriptors at these numbers, 5 or above.
+    pub(crate) fn start_passing(&self, task: &Task, passed: &[(BorrowedFd<'_>, RawFd)]) -> Result<Running, Trouble> {
         let (claims, to) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(Trouble::sys("pipe2"))?;
         let task = actor::write_task(task)?;
         let program = actor::executable()?.try_clone_to_owned().map_err(Trouble::io("fcntl(F_DUPFD_CLOEXEC)"))?;
         let command = self.plan.command_open(program, "lacuna-actor").env_clear().cwd(self.place.inside());
-        let job = command.stdout(Output::Null).stderr(Output::Null).pass(task, TASK_FD).pass(to, CLAIMS_FD).spawn()?;
+        let command = command.stdout(Output::Null).stderr(Output::Null).pass(task, TASK_FD).pass(to, CLAIMS_FD);
+        let job = passed.iter().fold(command, |command, (fd, number)| command.pass(fd, *number)).spawn()?;
         Ok(Running { job, claims })
     }
 

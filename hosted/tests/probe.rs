@@ -99,6 +99,21 @@ mod linux {
         "G7.ipc.prlimit",
         "G7.ipc.environ",
         "G7.ipc.shm",
+        "G7.signal.thread",
+        "G7.signal.group",
+        "G7.signal.pidfd",
+        "G7.signal.queue",
+        "G7.signal.descriptor",
+        "G7.process.maps",
+        "G7.process.cmdline",
+        "G7.process.cwd",
+        "G7.process.root",
+        "G7.process.pipe",
+        "G7.process.oom",
+        "G7.process.scheduler",
+        "G7.process.ioprio",
+        "G7.terminal.open",
+        "G7.files.readonly",
     ];
 
     fn a_bare_launch_enforces_nothing(facts: &Facts) {
@@ -176,9 +191,18 @@ mod linux {
         (NetworkNamespace, &["G7.net.tcp", "G7.net.fastopen", "G7.net.udp", "G7.net.abstract"]),
         (SeccompNoInternet, &["G7.net.tcp", "G7.net.fastopen", "G7.net.udp", "G7.net.listen"]),
         (PidNamespace, &["G7.ipc.signal", "G7.ipc.priority", "G7.ipc.prlimit"]),
+        (PidNamespace, &["G7.signal.thread", "G7.signal.group", "G7.signal.pidfd", "G7.signal.queue"]),
+        (PidNamespace, &["G7.signal.descriptor", "G7.process.getfd", "G7.process.scheduler", "G7.process.ioprio"]),
+        (LandlockScopes, &["G7.signal.thread", "G7.signal.group", "G7.signal.pidfd", "G7.signal.queue"]),
+        (PrivateRoot, &["G7.process.maps", "G7.process.cwd", "G7.process.pipe", "G7.terminal.open"]),
+        (LandlockFiles, &["G7.terminal.open", "G7.files.readonly"]),
         (IpcNamespace, &["G7.ipc.shm"]),
         (RlimitMemory, &["G6.memory.one"]),
-        (SeccompSurface, &["G7.kernel.clone3"]),
+        (SeccompSurface, &["G7.kernel.clone3", "G7.process.vm_read", "G7.process.ptrace", "G7.process.kcmp"]),
+        (SeccompSurface, &["G7.terminal.push", "G7.terminal.high_bits", "G7.terminal.discipline"]),
+        (SeccompSurface, &["G7.mount.bind", "G7.mount.tree", "G7.mount.fsopen", "G7.mount.setattr"]),
+        (SeccompSurface, &["G7.machine.reboot", "G7.machine.clock", "G7.kernel.keys", "G7.kernel.netfilter"]),
+        (DropCapabilities, &["G7.machine.realtime", "G7.machine.nice", "G7.machine.chroot", "G7.machine.swap"]),
     ];
 
     fn the_kernels_answer_names_who_decided(facts: &Facts) {

@@ -20,7 +20,12 @@ use crate::PrimitiveId::*;
 /// A capability is all that it takes.
 const CAPABILITY: Deciders = Deciders {
     expected: &[DropCapabilities, UserNamespace],
-    says: &[(DropCapabilities, libc::EPERM), (UserNamespace, libc::EPERM)],
+    says: &[
+        (DropCapabilities, libc::EPERM),
+        (DropCapabilities, libc::EACCES),
+        (UserNamespace, libc::EPERM),
+        (UserNamespace, libc::EACCES),
+    ],
 };
 const FIX_CAPABILITY: &str = "drop all capabilities";
 

@@ -13,7 +13,7 @@ use std::ffi::CString;
 use std::io;
 
 use super::g7_kernel::{FIX, SURFACE, own_word};
-use super::inside::{allowed, check, in_a_child, own};
+use super::inside::{allowed, check, in_a_child, own, unshare};
 use super::{Attack, Claims, Deciders, Probe, confinement};
 use crate::PrimitiveId::*;
 
@@ -142,13 +142,7 @@ pub(super) const PROBES: &[Probe] = &[
     }),
     probe("G7.kernel.time", "gives its children another clock", |_, claims| {
         const NEW_TIME: i32 = 0x80;
-        let make = || {
-            // SAFETY: takes integers; the child ends after it.
-            check(unsafe { libc::unshare(NEW_TIME) })
-                .or_else(|_| check(unsafe { libc::unshare(libc::CLONE_NEWUSER | NEW_TIME) }))
-                .map(drop)
-        };
-        claims.say("unshare(CLONE_NEWTIME)", &in_a_child(make));
+        claims.say("unshare(CLONE_NEWTIME)", &in_a_child(|| unshare(NEW_TIME)));
     }),
     capability("G7.machine.realtime", "runs before everybody else", |_, claims| {
         let parameters = libc::sched_param { sched_priority: 1 };
@@ -188,9 +182,7 @@ fn no_such_file(attack: &Attack, claims: &Claims) -> CString {
 fn ask_packet_filter() -> io::Result<()> {
     const NETLINK_NETFILTER: i32 = 12;
     const TABLES_GET_GENERATION: u16 = 10 << 8 | 16;
-    // SAFETY: takes integers; the child ends after it.
-    check(unsafe { libc::unshare(libc::CLONE_NEWNET) })
-        .or_else(|_| check(unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET) }))?;
+    unshare(libc::CLONE_NEWNET)?;
     // SAFETY: takes integers.
     let socket = check(unsafe { libc::socket(libc::AF_NETLINK, libc::SOCK_RAW, NETLINK_NETFILTER) })? as i32;
     // struct nlmsghdr (length, kind, flags: a request, number, port), then struct nfgenmsg, which may be zero.

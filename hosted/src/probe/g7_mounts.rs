@@ -15,7 +15,7 @@ use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::inside::{check, in_a_child, own};
+use super::inside::{check, in_a_child, own, unshare};
 use super::stage::{Setting, Trouble, replan, secret};
 use super::tally::Tally;
 use super::{Attack, Claims, Deciders, Probe, confinement as probe};
@@ -130,11 +130,8 @@ pub(super) const PROBES: &[Probe] = &[
 /// In a child, in a mount namespace of its own if there may be one. What is found out is told from there.
 fn apart(attack: &Attack, claims: &mut Claims, attempt: impl FnOnce(&mut Claims) -> io::Result<()>) {
     let result = in_a_child(|| {
-        // SAFETY: takes integers; the child ends after it.
-        let own = check(unsafe { libc::unshare(libc::CLONE_NEWNS) })
-            .or_else(|_| check(unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) }));
-        match own {
-            Ok(_) => mount(c"none", c"/", c"", libc::MS_REC | libc::MS_PRIVATE, c"")?,
+        match unshare(libc::CLONE_NEWNS) {
+            Ok(()) => mount(c"none", c"/", c"", libc::MS_REC | libc::MS_PRIVATE, c"")?,
             // Where it cannot be told, /proc is not seen, and so the root is another.
             Err(error) if namespace().is_ok_and(|inode| inode == attack.number::<u64>("namespace")) => {
                 return Err(error);

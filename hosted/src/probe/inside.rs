@@ -47,6 +47,14 @@ pub(super) fn in_a_child(attempt: impl FnOnce() -> io::Result<()>) -> io::Result
     }
 }
 
+/// Puts the caller into namespaces of its own; as the root of a new user namespace, where it takes that.
+pub(super) fn unshare(flags: libc::c_int) -> io::Result<()> {
+    // SAFETY: takes integers.
+    let alone = check(unsafe { libc::unshare(flags) });
+    // SAFETY: as above.
+    alone.or_else(|_| check(unsafe { libc::unshare(libc::CLONE_NEWUSER | flags) })).map(drop)
+}
+
 /// A name in the granted directory.
 pub(super) fn own(attack: &Attack, claims: &Claims, stem: &str) -> PathBuf {
     Path::new(attack.target("inside")).join(format!("{stem}{}", claims.round()))

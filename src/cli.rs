@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lacuna_hosted::SetUp;
 use lacuna_model::guarantee::GuaranteeId;
-use lacuna_model::sched::Policy;
 use lacuna_model::units::Nanos;
+use lacuna_sim::policy::{AnyPolicy, Policy};
 
 use crate::commands::search::SearchOptions;
 
@@ -103,9 +103,10 @@ pub enum Command {
         #[arg(long, value_name = "PROFILE", default_value = "ideal")]
         kernel: String,
         /// With its tasks scheduled by this policy: `rm`, `dm`, `opa` (optimal priorities), `edf`, `np-fp`, `np-edf`, `llf` (least
-        /// laxity); or with every budget served by `polling`, `deferrable`, `sporadic`, `mcs` (seL4's), `cbs` (constant bandwidth), `hard-cbs`; otherwise as declared.
-        #[arg(long, value_name = "POLICY", value_parser = policy, default_value_t = Policy::Declared)]
-        policy: Policy,
+        /// laxity); with every budget served by `polling`, `deferrable`, `sporadic`, `mcs` (seL4's), `cbs` (constant bandwidth), `hard-cbs`; or as a regular
+        /// system schedules: `eevdf`, `linux-fifo`, `linux-rr`; otherwise as declared.
+        #[arg(long, value_name = "POLICY", value_parser = any_policy, default_value_t = AnyPolicy::Ideal(Policy::Declared))]
+        policy: AnyPolicy,
         /// Where choices start from.
         #[arg(long, value_name = "N", default_value_t = 0)]
         seed: u64,
@@ -281,9 +282,18 @@ fn guarantee(text: &str) -> Result<GuaranteeId, String> {
 }
 
 fn policy(text: &str) -> Result<Policy, String> {
-    let known = Policy::ALL.into_iter().find(|policy| policy.name() == text);
+    match any_policy(text)? {
+        AnyPolicy::Ideal(policy) => Ok(policy),
+        AnyPolicy::Regular(policy) => {
+            Err(format!("there is no analysis of how a regular system schedules ({})", policy.about()))
+        }
+    }
+}
+
+fn any_policy(text: &str) -> Result<AnyPolicy, String> {
+    let known = AnyPolicy::all().find(|policy| policy.name() == text);
     known.ok_or_else(|| {
-        let each = Policy::ALL.iter().map(|policy| format!("`{policy}` ({})", policy.about()));
+        let each = AnyPolicy::all().map(|policy| format!("`{policy}` ({})", policy.about()));
         format!("there are {}", each.collect::<Vec<_>>().join(", "))
     })
 }

@@ -13,9 +13,9 @@ use lacuna_model::analysis::schedulability::{self, Analysis};
 use lacuna_model::evidence::{AnalysisVerdict, Assumption, HostOutcome, ModelVerdict, SimVerdict};
 use lacuna_model::guarantee::{GuaranteeId, g23_kernel_time, safety};
 use lacuna_model::profile::Profile;
-use lacuna_model::sched::Policy;
 use lacuna_model::system::{Instruction, System};
 use lacuna_model::units::Nanos;
+use lacuna_sim::policy::{AnyPolicy, Policy};
 use lacuna_sim::safety::{Observed, observe};
 use lacuna_sim::simulation::Run;
 
@@ -139,7 +139,7 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         scenario: &system.name,
         horizon: Nanos(10_000_000_000),
         kernel: &plan.effective().name,
-        policy: Policy::Declared,
+        policy: AnyPolicy::Ideal(Policy::Declared),
         seed: 0,
         execution: Execution::Random,
         trace: None,

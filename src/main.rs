@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
-use lacuna_model::sched::Policy;
+use lacuna_sim::policy::{AnyPolicy, Policy};
 
 use cli::{Cli, Command, HostOptions};
 use commands::analyse::Margins;
@@ -112,7 +112,7 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
                 scenario: &scenario,
                 horizon,
                 kernel: &kernel,
-                policy: Policy::Declared,
+                policy: AnyPolicy::Ideal(Policy::Declared),
                 seed,
                 execution,
                 trace: None,

@@ -6,10 +6,12 @@ pub mod deadlines;
 pub mod fixed_priority;
 pub mod frame;
 pub mod policy;
+pub mod regular;
 pub mod servers;
 
 pub use fixed_priority::FixedPriority;
 pub use policy::Policy;
+pub use regular::Regular;
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -104,8 +106,10 @@ pub trait Sched {
     }
     /// Time passes, at most until the next event; the running context is charged for it.
     fn elapse(&self, state: &mut Self::State, duration: Nanos);
-    /// Writes the state, or reads it; the same fields for every state of a system of so many contexts.
-    fn code(&self, state: &mut Self::State, contexts: usize, coder: &mut impl Coder);
+    /// Writes the state, or reads it; the same fields for every state of a system of so many contexts. Without a form for it no state has a place, and a search is `unknown`.
+    fn code(&self, _: &mut Self::State, _contexts: usize, coder: &mut impl Coder) {
+        coder.lose_if(true);
+    }
 }
 
 /// Every ready context may run at any moment: what no policy can exceed.

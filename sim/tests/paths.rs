@@ -9,6 +9,8 @@ use std::collections::{HashSet, VecDeque};
 
 use lacuna_model::objects::{Objects, Outcome, State};
 use lacuna_model::relation::{Label, Relation};
+use lacuna_model::sched::Sched;
+use lacuna_model::sched::regular::With;
 use lacuna_model::time::Ns;
 use lacuna_model::units::Nanos;
 use lacuna_sim::policy::{FixedPriority, Policy};
@@ -56,12 +58,16 @@ fn policies() -> impl Strategy<Value = Policy> {
     proptest::sample::select(Policy::ALL.to_vec())
 }
 
-fn is_a_path(objects: &Objects, seed: u64, draw: Draw) -> Result<(), TestCaseError> {
-    let timed = Relation::new(objects, policy(objects), Ns);
+fn is_a_path<S: Sched>(
+    objects: &Objects,
+    policy: impl Fn() -> S,
+    (seed, draw): (u64, Draw),
+) -> Result<(), TestCaseError> {
+    let timed = Relation::new(objects, policy(), Ns);
     let untimed = Relation::untimed(objects);
     let mut erased = untimed.initial();
     let mut resolver = Seeded::new(seed).executions(draw);
-    let mut simulation = Simulation::new(objects, policy(objects), Options::new(HORIZON));
+    let mut simulation = Simulation::new(objects, policy(), Options::new(HORIZON));
     let reached = reached(objects);
     prop_assert_eq!(simulation.state(), &timed.initial());
     loop {
@@ -87,6 +93,20 @@ fn is_a_path(objects: &Objects, seed: u64, draw: Draw) -> Result<(), TestCaseErr
     Ok(())
 }
 
+struct IsAPath<'o> {
+    objects: &'o Objects,
+    seed: u64,
+    draw: Draw,
+}
+
+impl With for IsAPath<'_> {
+    type Outcome = Result<(), TestCaseError>;
+
+    fn with<S: Sched + Clone>(self, sched: S) -> Self::Outcome {
+        is_a_path(self.objects, || sched.clone(), (self.seed, self.draw))
+    }
+}
+
 fn draws() -> impl Strategy<Value = Draw> {
     prop_oneof![Just(Draw::Least), Just(Draw::Most), Just(Draw::Uniform)]
 }
@@ -96,7 +116,18 @@ proptest! {
 
     #[test]
     fn a_run_is_a_path(objects in support::random::objects(), by in policies(), seed: u64, draw in draws()) {
-        is_a_path(&under(by, &objects), seed, draw)?;
+        let objects = under(by, &objects);
+        is_a_path(&objects, || policy(&objects), (seed, draw))?;
+    }
+
+    #[test]
+    fn a_run_of_a_regular_system_is_a_path(
+        objects in support::random::objects(),
+        by in support::regular::any(),
+        seed: u64,
+        draw in draws(),
+    ) {
+        by.give(IsAPath { objects: &objects, seed, draw })?;
     }
 
     #[test]

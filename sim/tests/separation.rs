@@ -7,6 +7,8 @@ mod support;
 use lacuna_model::objects::{Action, Objects, Step};
 use lacuna_model::profile::Profile;
 use lacuna_model::relation::Label;
+use lacuna_model::sched::Sched;
+use lacuna_model::sched::regular::With;
 use lacuna_model::system::{DomainId, Instruction, Order, System};
 use lacuna_model::units::Nanos;
 use lacuna_sim::log::Record;
@@ -86,6 +88,21 @@ fn run(system: &System, profile: &Profile, policy: Policy, seed: u64) -> Option<
     simulate(&objects, FixedPriority::of(&objects), &mut Seeded::new(seed), &Options::new(HORIZON)).ok()
 }
 
+struct Simulated<'s> {
+    system: &'s System,
+    profile: &'s Profile,
+    seed: u64,
+}
+
+impl With for Simulated<'_> {
+    type Outcome = Option<Run>;
+
+    fn with<S: Sched + Clone>(self, sched: S) -> Option<Run> {
+        let objects = Objects::new(self.system, self.profile).unwrap();
+        simulate(&objects, sched, &mut Seeded::new(self.seed), &Options::new(HORIZON)).ok()
+    }
+}
+
 fn profiles() -> impl Strategy<Value = Profile> {
     proptest::sample::select(Profile::all().collect::<Vec<_>>())
 }
@@ -100,6 +117,18 @@ proptest! {
     ) {
         prop_assert_eq!(system.domains.len(), 2);
         let (one, other) = (run(&system, &profile, policy, seed), run(&relabelled(&system), &profile, policy, seed));
+        prop_assert_eq!(one.map(|run| schedule(&run, true)), other.map(|run| schedule(&run, false)));
+    }
+
+    #[test]
+    fn domains_change_no_schedule_of_a_regular_system(
+        system in systems(),
+        profile in profiles(),
+        by in support::regular::any(),
+        seed: u64,
+    ) {
+        let run = |system: &System| by.give(Simulated { system, profile: &profile, seed });
+        let (one, other) = (run(&system), run(&relabelled(&system)));
         prop_assert_eq!(one.map(|run| schedule(&run, true)), other.map(|run| schedule(&run, false)));
     }
 

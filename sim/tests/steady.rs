@@ -5,6 +5,8 @@ mod support;
 
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
+use lacuna_model::sched::Sched;
+use lacuna_model::sched::regular::With;
 use lacuna_model::system::{
     Context, DomainId, Instruction, KernelBounds, Process, ProcessId, SchedulingContext, SchedulingContextId,
 };
@@ -18,15 +20,24 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use support::{T, rate_monotonic, task};
 
-fn run(objects: &Objects, (seed, draw): (u64, Draw), options: Options) -> Run {
+fn run(objects: &Objects, sched: impl Sched, (seed, draw): (u64, Draw), options: Options) -> Run {
     let mut resolver = Seeded::new(seed).executions(draw).jitters(draw);
-    simulate(objects, FixedPriority::of(objects), &mut resolver, &options).unwrap()
+    simulate(objects, sched, &mut resolver, &options).unwrap()
 }
 
 /// Both ways; and whether anything was saved.
 fn agrees(objects: &Objects, seed: u64, draw: Draw, horizon: u64) -> Result<bool, TestCaseError> {
-    let whole = run(objects, (seed, draw), Options::new(Nanos(horizon)));
-    let short = run(objects, (seed, draw), Options::new(Nanos(horizon)).extrapolate());
+    agrees_under(objects, &FixedPriority::of(objects), (seed, draw), horizon)
+}
+
+fn agrees_under<S: Sched + Clone>(
+    objects: &Objects,
+    sched: &S,
+    choices: (u64, Draw),
+    horizon: u64,
+) -> Result<bool, TestCaseError> {
+    let whole = run(objects, sched.clone(), choices, Options::new(Nanos(horizon)));
+    let short = run(objects, sched.clone(), choices, Options::new(Nanos(horizon)).extrapolate());
     let saved = short.summary.repeats.is_some();
     prop_assert_eq!(&Summary { repeats: None, ..short.summary }, &whole.summary);
     // The log is the beginning of the whole one, and says how much is not there.
@@ -34,6 +45,20 @@ fn agrees(objects: &Objects, seed: u64, draw: Draw, horizon: u64) -> Result<bool
     prop_assert_eq!(records, &whole.log.records()[..records.len()]);
     prop_assert_eq!(records.len() as u64 + short.log.cut(), whole.log.records().len() as u64 + whole.log.cut());
     Ok(saved)
+}
+
+struct Agrees<'o> {
+    objects: &'o Objects,
+    choices: (u64, Draw),
+    horizon: u64,
+}
+
+impl With for Agrees<'_> {
+    type Outcome = Result<bool, TestCaseError>;
+
+    fn with<S: Sched + Clone>(self, sched: S) -> Self::Outcome {
+        agrees_under(self.objects, &sched, self.choices, self.horizon)
+    }
 }
 
 fn draws() -> impl Strategy<Value = Draw> {
@@ -56,6 +81,17 @@ proptest! {
     }
 
     #[test]
+    fn what_is_counted_of_a_regular_system_is_what_is_run(
+        objects in support::random::objects(),
+        by in support::regular::any(),
+        seed: u64,
+        draw in draws(),
+        horizon in 0u64..600,
+    ) {
+        by.give(Agrees { objects: &objects, choices: (seed, draw), horizon })?;
+    }
+
+    #[test]
     fn what_is_counted_of_servers_is_what_is_run(
         system in support::random::served(),
         seed: u64,
@@ -70,15 +106,17 @@ proptest! {
 #[test]
 fn many_runs_repeat_themselves() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let (mut served, mut all) = (0, 0);
+    let (mut served, mut all, mut regular) = (0, 0, 0);
     for seed in 0..200 {
         let system = support::random::served().new_tree(&mut runner).unwrap().current();
         let objects = support::objects(&system, &Profile::ideal());
         served += u32::from(agrees(&objects, seed, Draw::Most, 3000).unwrap());
         let objects = support::random::objects().new_tree(&mut runner).unwrap().current();
         all += u32::from(agrees(&objects, seed, Draw::Most, 600).unwrap());
+        let by = support::regular::any().new_tree(&mut runner).unwrap().current();
+        regular += u32::from(by.give(Agrees { objects: &objects, choices: (seed, Draw::Most), horizon: 600 }).unwrap());
     }
-    assert!(served > 60 && all > 10, "{served} and {all} of 200");
+    assert!(served > 60 && all > 10 && regular > 10, "{served}, {all} and {regular} of 200");
 }
 
 /// A supervisor that creates a worker and kills it, over and over: creations are counted, and jobs that end with their process.
@@ -108,14 +146,17 @@ fn processes_that_come_and_go_repeat_themselves() {
         for horizon in 1000..1040 {
             assert!(agrees(&objects, 0, Draw::Most, horizon).unwrap(), "{}", profile.name);
         }
-        let summary = run(&objects, (0, Draw::Most), Options::new(Nanos(1000)).extrapolate()).summary;
+        let summary =
+            run(&objects, FixedPriority::of(&objects), (0, Draw::Most), Options::new(Nanos(1000)).extrapolate())
+                .summary;
         assert!(summary.spawns[0].count > 20 && summary.contexts[0].finished > 50, "{summary:?}");
     }
     // Of the jobs of a worker, at 0 and at 7, the second has had 3 of its 4 when the worker is killed at 10, before its deadline.
     system.processes[0].contexts[0].program = vec![Instruction::Compute { bcet: Nanos(4), wcet: Nanos(4) }];
     let objects = support::objects(&system, &Profile::ideal());
     assert!(agrees(&objects, 0, Draw::Most, 1000).unwrap());
-    let summary = run(&objects, (0, Draw::Most), Options::new(Nanos(1000)).extrapolate()).summary;
+    let summary =
+        run(&objects, FixedPriority::of(&objects), (0, Draw::Most), Options::new(Nanos(1000)).extrapolate()).summary;
     assert!(summary.contexts[0].abandoned > 20, "{summary:?}");
 }
 
@@ -125,7 +166,8 @@ fn a_set_of_tasks_repeats_itself_every_hyperperiod() {
     let set = rate_monotonic(&[(1, 4), (2, 9), (4, 12)]);
     let objects = support::objects(&support::task_set(&set, 1), &Profile::ideal());
     let horizon = 1_000_000_000_000_000_000;
-    let summary = run(&objects, (0, Draw::Most), Options::new(Nanos(horizon)).extrapolate()).summary;
+    let summary =
+        run(&objects, FixedPriority::of(&objects), (0, Draw::Most), Options::new(Nanos(horizon)).extrapolate()).summary;
     let Some(Repetition { every_ns, times, from_ns }) = summary.repeats else { panic!("{summary:?}") };
     assert_eq!(every_ns % 36, 0, "{every_ns}");
     assert!(every_ns <= 2 * 36 && from_ns <= 4 * 36 && times > horizon / 144, "{summary:?}");
@@ -142,7 +184,10 @@ fn what_is_drawn_does_not_repeat_itself() {
     let set = [T { bcet: 1, priority: 2, ..task(2, 4) }, T { priority: 1, ..task(1, 4) }];
     let repeats = |set: &[T], draw| {
         let objects = support::objects(&support::task_set(set, 1), &Profile::ideal());
-        run(&objects, (0, draw), Options::new(Nanos(10_000)).extrapolate()).summary.repeats.is_some()
+        run(&objects, FixedPriority::of(&objects), (0, draw), Options::new(Nanos(10_000)).extrapolate())
+            .summary
+            .repeats
+            .is_some()
     };
     assert!(repeats(&set, Draw::Most) && !repeats(&set, Draw::Uniform));
     // Which of two equal ones goes first is drawn, every time.

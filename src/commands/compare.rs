@@ -3,10 +3,9 @@
 use lacuna_model::analysis::schedulability::{Analysis, analyse};
 use lacuna_model::evidence::AnalysisVerdict;
 use lacuna_model::profile::Profile;
-use lacuna_model::sched::policy::CannotAssign;
 use lacuna_model::system::System;
 use lacuna_model::units::Nanos;
-use lacuna_sim::policy::Policy;
+use lacuna_sim::policy::{AnyPolicy, CannotAssign, NotSchedulable};
 use lacuna_sim::statistics::Summary;
 use serde_json::{Value, json};
 
@@ -18,7 +17,7 @@ use crate::print::{document, line};
 
 /// What came of one policy.
 struct Row {
-    policy: Policy,
+    policy: AnyPolicy,
     /// What the run says, or why the tasks cannot be scheduled so.
     outcome: Result<Outcome, String>,
 }
@@ -55,11 +54,15 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     let system = &loaded.scenario.system;
     let profile = super::check::profile(request.kernel)?;
     let mut rows = Vec::new();
-    for policy in Policy::ALL {
+    for policy in AnyPolicy::all() {
         let outcome = match policy.assign(system) {
-            Ok(assigned) => Ok(outcome(&assigned, &profile, request)?),
+            Ok(assigned) => {
+                let request = Request { policy, ..request.clone() };
+                let summary = counted(system, &profile, &request)?;
+                Ok(Outcome { analysis: analysis(policy, &assigned), summary })
+            }
             // Without a budget there is nothing to compare in how budgets are served.
-            Err(CannotAssign::NoBudget) => continue,
+            Err(NotSchedulable::Assign(CannotAssign::NoBudget)) => continue,
             Err(why) => Err(why.to_string()),
         };
         rows.push(Row { policy, outcome });
@@ -77,9 +80,12 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     Ok(Exit::AsExpected)
 }
 
-fn outcome(assigned: &System, profile: &Profile, request: &Request<'_>) -> Result<Outcome, Failure> {
-    let summary = counted(assigned, profile, request)?;
-    Ok(Outcome { analysis: analyse(assigned).map_or("-", |analysis| verdict(&analysis)), summary })
+/// What the analysis says; nothing of a regular system.
+fn analysis(policy: AnyPolicy, assigned: &System) -> &'static str {
+    match policy {
+        AnyPolicy::Ideal(_) => analyse(assigned).map_or("-", |analysis| verdict(&analysis)),
+        AnyPolicy::Regular(_) => "-",
+    }
 }
 
 fn verdict(analysis: &Analysis) -> &'static str {
@@ -137,19 +143,19 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, rows: &[Row]
             Err(why) => line(format_args!("{:<10} {why}", row.policy)),
         }
     }
-    let runs: Vec<(Policy, &Summary)> =
+    let runs: Vec<(AnyPolicy, &Summary)> =
         rows.iter().filter_map(|row| Some((row.policy, &row.outcome.as_ref().ok()?.summary))).collect();
     let Some((_, first)) = runs.first() else { return };
     if first.contexts.is_empty() {
         return;
     }
     let width = first.contexts.iter().map(|context| context.name.chars().count()).max().unwrap_or(0).max(14);
-    let cells = |of: &dyn Fn(&(Policy, &Summary)) -> String| {
+    let cells = |of: &dyn Fn(&(AnyPolicy, &Summary)) -> String| {
         runs.iter().map(|run| format!(" {:>12}", of(run))).collect::<String>()
     };
     line(format_args!("\n{:<width$}{}", "worst response", cells(&|(policy, _)| policy.to_string())));
     for (index, context) in first.contexts.iter().enumerate() {
-        let worst = |(_, summary): &(Policy, &Summary)| {
+        let worst = |(_, summary): &(AnyPolicy, &Summary)| {
             let context = &summary.contexts[index];
             let late = if context.missed > 0 { "!" } else { "" };
             context.response_ns.map_or(format!("-{late}"), |of| format!("{}{late}", Nanos(of.max)))

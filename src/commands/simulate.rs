@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lacuna_model::evidence::SimVerdict;
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
+use lacuna_model::sched::Sched;
+use lacuna_model::sched::regular::With;
 use lacuna_model::system::{Instruction, Order, SchedulingContext, System};
 use lacuna_model::units::Nanos;
 use lacuna_sim::durations::Quantiles;
 use lacuna_sim::export::{gantt, perfetto};
-use lacuna_sim::policy::{FixedPriority, Policy};
+use lacuna_sim::policy::{AnyPolicy, Policy};
 use lacuna_sim::resolver::{Draw, Seeded};
 use lacuna_sim::simulation::{Options, Run, Simulation};
 use lacuna_sim::statistics::{OperationSummary, Summary};
@@ -28,7 +30,7 @@ use crate::print::{document, line, progress};
 use crate::responses;
 
 /// What `simulate` was asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// The scenario.
     pub scenario: &'a str,
@@ -37,7 +39,7 @@ pub struct Request<'a> {
     /// Under which profile.
     pub kernel: &'a str,
     /// How its tasks are scheduled.
-    pub policy: Policy,
+    pub policy: AnyPolicy,
     /// Where choices start from.
     pub seed: u64,
     /// How long executions take.
@@ -71,7 +73,8 @@ pub fn once(system: &System, profile: &Profile, request: &Request<'_>) -> Result
 pub fn counted(system: &System, profile: &Profile, request: &Request<'_>) -> Result<Summary, Failure> {
     let objects = objects(system, profile, request)?;
     let options = Options::new(request.horizon).keep(0);
-    let set = TaskSet::of(&objects);
+    // The loop knows priorities alone.
+    let set = matches!(request.policy, AnyPolicy::Ideal(_)).then(|| TaskSet::of(&objects)).flatten();
     if !draws(objects.system(), request.execution) {
         let most = if set.is_some() { LABELS_BEFORE_THE_LOOP } else { u64::MAX };
         if let Some(run) = drive(&objects, request, options.extrapolate(), most)? {
@@ -107,23 +110,39 @@ fn resolver(request: &Request<'_>) -> Seeded {
 
 /// Runs it; nothing, if it has not ended or repeated itself after so many labels.
 fn drive(objects: &Objects, request: &Request<'_>, options: Options, most: u64) -> Result<Option<Run>, Failure> {
-    let mut resolver = resolver(request);
-    let mut simulation = Simulation::new(objects, FixedPriority::of(objects), options);
-    let mut taken = 0u64;
-    while simulation.step(&mut resolver).map_err(Failure::input)?.is_some() {
-        taken += 1;
-        if taken.is_multiple_of(1 << 12) && request.interrupt.load(Ordering::Relaxed) {
-            return Err(Failure::interrupted());
+    request.policy.give(objects, Drive { objects, request, options, most }).map_err(Failure::input)?
+}
+
+struct Drive<'r> {
+    objects: &'r Objects,
+    request: &'r Request<'r>,
+    options: Options,
+    most: u64,
+}
+
+impl With for Drive<'_> {
+    type Outcome = Result<Option<Run>, Failure>;
+
+    fn with<S: Sched + Clone>(self, sched: S) -> Self::Outcome {
+        let Self { objects, request, options, most } = self;
+        let mut resolver = resolver(request);
+        let mut simulation = Simulation::new(objects, sched, options);
+        let mut taken = 0u64;
+        while simulation.step(&mut resolver).map_err(Failure::input)?.is_some() {
+            taken += 1;
+            if taken.is_multiple_of(1 << 12) && request.interrupt.load(Ordering::Relaxed) {
+                return Err(Failure::interrupted());
+            }
+            if taken.is_multiple_of(1 << 20) {
+                progress(format_args!("{} of {}, {taken} labels", simulation.now(), request.horizon));
+            }
+            if taken >= most {
+                return Ok(None);
+            }
         }
-        if taken.is_multiple_of(1 << 20) {
-            progress(format_args!("{} of {}, {taken} labels", simulation.now(), request.horizon));
-        }
-        if taken >= most {
-            return Ok(None);
-        }
+        progress(format_args!(""));
+        Ok(Some(simulation.finish()))
     }
-    progress(format_args!(""));
-    Ok(Some(simulation.finish()))
 }
 
 /// Is there room for the labels that a run has at least?
@@ -271,12 +290,12 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, summary: &Su
 }
 
 /// How the tasks are scheduled, in a few words.
-fn scheduling(system: &System, policy: Policy) -> &'static str {
+fn scheduling(system: &System, policy: AnyPolicy) -> &'static str {
     let differ =
         |scheduling: &SchedulingContext| scheduling.order != Order::Readiness || scheduling.threshold.is_some();
     match policy {
-        Policy::Declared if !system.scheduling_contexts.iter().any(differ) => "fixed priorities",
-        Policy::Declared => "priorities, orders and thresholds as declared",
+        AnyPolicy::Ideal(Policy::Declared) if !system.scheduling_contexts.iter().any(differ) => "fixed priorities",
+        AnyPolicy::Ideal(Policy::Declared) => "priorities, orders and thresholds as declared",
         policy => policy.about(),
     }
 }

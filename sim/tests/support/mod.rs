@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 
 pub(crate) mod random;
+pub(crate) mod regular;
 pub(crate) mod servers;
 
 use lacuna_model::objects::Objects;
@@ -93,6 +94,31 @@ pub(crate) fn task_set(tasks: &[T], unit: u64) -> System {
         });
     }
     system.process_table = u8::try_from(tasks.len()).unwrap().max(1);
+    system
+}
+
+/// A context without a task: it computes so long, and ends.
+pub(crate) fn hog(name: &str, schedule: u8, computes: u64) -> Context {
+    Context {
+        name: name.into(),
+        schedule: Some(SchedulingContextId(schedule)),
+        program: vec![Instruction::Compute { bcet: Nanos(computes), wcet: Nanos(computes) }],
+        task: None,
+    }
+}
+
+/// A process for each context; so many scheduling contexts without anything declared of them.
+pub(crate) fn of_contexts(contexts: Vec<Context>, scheduling_contexts: u8) -> System {
+    let mut system = empty();
+    system.process_table = u8::try_from(contexts.len()).unwrap();
+    for context in contexts {
+        let (name, domain) = (context.name.clone(), DomainId(0));
+        system.processes.push(Process { name, domain, group: None, contexts: vec![context] });
+    }
+    for index in 0..scheduling_contexts {
+        let name = format!("s{index}");
+        system.scheduling_contexts.push(SchedulingContext { name, ..SchedulingContext::default() });
+    }
     system
 }
 

@@ -1,0 +1,120 @@
+//! How regular systems schedule, each as its documentation or its source has it: one file a system, with what was simplified. They know
+//! no deadlines, and make no promise to one that depends on nobody else; what that costs is what `compare` shows.
+//!
+//! What a scenario declares is asked of such a system in its own terms ([`Regular`]): whoever has a scheduling context has its priority among those that the
+//! system offers, the more urgent the higher; whoever has none is what everybody is there who has not asked for anything.
+
+pub mod linux;
+pub mod queue;
+
+use std::fmt;
+
+use super::Sched;
+use crate::system::System;
+
+use self::linux::realtime::Turn;
+use self::linux::{Class, Linux, Settings};
+
+/// A way in which a regular system can be asked to schedule what a scenario declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Regular {
+    /// Linux, with everybody as an everyday program is: in the fair class, and equal.
+    LinuxFair,
+    /// Linux, with whoever has a scheduling context under `SCHED_FIFO`.
+    LinuxFifo,
+    /// Linux, with whoever has a scheduling context under `SCHED_RR`.
+    LinuxRoundRobin,
+}
+
+/// Why a system cannot be asked so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotAsk {
+    /// Each priority needs a level of its own.
+    #[error("there are {levels} priorities, and {system} has {offered} levels for them")]
+    TooManyLevels {
+        /// Declared.
+        levels: usize,
+        /// Which system.
+        system: &'static str,
+        /// What it has.
+        offered: usize,
+    },
+}
+
+/// What is done with a scheduler, whichever it is.
+pub trait With {
+    /// What comes of it.
+    type Outcome;
+
+    /// Does it.
+    fn with<S: Sched + Clone>(self, sched: S) -> Self::Outcome;
+}
+
+impl Regular {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::LinuxFair, Self::LinuxFifo, Self::LinuxRoundRobin];
+
+    /// `"linux-fifo"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LinuxFair => "eevdf",
+            Self::LinuxFifo => "linux-fifo",
+            Self::LinuxRoundRobin => "linux-rr",
+        }
+    }
+
+    /// In a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::LinuxFair => "Linux's fair class, everybody equal",
+            Self::LinuxFifo => "Linux's SCHED_FIFO, and 95 % of each second for all of it",
+            Self::LinuxRoundRobin => "Linux's SCHED_RR, and 95 % of each second for all of it",
+        }
+    }
+
+    /// Can it be asked to?
+    ///
+    /// # Errors
+    /// See [`CannotAsk`].
+    pub fn check(self, system: &System) -> Result<(), CannotAsk> {
+        struct Nothing;
+        impl With for Nothing {
+            type Outcome = ();
+            fn with<S: Sched + Clone>(self, _: S) {}
+        }
+        self.give(system, Nothing)
+    }
+
+    /// Does something with the scheduler that schedules what the system declares so.
+    ///
+    /// # Errors
+    /// See [`CannotAsk`].
+    pub fn give<W: With>(self, system: &System, with: W) -> Result<W::Outcome, CannotAsk> {
+        let class: Box<dyn Fn(u8) -> Class> = match self {
+            Self::LinuxFair => Box::new(|_| Class::Fair { nice: 0 }),
+            Self::LinuxFifo => Box::new(|level| Class::Realtime { priority: level + 1, turn: Turn::Fifo }),
+            Self::LinuxRoundRobin => Box::new(|level| Class::Realtime { priority: level + 1, turn: Turn::RoundRobin }),
+        };
+        let levels = levels(system, "Linux", 99)?;
+        Ok(with.with(Linux::new(levels.into_iter().map(class).collect(), Settings::DEFAULT)))
+    }
+}
+
+impl fmt::Display for Regular {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The priority of each scheduling context among those that are declared, from 0 for the least urgent, if there are so many levels.
+fn levels(system: &System, name: &'static str, offered: u8) -> Result<Vec<u8>, CannotAsk> {
+    let mut declared: Vec<u32> = system.scheduling_contexts.iter().map(|scheduling| scheduling.priority).collect();
+    declared.sort_unstable();
+    declared.dedup();
+    if declared.len() > usize::from(offered) {
+        return Err(CannotAsk::TooManyLevels { levels: declared.len(), system: name, offered: offered.into() });
+    }
+    let level = |priority: u32| declared.partition_point(|other| *other < priority) as u8;
+    Ok(system.scheduling_contexts.iter().map(|scheduling| level(scheduling.priority)).collect())
+}

@@ -1,0 +1,61 @@
+//! Schedulers of regular systems, with settings as small as the times of the random systems.
+
+use lacuna_model::objects::ContextSlot;
+use lacuna_model::sched::regular::With;
+use lacuna_model::sched::regular::linux::realtime::Turn;
+use lacuna_model::sched::regular::linux::{Class, Linux, Settings};
+use lacuna_model::units::Nanos;
+use lacuna_sim::log::Log;
+use proptest::prelude::*;
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub(crate) enum Small {
+    Linux(Linux),
+}
+
+impl Small {
+    pub(crate) fn give<W: With>(&self, with: W) -> W::Outcome {
+        match self {
+            Self::Linux(linux) => with.with(linux.clone()),
+        }
+    }
+}
+
+fn class() -> impl Strategy<Value = Class> {
+    let turn = prop_oneof![Just(Turn::Fifo), Just(Turn::RoundRobin)];
+    prop_oneof![
+        (-20i8..20).prop_map(|nice| Class::Fair { nice }),
+        (1u8..4, turn).prop_map(|(priority, turn)| Class::Realtime { priority, turn }),
+    ]
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    (1u64..4, 1u64..9, 1u32..4, 1u64..20, 1u64..20).prop_map(|(tick, slice, ticks, runtime, period)| Settings {
+        tick: Nanos(tick),
+        slice: Nanos(slice),
+        timeslice_ticks: ticks,
+        realtime_runtime: Nanos(runtime),
+        realtime_period: Nanos(period),
+    })
+}
+
+/// Any of them, for systems of at most three scheduling contexts.
+pub(crate) fn any() -> impl Strategy<Value = Small> {
+    let linux = (proptest::collection::vec(class(), 3), settings());
+    linux.prop_map(|(classes, settings)| Small::Linux(Linux::new(classes, settings)))
+}
+
+/// From when to when whoever has the core has it, in order; nobody's time is left out.
+pub(crate) fn slots(log: &Log) -> Vec<(u64, u64, ContextSlot)> {
+    let mut slots: Vec<(u64, u64, ContextSlot)> = Vec::new();
+    for record in log.records() {
+        let (from, to) = (record.at.0, record.end().0);
+        let Some(running) = record.running.filter(|_| from < to) else { continue };
+        match slots.last_mut() {
+            Some((_, end, context)) if *end == from && *context == running => *end = to,
+            _ => slots.push((from, to, running)),
+        }
+    }
+    slots
+}

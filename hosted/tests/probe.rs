@@ -27,6 +27,7 @@ mod linux {
 
     const TESTS: &[(&str, Test)] = &[
         ("a_bare_launch_enforces_nothing", a_bare_launch_enforces_nothing),
+        ("what_is_applied_and_does_nothing_is_found_out", what_is_applied_and_does_nothing_is_found_out),
         ("a_minimal_plan_enforces_what_it_says", a_minimal_plan_enforces_what_it_says),
         ("landlock_alone_has_the_holes_that_it_documents", landlock_alone_has_the_holes_that_it_documents),
         ("the_kernels_answer_names_who_decided", the_kernels_answer_names_who_decided),
@@ -114,18 +115,54 @@ mod linux {
         "G7.process.ioprio",
         "G7.terminal.open",
         "G7.files.readonly",
+        "G7.ipc.semaphores",
+        "G7.ipc.messages",
+        "G7.ipc.destroy",
+        "G7.ipc.shm_file",
+        "G1.descriptors",
+        "G8.file",
+        "G8.shm_file",
+        "G8.shm",
+        "G8.semaphores",
+        "G8.messages",
+        "G8.listener",
+        "G9.reopen",
     ];
+
+    /// Nor do these, and no primitive closes them.
+    const OPEN: &[&str] = &["G1.filter", "G8.setuid", "G8.lock", "G8.flags", "G8.terminal", "G9.chmod"];
 
     fn a_bare_launch_enforces_nothing(facts: &Facts) {
         let plan = SetUp::Bare.plan(&policy(), facts).unwrap();
         for row in rows(&plan) {
             assert_ne!(row.outcome, Enforced, "{row:#?}");
             assert_eq!(row.decided, None, "{row:#?}");
-            if EVERYWHERE.contains(&row.id) {
+            // Every control has succeeded, or the row says why it could not.
+            if row.numbers.get("control_through").is_none_or(|through| *through == 0) {
+                assert!(matches!(row.outcome, NotTestableHere | SurfaceAbsent), "{row:#?}");
+                assert!(!row.evidence.is_empty(), "{row:#?}");
+            }
+            if EVERYWHERE.contains(&row.id) || OPEN.contains(&row.id) {
                 // A race need not be won every time.
                 let races = matches!(row.id, "G2.race" | "G4.relay");
                 assert!(row.outcome == NotEnforced || races && row.outcome == Partial, "{row:#?}");
                 assert!(row.fix.is_some() && row.numbers["n"] > 0, "{row:#?}");
+            }
+        }
+    }
+
+    /// A launch that reports every step of a plan and applies none of them. No probe may be deceived.
+    fn what_is_applied_and_does_nothing_is_found_out(facts: &Facts) {
+        let plan = SetUp::Minimal.plan(&policy(), facts).unwrap();
+        let broken = SetUp::Bare.plan(&policy(), facts).unwrap();
+        for probe in probe::all() {
+            let row = probe::run_as_if(&plan, &broken, probe, 1);
+            assert_ne!(row.outcome, Enforced, "{row:#?}");
+            // A race need not be won in one round.
+            if EVERYWHERE.contains(&row.id) && !matches!(row.id, "G2.race" | "G4.relay") {
+                let applied = probe.deciders.expected.iter().any(|id| plan.has(*id));
+                let outcome = if applied { AcceptedNotEnforced } else { NotEnforced };
+                assert_eq!(row.outcome, outcome, "{row:#?}");
             }
         }
     }
@@ -141,6 +178,9 @@ mod linux {
         for id in EVERYWHERE.iter().filter(|id| !id.starts_with("G6")) {
             let row = rows.iter().find(|row| row.id == *id).unwrap();
             assert_eq!(row.outcome, Enforced, "{row:#?}");
+        }
+        for id in OPEN {
+            assert_eq!(outcome(&rows, id), NotEnforced, "{id}");
         }
         // The limit of an address space is that of each process; no limit of processes binds root.
         assert_eq!(outcome(&rows, "G6.memory.one"), Enforced);
@@ -202,6 +242,13 @@ mod linux {
         (SeccompSurface, &["G7.terminal.push", "G7.terminal.high_bits", "G7.terminal.discipline"]),
         (SeccompSurface, &["G7.mount.bind", "G7.mount.tree", "G7.mount.fsopen", "G7.mount.setattr"]),
         (SeccompSurface, &["G7.machine.reboot", "G7.machine.clock", "G7.kernel.keys", "G7.kernel.netfilter"]),
+        (SeccompSurface, &["G7.ipc.user_key", "G7.ipc.session_key", "G8.user_key", "G8.session_key"]),
+        (SeccompSurface, &["G1.descriptors"]),
+        (IpcNamespace, &["G7.ipc.semaphores", "G7.ipc.messages", "G7.ipc.queue", "G7.ipc.destroy"]),
+        (LandlockFiles, &["G7.ipc.shm_file", "G8.file", "G9.reopen", "G9.above"]),
+        (PrivateRoot, &["G7.ipc.shm_file", "G8.file", "G8.shm_file", "G8.cgroup", "G9.reopen"]),
+        (UserNamespace, &["G1.user", "G9.user", "G9.group"]),
+        (DropCapabilities, &["G1.user", "G9.user", "G9.groups", "G9.ambient", "G9.credentials", "G8.immutable"]),
         (DropCapabilities, &["G7.machine.realtime", "G7.machine.nice", "G7.machine.chroot", "G7.machine.swap"]),
     ];
 

@@ -105,7 +105,7 @@ fn note(tally: &mut Tally, name: &str, times_ns: Vec<u64>) {
 }
 
 /// `killpg` of the first process's group, whose leader is alive, so that the number is its own.
-fn kill_group(running: &Running) -> Result<(), Trouble> {
+pub(super) fn kill_group(running: &Running) -> Result<(), Trouble> {
     let leader = Pid::from_raw(running.job.id().cast_signed());
     let gone = || Trouble::Io { what: "the first process is gone", source: std::io::ErrorKind::NotFound.into() };
     rustix::process::kill_process_group(leader.ok_or_else(gone)?, Signal::KILL).map_err(Trouble::sys("killpg"))

@@ -91,17 +91,17 @@ fn type_by(claims: &mut Claims, number: libc::c_ulong) {
 
 // --- outside
 
-struct Terminal {
+pub(super) struct Terminal {
     /// Where a terminal's emulator reads and writes.
     emulator: OwnedFd,
     /// What programs have.
-    end: OwnedFd,
+    pub(super) end: OwnedFd,
     name: String,
 }
 
 impl Terminal {
     /// One that passes every letter on at once.
-    fn make() -> Result<Self, Trouble> {
+    pub(super) fn make() -> Result<Self, Trouble> {
         let emulator = rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY)
             .map_err(Trouble::sys("open /dev/ptmx"))?;
         rustix::io::fcntl_setfd(&emulator, rustix::io::FdFlags::CLOEXEC).map_err(Trouble::sys("fcntl(F_SETFD)"))?;

@@ -27,6 +27,7 @@ use crate::actor::{Attack, Claims};
 use crate::{Facts, Plan, PrimitiveId, SetUp, Support};
 
 mod decided;
+mod g1;
 mod g2;
 mod g3;
 mod g4;
@@ -37,10 +38,14 @@ mod g7_kernel;
 mod g7_machine;
 mod g7_mounts;
 mod g7_network;
+mod g7_objects;
 mod g7_process;
 mod g7_signals;
 mod g7_terminal;
+mod g8;
+mod g9;
 mod inside;
+mod named;
 mod stage;
 mod tally;
 mod trees;
@@ -115,6 +120,7 @@ pub struct Row {
 /// Every probe, in the order of the guarantees.
 pub fn all() -> Vec<&'static Probe> {
     [
+        g1::PROBES,
         g2::PROBES,
         g3::PROBES,
         g4::PROBES,
@@ -122,12 +128,15 @@ pub fn all() -> Vec<&'static Probe> {
         g7_files::PROBES,
         g7_network::PROBES,
         g7_ipc::PROBES,
+        g7_objects::PROBES,
         g7_signals::PROBES,
         g7_process::PROBES,
         g7_terminal::PROBES,
         g7_kernel::PROBES,
         g7_machine::PROBES,
         g7_mounts::PROBES,
+        g8::PROBES,
+        g9::PROBES,
     ]
     .into_iter()
     .flatten()
@@ -174,11 +183,18 @@ pub fn run_some(plan: &Plan, probes: &[&'static Probe], repetitions: u64) -> Vec
 ///
 /// Probes that must start a job for each round take fewer, and say how many in `numbers`.
 pub fn run(plan: &Plan, probe: &'static Probe, repetitions: u64) -> Row {
+    run_as_if(plan, plan, probe, repetitions)
+}
+
+/// As [`run`], with the attack made under `applied` and judged as if that were `plan`: how a test forges mechanisms that
+/// are reported as applied and do nothing.
+#[doc(hidden)]
+pub fn run_as_if(plan: &Plan, applied: &Plan, probe: &'static Probe, repetitions: u64) -> Row {
     let control = try_under(plan, probe, Side::Control, repetitions);
     // Without a control that succeeds, nothing that the plan does means anything.
     let measured = match &control {
         Ok(tally) if tally.through > 0 => {
-            let measured = try_under(plan, probe, Side::Planned, repetitions);
+            let measured = try_under(applied, probe, Side::Planned, repetitions);
             Some(measured.map(|tally| Tally { surface: Surface::Present, ..tally }))
         }
         _ => None,
@@ -209,10 +225,12 @@ fn try_under(plan: &Plan, probe: &'static Probe, side: Side, rounds: u64) -> Res
 
 /// The host, as it is to be used where a pid namespace is no step. Where no cgroup may be made, the judge of a launch
 /// keeps its account by such a namespace all the same. That would hide other processes from the very attacks that look
-/// for them, and be taken for the plan's merit; so those, which start nothing that lives on, do without.
+/// for them, and the user's keys, and be taken for the plan's merit; so all do without but those that are about trees of
+/// processes.
 fn seen_facts(plan: &Plan, probe: &Probe) -> Facts {
     let mut facts = plan.facts().clone();
-    if matches!(probe.guarantee, GuaranteeId::G2 | GuaranteeId::G7) {
+    let of_trees = matches!(probe.guarantee, GuaranteeId::G3 | GuaranteeId::G4 | GuaranteeId::G6);
+    if !of_trees {
         facts.namespaces.pid = Support::Fails("left out, so that the attack sees other processes".into());
     }
     facts

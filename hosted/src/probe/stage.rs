@@ -1,7 +1,7 @@
 //! The stage of a trial: directories for canaries, the launch of the actor, and what it said.
 
 use std::fs;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -163,6 +163,18 @@ impl Running {
         // A pidfd is readable when its process is dead.
         let dead = |fd| raw::wait_for(fd, PollFlags::IN, Duration::ZERO);
         self.job.pidfd().is_some_and(|fd| !dead(fd))
+    }
+
+    /// What it says first; then it stays as it is until it is ended.
+    pub(crate) fn first_claim(&self) -> Vec<Claim> {
+        let mut line = Vec::new();
+        while let Some(byte) = raw::read_byte(self.claims.as_fd(), PATIENCE) {
+            line.push(byte);
+            if byte == b'\n' {
+                break;
+            }
+        }
+        serde_json::from_slice(&line).ok().into_iter().collect()
     }
 
     /// Its claims until it is gone; then the job is ended, whoever is left of it.

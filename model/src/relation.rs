@@ -15,7 +15,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 
 use crate::objects::{Action, ContextSlot, LockState, Objects, Outcome, Phase, State, Step};
-use crate::sched::{Demonic, JobEvent, Sched, SchedStep, Wait};
+use crate::sched::{Cause, Demonic, JobEvent, Sched, SchedStep, Wait};
 use crate::system::{Task, most_computing};
 use crate::time::{Erased, Time, TimeOffer, TimeStep};
 use crate::units::Nanos;
@@ -251,7 +251,8 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
                     if was && !is {
                         self.sched.block(&mut state.sched, context);
                     } else if is && !was {
-                        self.sched.ready(&mut state.sched, context, self.schedule(&after, context));
+                        let by = self.schedule(&after, context);
+                        self.sched.woken(&mut state.sched, context, by, cause(&state.objects, step, context));
                     }
                 }
                 state.objects = after;
@@ -285,5 +286,15 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
                 None
             }
         }
+    }
+}
+
+/// Why the context becomes ready by that step.
+fn cause(before: &State, step: Step, context: ContextSlot) -> Cause {
+    let own = step.context == context;
+    match before.contexts[usize::from(context)].phase {
+        Phase::Gone | Phase::BeforeExec => Cause::Begun,
+        _ if own && matches!(step.action, Action::Wake | Action::Timeout) => Cause::Timer,
+        _ => Cause::Other,
     }
 }

@@ -63,6 +63,17 @@ pub enum JobEvent {
     Gone,
 }
 
+/// Why a context becomes ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// It begins.
+    Begun,
+    /// The time has come: a job of its task is released, or its time is out.
+    Timer,
+    /// What it waited for has happened: a message, a lock, the end of a child.
+    Other,
+}
+
 /// A scheduling policy, as an automaton on one core.
 pub trait Sched {
     /// Its state; relative, without absolute time.
@@ -72,6 +83,10 @@ pub trait Sched {
     fn initial(&self) -> Self::State;
     /// A context has become ready; it is scheduled by that scheduling context, if by any.
     fn ready(&self, state: &mut Self::State, context: ContextSlot, by: Option<SchedulingContextId>);
+    /// The same, to whom it matters why.
+    fn woken(&self, state: &mut Self::State, context: ContextSlot, by: Option<SchedulingContextId>, _: Cause) {
+        self.ready(state, context, by);
+    }
     /// A context is no longer ready: it waits, sleeps, or is gone.
     fn block(&self, state: &mut Self::State, context: ContextSlot);
     /// Something has become of a job of the context.

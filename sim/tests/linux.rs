@@ -84,6 +84,15 @@ fn who_comes_in_between_waits_for_a_slice() {
     assert_eq!(slots(&run.log), expected);
 }
 
+/// As before, and at 12 a third comes, at V = 11 with half a slice: its deadline is 12, before 13. But whoever has the core was given it at 11, and is as far as V: it keeps it until 13 of its
+/// time, at 14. Then it is ahead, and of the two others the third has the earlier deadline, 12 before 14.
+#[test]
+fn a_slice_that_was_given_is_kept() {
+    let contexts = vec![hog("a", 0, FOREVER), task("b", 0, 2, (10, 100)), task("c", 0, 1, (12, 100))];
+    let slots = slots(&run(&of_contexts(contexts, 1), &[FAIR], SMALL, 0, 20).log);
+    assert_eq!(slots, [(0, 10, 0), (10, 11, 1), (11, 14, 0), (14, 15, 2), (15, 16, 1), (16, 20, 0)]);
+}
+
 /// Nice values 0 and 5 have weights 1024 and 335, so that 3 of the core are 3 and 9 of virtual time. In the first 60, nobody is farther than a slice from its share.
 #[test]
 fn weights_share_the_core() {
@@ -143,6 +152,38 @@ fn all_realtime_together_has_its_part() {
     );
     let unlimited = Settings { realtime_runtime: Nanos(100), ..settings };
     assert_eq!(slots(&run(&both, &[realtime(1, Turn::Fifo), FAIR], unlimited, 0, 320).log).len(), 1);
+}
+
+/// 12 of 100, looked at every 10. At 10 they have had 10. At 15 one of higher priority comes, and what they have had is looked at: 15, so that none of them goes on until 100. So it is when one
+/// blocks. At 100 the 12 are taken off: 3 are left, and the next tick that finds more than 12 is at 110.
+#[test]
+fn what_realtime_has_had_is_looked_at_when_one_leaves() {
+    let settings = Settings { tick: Nanos(10), realtime_runtime: Nanos(12), ..SMALL };
+    let classes = [realtime(1, Turn::Fifo), realtime(2, Turn::Fifo), FAIR];
+    let contexts = |first| vec![first, task("b", 1, 2, (15, 1 << 30)), hog("c", 2, FOREVER)];
+    let preempted = of_contexts(contexts(hog("a", 0, FOREVER)), 3);
+    let slots_of = |system: &System| slots(&run(system, &classes, settings, 0, 120).log);
+    assert_eq!(slots_of(&preempted), [(0, 15, 0), (15, 100, 2), (100, 102, 1), (102, 110, 0), (110, 120, 2)]);
+    let blocks = of_contexts(contexts(hog("a", 0, 14)), 3);
+    assert_eq!(slots_of(&blocks), [(0, 14, 0), (14, 100, 2), (100, 102, 1), (102, 120, 2)]);
+    // A period ends at 7, where somebody who came at 5 has had 2, and all of that is taken off; so 3 are left at the tick at 10, and 7 at the one at 20.
+    let short = Settings { realtime_period: Nanos(7), realtime_runtime: Nanos(6), ..settings };
+    let late = of_contexts(vec![task("a", 0, 100, (5, 1 << 30)), hog("c", 2, FOREVER)], 3);
+    let slots = slots(&run(&late, &classes, short, 0, 28).log);
+    assert_eq!(slots, [(0, 5, 1), (5, 20, 0), (20, 21, 1), (21, 28, 0)]);
+}
+
+/// Whoever came first goes first, of one priority and of one deadline, and no seed decides.
+#[test]
+fn who_comes_later_is_no_tie() {
+    for seed in 0..8 {
+        for class in [realtime(1, Turn::Fifo), FAIR] {
+            let contexts = vec![hog("a", 1, 10), task("b", 0, 1, (4, 1 << 30)), task("c", 0, 1, (5, 1 << 30))];
+            let classes = [class, realtime(2, Turn::Fifo)];
+            let slots = slots(&run(&of_contexts(contexts, 2), &classes, SMALL, seed, 20).log);
+            assert_eq!(slots, [(0, 10, 0), (10, 11, 1), (11, 12, 2)]);
+        }
+    }
 }
 
 proptest! {

@@ -4,6 +4,7 @@ use lacuna_model::objects::ContextSlot;
 use lacuna_model::sched::regular::With;
 use lacuna_model::sched::regular::linux::realtime::Turn;
 use lacuna_model::sched::regular::linux::{Class, Linux, Settings};
+use lacuna_model::sched::regular::windows::{self, Windows};
 use lacuna_model::units::Nanos;
 use lacuna_sim::log::Log;
 use proptest::prelude::*;
@@ -12,12 +13,14 @@ use proptest::prelude::*;
 #[derive(Debug, Clone)]
 pub(crate) enum Small {
     Linux(Linux),
+    Windows(Windows),
 }
 
 impl Small {
     pub(crate) fn give<W: With>(&self, with: W) -> W::Outcome {
         match self {
             Self::Linux(linux) => with.with(linux.clone()),
+            Self::Windows(windows) => with.with(windows.clone()),
         }
     }
 }
@@ -40,10 +43,23 @@ fn settings() -> impl Strategy<Value = Settings> {
     })
 }
 
+fn windows_settings() -> impl Strategy<Value = windows::Settings> {
+    (1u64..4, 1u32..9, 1u64..15, 1u32..5).prop_map(|(tick, quantum, scan, patience)| windows::Settings {
+        tick: Nanos(tick),
+        quantum,
+        scan: Nanos(scan),
+        patience,
+    })
+}
+
 /// Any of them, for systems of at most three scheduling contexts.
 pub(crate) fn any() -> impl Strategy<Value = Small> {
     let linux = (proptest::collection::vec(class(), 3), settings());
-    linux.prop_map(|(classes, settings)| Small::Linux(Linux::new(classes, settings)))
+    let windows = (proptest::collection::vec(prop_oneof![6u8..18, 13u8..17], 3), windows_settings());
+    prop_oneof![
+        linux.prop_map(|(classes, settings)| Small::Linux(Linux::new(classes, settings))),
+        windows.prop_map(|(bases, settings)| Small::Windows(Windows::new(bases, settings))),
+    ]
 }
 
 /// From when to when whoever has the core has it, in order; nobody's time is left out.

@@ -6,6 +6,7 @@
 
 pub mod linux;
 pub mod queue;
+pub mod windows;
 
 use std::fmt;
 
@@ -13,7 +14,8 @@ use super::Sched;
 use crate::system::System;
 
 use self::linux::realtime::Turn;
-use self::linux::{Class, Linux, Settings};
+use self::linux::{Class, Linux};
+use self::windows::Windows;
 
 /// A way in which a regular system can be asked to schedule what a scenario declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +26,10 @@ pub enum Regular {
     LinuxFifo,
     /// Linux, with whoever has a scheduling context under `SCHED_RR`.
     LinuxRoundRobin,
+    /// Windows, with whoever has a scheduling context on the levels above those of a normal thread, which move.
+    Windows,
+    /// Windows, with whoever has a scheduling context in the realtime class, whose levels do not.
+    WindowsRealtime,
 }
 
 /// Why a system cannot be asked so.
@@ -53,7 +59,8 @@ pub trait With {
 
 impl Regular {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::LinuxFair, Self::LinuxFifo, Self::LinuxRoundRobin];
+    pub const ALL: [Self; 5] =
+        [Self::LinuxFair, Self::LinuxFifo, Self::LinuxRoundRobin, Self::Windows, Self::WindowsRealtime];
 
     /// `"linux-fifo"`.
     pub fn name(self) -> &'static str {
@@ -61,6 +68,8 @@ impl Regular {
             Self::LinuxFair => "eevdf",
             Self::LinuxFifo => "linux-fifo",
             Self::LinuxRoundRobin => "linux-rr",
+            Self::Windows => "windows",
+            Self::WindowsRealtime => "windows-rt",
         }
     }
 
@@ -70,6 +79,8 @@ impl Regular {
             Self::LinuxFair => "Linux's fair class, everybody equal",
             Self::LinuxFifo => "Linux's SCHED_FIFO, and 95 % of each second for all of it",
             Self::LinuxRoundRobin => "Linux's SCHED_RR, and 95 % of each second for all of it",
+            Self::Windows => "Windows' levels 9 to 15, which move",
+            Self::WindowsRealtime => "Windows' realtime levels, 16 to 31",
         }
     }
 
@@ -91,13 +102,27 @@ impl Regular {
     /// # Errors
     /// See [`CannotAsk`].
     pub fn give<W: With>(self, system: &System, with: W) -> Result<W::Outcome, CannotAsk> {
-        let class: Box<dyn Fn(u8) -> Class> = match self {
-            Self::LinuxFair => Box::new(|_| Class::Fair { nice: 0 }),
-            Self::LinuxFifo => Box::new(|level| Class::Realtime { priority: level + 1, turn: Turn::Fifo }),
-            Self::LinuxRoundRobin => Box::new(|level| Class::Realtime { priority: level + 1, turn: Turn::RoundRobin }),
+        let linux = |class: fn(u8) -> Class| -> Result<Linux, CannotAsk> {
+            let levels = levels(system, "Linux", 99)?;
+            Ok(Linux::new(levels.into_iter().map(class).collect(), linux::Settings::DEFAULT))
         };
-        let levels = levels(system, "Linux", 99)?;
-        Ok(with.with(Linux::new(levels.into_iter().map(class).collect(), Settings::DEFAULT)))
+        let windows = |name, lowest: u8, highest: u8| -> Result<Windows, CannotAsk> {
+            let levels = levels(system, name, highest - lowest + 1)?;
+            Ok(Windows::new(levels.into_iter().map(|level| lowest + level).collect(), windows::Settings::CLIENT))
+        };
+        Ok(match self {
+            Self::LinuxFair => with.with(Linux::new(Vec::new(), linux::Settings::DEFAULT)),
+            Self::LinuxFifo => with.with(linux(|level| Class::Realtime { priority: level + 1, turn: Turn::Fifo })?),
+            Self::LinuxRoundRobin => {
+                with.with(linux(|level| Class::Realtime { priority: level + 1, turn: Turn::RoundRobin })?)
+            }
+            Self::Windows => {
+                with.with(windows("Windows above a normal thread", windows::NORMAL + 1, windows::REALTIME - 1)?)
+            }
+            Self::WindowsRealtime => {
+                with.with(windows("Windows' realtime class", windows::REALTIME, windows::HIGHEST)?)
+            }
+        })
     }
 }
 

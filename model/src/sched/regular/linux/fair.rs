@@ -244,3 +244,93 @@ impl Fair {
         self.rebase();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLICES: Slices = Slices { slice: Nanos(40), tick: Nanos(1) };
+
+    /// 0 has the core, and 1 waits.
+    fn two() -> Fair {
+        let mut fair = Fair::default();
+        fair.enqueue(0, 0, SLICES);
+        fair.enqueue(1, 0, SLICES);
+        fair.set_current(0);
+        fair
+    }
+
+    /// 0 has had 20 and 1 nothing, so that V is 10 and the lag of 0 is −10. To have that when it comes back, where 1 alone has v = V, it must be 20 ahead.
+    #[test]
+    fn a_lag_is_kept_while_its_owner_sleeps() {
+        let mut fair = two();
+        fair.pass(Nanos(20));
+        assert_eq!((fair.lag(0), fair.lag(1)), (Some(-10), Some(10)));
+        fair.dequeue(0, SLICES);
+        fair.set_current(1);
+        fair.pass(Nanos(7));
+        assert_eq!(fair.lag(1), Some(0), "alone, it is the average");
+        assert!(!fair.enqueue(0, 0, SLICES));
+        assert_eq!((fair.lag(0), fair.lag(1)), (Some(-10), Some(10)));
+        // One who is no more leaves none.
+        fair.dequeue(0, SLICES);
+        fair.forget(0);
+        fair.enqueue(0, 0, SLICES);
+        assert_eq!(fair.lag(0), Some(0));
+    }
+
+    /// At most two slices, or a tick where that is longer.
+    #[test]
+    fn a_lag_has_a_limit() {
+        for (tick, most) in [(1, 80), (200, 200)] {
+            let slices = Slices { tick: Nanos(tick), ..SLICES };
+            let mut fair = two();
+            fair.pass(Nanos(1000));
+            assert_eq!(fair.lag(0), Some(-500));
+            fair.dequeue(0, slices);
+            fair.enqueue(0, 0, slices);
+            assert_eq!(fair.lag(0), Some(-most));
+        }
+    }
+
+    /// The first slice is half of one. A later one counts from where its owner is, however far that is beyond the last.
+    #[test]
+    fn a_slice_begins_where_its_owner_is() {
+        let deadline = |fair: &Fair| fair.current.as_ref().unwrap().entity.deadline;
+        let mut fair = two();
+        assert_eq!(deadline(&fair), 20);
+        fair.pass(Nanos(19));
+        assert!(!fair.update_deadline(SLICES));
+        fair.pass(Nanos(31));
+        assert!(fair.update_deadline(SLICES));
+        assert_eq!(deadline(&fair), 50 + 40);
+        assert!(!fair.update_deadline(SLICES));
+        // Who would not be picked asks for nothing, also where somebody else would be.
+        assert_eq!(fair.pick(), [1]);
+        assert!(!fair.enqueue(2, 0, SLICES));
+        assert_eq!(fair.pick(), [1]);
+    }
+
+    /// Times of 0, which has had 20 when 2 comes: V is 0, the deadlines are 40 and, half a slice, 20. At 20 of its time 2 has another, up to 60, and is ahead. When 3
+    /// comes V is 10, and its deadline is 30.
+    #[test]
+    fn who_was_given_the_core_keeps_it_for_the_slice() {
+        let mut fair = two();
+        fair.dequeue(1, SLICES);
+        fair.pass(Nanos(20));
+        assert!(!fair.update_deadline(SLICES), "it is alone");
+        assert!(fair.enqueue(2, 0, SLICES));
+        fair.set_current(2);
+        fair.pass(Nanos(20));
+        assert!(fair.update_deadline(SLICES), "the half slice of 2");
+        assert_eq!(fair.pick(), [0]);
+        fair.set_current(0);
+        assert!(!fair.enqueue(3, 0, SLICES), "0 was given the core for its slice");
+        assert_eq!(fair.pick(), [0]);
+        // Of 20, 10 and its own the average is 15.
+        fair.pass(Nanos(15));
+        assert_eq!(fair.pick(), [0]);
+        fair.pass(Nanos(1));
+        assert_eq!(fair.pick(), [3], "it is ahead of the average");
+    }
+}

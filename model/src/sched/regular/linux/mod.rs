@@ -117,14 +117,6 @@ impl Linux {
         class.copied().unwrap_or(Class::Fair { nice: 0 })
     }
 
-    /// Whoever has the core loses it.
-    fn leave(&self, state: &mut LinuxState) {
-        if state.running.take().is_some_and(|running| state.realtime.holds(running)) {
-            state.realtime.check(self.settings.limit());
-        }
-        state.fair.put_back();
-    }
-
     /// What the core should do: nothing new, or go to one of these, or to nobody.
     fn pick(&self, state: &LinuxState) -> Option<Vec<ContextSlot>> {
         let realtime = state.realtime.pick();
@@ -157,7 +149,13 @@ impl Sched for Linux {
 
     fn ready(&self, state: &mut LinuxState, context: ContextSlot, by: Option<SchedulingContextId>) {
         match self.class(by) {
-            Class::Realtime { priority, turn } => state.realtime.enqueue(context, priority, turn),
+            Class::Realtime { priority, turn } => {
+                let running = state.running.and_then(|running| state.realtime.priority(running));
+                if running.is_some_and(|running| running < priority) {
+                    state.realtime.check(self.settings.limit());
+                }
+                state.realtime.enqueue(context, priority, turn);
+            }
             Class::Fair { nice } => state.is_asked |= state.fair.enqueue(context, nice, self.settings.slices()),
         }
     }
@@ -207,7 +205,7 @@ impl Sched for Linux {
     fn apply(&self, state: &mut LinuxState, step: SchedStep) {
         match step {
             SchedStep::Dispatch(context) => {
-                self.leave(state);
+                state.fair.put_back();
                 state.running = Some(context);
                 state.is_asked = false;
                 if state.realtime.holds(context) {
@@ -216,7 +214,7 @@ impl Sched for Linux {
                     state.fair.set_current(context);
                 }
             }
-            SchedStep::Idle => self.leave(state),
+            SchedStep::Idle => state.running = None,
             SchedStep::Replenish(_) => {}
         }
     }

@@ -73,6 +73,11 @@ impl Realtime {
         self.ready.get(context).is_some()
     }
 
+    /// The priority of one that is ready.
+    pub fn priority(&self, context: ContextSlot) -> Option<u8> {
+        self.ready.get(context).map(|entity| entity.priority)
+    }
+
     /// Who should have the core: nobody, or a tie, if there are several.
     pub fn pick(&self) -> Vec<ContextSlot> {
         if self.is_throttled {
@@ -106,7 +111,7 @@ impl Realtime {
         self.ready.choose(context);
     }
 
-    /// One of them leaves the core, or there is a tick: have they had more than their part?
+    /// One of them is about to leave the core, or there is a tick: have they had more than their part?
     pub fn check(&mut self, limit: Limit) {
         self.is_throttled |= limit.runtime < limit.period && self.had > limit.runtime;
     }

@@ -166,6 +166,10 @@ fn what_realtime_has_had_is_looked_at_when_one_leaves() {
     assert_eq!(slots_of(&preempted), [(0, 15, 0), (15, 100, 2), (100, 102, 1), (102, 110, 0), (110, 120, 2)]);
     let blocks = of_contexts(contexts(hog("a", 0, 14)), 3);
     assert_eq!(slots_of(&blocks), [(0, 14, 0), (14, 100, 2), (100, 102, 1), (102, 120, 2)]);
+    // One that is less urgent is none: the next tick is at 20.
+    let below = [realtime(2, Turn::Fifo), realtime(1, Turn::Fifo), FAIR];
+    let slots_below = slots(&run(&preempted, &below, settings, 0, 50).log);
+    assert_eq!(slots_below, [(0, 20, 0), (20, 50, 2)]);
     // A period ends at 7, where somebody who came at 5 has had 2, and all of that is taken off; so 3 are left at the tick at 10, and 7 at the one at 20.
     let short = Settings { realtime_period: Nanos(7), realtime_runtime: Nanos(6), ..settings };
     let late = of_contexts(vec![task("a", 0, 100, (5, 1 << 30)), hog("c", 2, FOREVER)], 3);

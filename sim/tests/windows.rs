@@ -56,17 +56,21 @@ fn who_is_preempted_goes_on_before_its_level() {
     assert_eq!(slots, [(0, 11, 0), (11, 14, 2), (14, 20, 0), (20, 40, 1), (40, 60, 0)]);
 }
 
-/// A server that waits for a message beside somebody who computes, both on level 8, and who sends it one at 5, on level 10.
-///
-/// At 6 the message is there: the server is on level 9, with a new quantum less a unit for the wait, 5. The ticks at 10 and 20 end that; back on level 8 it goes behind the other, which
-/// has a quantum, up to 40; then the server has the 16 that it still needs.
-#[test]
-fn a_wait_that_is_over_is_a_boost_that_decays() {
-    let compute = |duration| Instruction::Compute { bcet: Nanos(duration), wcet: Nanos(duration) };
-    let serve = vec![Instruction::Loop { times: None, body: vec![Instruction::Receive(BufferId(0)), compute(30)] }];
+fn compute(duration: u64) -> Instruction {
+    Instruction::Compute { bcet: Nanos(duration), wcet: Nanos(duration) }
+}
+
+/// Somebody (0) computes from 1 on, on level 8 as a server (1), which waits for a message, computes so long, and so on. A client (2) on level 10 computes 1 at 5 and at 55 and sends one.
+fn served(computes: [u64; 2]) -> System {
+    let body = computes.into_iter().flat_map(|duration| [Instruction::Receive(BufferId(0)), compute(duration)]);
+    let serve = vec![Instruction::Loop { times: None, body: body.collect() }];
     let server = Context { program: serve, ..hog("server", 0, 0) };
-    let send = vec![compute(1), Instruction::Send(BufferId(0))];
-    let client = from(5, Context { program: send, ..hog("client", 1, 0) });
+    let period = Nanos(50);
+    let client = Context {
+        program: vec![compute(1), Instruction::Send(BufferId(0))],
+        task: Some(Task { period, deadline: period, offset: Nanos(5), jitter: Nanos(0) }),
+        ..hog("client", 1, 0)
+    };
     let mut system = of_contexts(vec![from(1, hog("other", 0, FOREVER)), server, client], 2);
     system.handles.push("requests".into());
     system.buffers.push(Buffer {
@@ -85,8 +89,23 @@ fn a_wait_that_is_over_is_a_boost_that_decays() {
         deadline: None,
         fallback: Fallback::Keep,
     });
-    let slots = slots(&run(&system, &[8, 10], PATIENT, 0, 70).log);
-    assert_eq!(slots, [(1, 5, 0), (5, 6, 2), (6, 20, 1), (20, 40, 0), (40, 56, 1), (56, 70, 0)]);
+    system
+}
+
+/// At 6 the message is there: the server is on level 9, with a new quantum less a unit for the wait, 5. The ticks at 10 and 20 end that; back on level 8 it goes behind the other, which
+/// has a quantum, up to 40; then the server has the 16 of 30 that it still needs.
+#[test]
+fn a_wait_that_is_over_is_a_boost_that_decays() {
+    let slots = slots(&run(&served([30, 30]), &[8, 10], PATIENT, 0, 55).log);
+    assert_eq!(slots, [(1, 5, 0), (5, 6, 2), (6, 20, 1), (20, 40, 0), (40, 55, 1)]);
+}
+
+/// Of the 5 units the tick at 10 takes 3. With the second message the quantum is new: again 5, of which the ticks at 60 and 70 are the end.
+#[test]
+fn a_boost_is_a_new_quantum() {
+    let slots = slots(&run(&served([12, 30]), &[8, 10], PATIENT, 0, 100).log);
+    let expected = [(1, 5, 0), (5, 6, 2), (6, 18, 1), (18, 55, 0), (55, 56, 2), (56, 70, 1), (70, 90, 0), (90, 100, 1)];
+    assert_eq!(slots, expected);
 }
 
 /// On level 9 somebody computes for ever, and on level 8 too: at 50 the second scan finds that the latter has waited for 30, and puts it on 15 for a quantum, whose ticks are at 60 and 70. Then it is on level 8
@@ -106,7 +125,6 @@ fn who_starves_is_let_in() {
 /// Level 14 is above the boost of 8 by one; 15 is the highest that moves, and levels from 14 on do not. What a timer ends is no boost.
 #[test]
 fn boosts_have_an_end() {
-    let compute = |duration| Instruction::Compute { bcet: Nanos(duration), wcet: Nanos(duration) };
     let level = |base, program: Vec<Instruction>| {
         let holder = vec![Instruction::Lock(LockId(0)), compute(3), Instruction::Unlock(LockId(0)), compute(1)];
         let mut system = of_contexts(

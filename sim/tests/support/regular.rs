@@ -2,6 +2,7 @@
 
 use lacuna_model::objects::ContextSlot;
 use lacuna_model::sched::regular::With;
+use lacuna_model::sched::regular::freebsd::{self, FreeBsd};
 use lacuna_model::sched::regular::linux::realtime::Turn;
 use lacuna_model::sched::regular::linux::{Class, Linux, Settings};
 use lacuna_model::sched::regular::windows::{self, Windows};
@@ -14,6 +15,7 @@ use proptest::prelude::*;
 pub(crate) enum Small {
     Linux(Linux),
     Windows(Windows),
+    FreeBsd(FreeBsd),
 }
 
 impl Small {
@@ -21,6 +23,7 @@ impl Small {
         match self {
             Self::Linux(linux) => with.with(linux.clone()),
             Self::Windows(windows) => with.with(windows.clone()),
+            Self::FreeBsd(freebsd) => with.with(freebsd.clone()),
         }
     }
 }
@@ -52,11 +55,27 @@ fn windows_settings() -> impl Strategy<Value = windows::Settings> {
     })
 }
 
+fn freebsd_settings() -> impl Strategy<Value = freebsd::Settings> {
+    (1u64..4, 1u32..6, 1u32..3, 1u64..40, 1u64..40, 1u64..20).prop_map(
+        |(tick, slice, least_slice, history, window, slack)| freebsd::Settings {
+            tick: Nanos(tick),
+            slice,
+            least_slice,
+            history: Nanos(history),
+            window: Nanos(window),
+            slack: Nanos(slack),
+        },
+    )
+}
+
 /// Any of them, for systems of at most three scheduling contexts.
 pub(crate) fn any() -> impl Strategy<Value = Small> {
     let linux = (proptest::collection::vec(class(), 3), settings());
     let windows = (proptest::collection::vec(prop_oneof![6u8..18, 13u8..17], 3), windows_settings());
+    let realtime = proptest::option::weighted(0.3, 48u8..80);
+    let freebsd = (proptest::collection::vec(realtime, 3), freebsd_settings());
     prop_oneof![
+        freebsd.prop_map(|(realtime, settings)| Small::FreeBsd(FreeBsd::new(realtime, settings))),
         linux.prop_map(|(classes, settings)| Small::Linux(Linux::new(classes, settings))),
         windows.prop_map(|(bases, settings)| Small::Windows(Windows::new(bases, settings))),
     ]

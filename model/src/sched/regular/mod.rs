@@ -4,6 +4,7 @@
 //! What a scenario declares is asked of such a system in its own terms ([`Regular`]): whoever has a scheduling context has its priority among those that the
 //! system offers, the more urgent the higher; whoever has none is what everybody is there who has not asked for anything.
 
+pub mod freebsd;
 pub mod linux;
 pub mod queue;
 pub mod windows;
@@ -13,6 +14,7 @@ use std::fmt;
 use super::Sched;
 use crate::system::System;
 
+use self::freebsd::FreeBsd;
 use self::linux::realtime::Turn;
 use self::linux::{Class, Linux};
 use self::windows::Windows;
@@ -30,6 +32,10 @@ pub enum Regular {
     Windows,
     /// Windows, with whoever has a scheduling context in the realtime class, whose levels do not.
     WindowsRealtime,
+    /// FreeBSD, with everybody in the timeshare class.
+    FreeBsd,
+    /// FreeBSD, with whoever has a scheduling context in the realtime class.
+    FreeBsdRealtime,
 }
 
 /// Why a system cannot be asked so.
@@ -59,8 +65,15 @@ pub trait With {
 
 impl Regular {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::LinuxFair, Self::LinuxFifo, Self::LinuxRoundRobin, Self::Windows, Self::WindowsRealtime];
+    pub const ALL: [Self; 7] = [
+        Self::LinuxFair,
+        Self::LinuxFifo,
+        Self::LinuxRoundRobin,
+        Self::Windows,
+        Self::WindowsRealtime,
+        Self::FreeBsd,
+        Self::FreeBsdRealtime,
+    ];
 
     /// `"linux-fifo"`.
     pub fn name(self) -> &'static str {
@@ -70,6 +83,8 @@ impl Regular {
             Self::LinuxRoundRobin => "linux-rr",
             Self::Windows => "windows",
             Self::WindowsRealtime => "windows-rt",
+            Self::FreeBsd => "ule",
+            Self::FreeBsdRealtime => "freebsd-rt",
         }
     }
 
@@ -81,6 +96,8 @@ impl Regular {
             Self::LinuxRoundRobin => "Linux's SCHED_RR, and 95 % of each second for all of it",
             Self::Windows => "Windows' levels 9 to 15, which move",
             Self::WindowsRealtime => "Windows' realtime levels, 16 to 31",
+            Self::FreeBsd => "FreeBSD's timeshare class, everybody equal",
+            Self::FreeBsdRealtime => "FreeBSD's realtime class, eight levels",
         }
     }
 
@@ -121,6 +138,12 @@ impl Regular {
             }
             Self::WindowsRealtime => {
                 with.with(windows("Windows' realtime class", windows::REALTIME, windows::HIGHEST)?)
+            }
+            Self::FreeBsd => with.with(FreeBsd::new(Vec::new(), freebsd::Settings::DEFAULT)),
+            Self::FreeBsdRealtime => {
+                let levels = levels(system, "FreeBSD's realtime class", freebsd::REALTIME_LEVELS)?;
+                let priorities = levels.into_iter().map(|level| Some(freebsd::realtime(level))).collect();
+                with.with(FreeBsd::new(priorities, freebsd::Settings::DEFAULT))
             }
         })
     }

@@ -471,7 +471,8 @@ mod tests {
     fn library(name: &str) -> System {
         let entry = lacuna_scenarios::library().iter().find(|entry| entry.name == name).unwrap();
         let system = entry.system().unwrap();
-        System { tick: system.tick.or(Some(Nanos(1_000_000))), ..system }
+        // Of which whatever the library declares is a multiple.
+        System { tick: system.tick.or(Some(Nanos(200_000))), ..system }
     }
 
     fn lattice(system: &System) -> Lattice {

@@ -4,7 +4,7 @@
 #[path = "support/plain.rs"]
 mod plain;
 
-use lacuna_check::{Limits, check};
+use lacuna_check::{Limits, check, check_flows};
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::{Action, Context, Objects, Outcome, Phase, Precondition, Process, Refusal, State, Status};
 use lacuna_model::profile::{
@@ -863,4 +863,66 @@ fn a_domain_that_is_shut_for_good_stays_so_and_its_neighbours_do_not_notice() {
         assert!(of("b").iter().all(|outcome| *outcome == expected), "{shutdown:?}: {:?}", of("b"));
         assert!(of("c").iter().all(|outcome| matches!(outcome, Outcome::Created(_))), "{shutdown:?}");
     }
+}
+
+/// From the first mode the second follows, and from that none; `d` may change to both, `e` to the second alone.
+const MODES: &str = r#"modes: {
+    "first": (by: ["d"], next: ["second"]),
+    "second": (by: ["d", "e"]),
+},"#;
+
+#[test]
+fn a_mode_is_changed_by_who_may_to_what_may_follow() {
+    let (done, no_right, no_change) =
+        (Outcome::Done, Outcome::Refused(Refusal::NoRight), Outcome::Refused(Refusal::NoSuchChange));
+    let changes = |domain: &str, program: &str, left_out: Option<Precondition>| {
+        let text = scenario(MODES, &[("p", &format!("domain: \"{domain}\""), program)]);
+        let objects = objects(&text, &Profile::ideal());
+        let objects = left_out.into_iter().fold(objects, Objects::without);
+        let mut found = outcomes(&objects);
+        let verdict = check(&objects, &[GuaranteeId::G7], &Limits::default()).unwrap().guarantees[0].verdict.name();
+        let of = |mode: &str| found.remove(&("switch-mode", mode.into())).unwrap_or_default();
+        (["first", "second"].map(of), verdict)
+    };
+    let there_and_back = "SwitchMode(\"first\"), SwitchMode(\"second\"), SwitchMode(\"first\")";
+    assert_eq!(changes("d", there_and_back, None), ([vec![done, no_change], vec![done]], "proved"));
+    let back = Some(Precondition::KnownChange);
+    assert_eq!(changes("d", there_and_back, back), ([vec![done], vec![done]], "refuted"));
+    assert_eq!(
+        changes("d", "SwitchMode(\"second\")", None),
+        ([vec![], vec![done]], "vacuous"),
+        "nobody tries what he may not"
+    );
+    assert_eq!(changes("e", there_and_back, None), ([vec![no_right], vec![done]], "proved"));
+    let anybody = Some(Precondition::ModeRight);
+    assert_eq!(changes("e", there_and_back, anybody).1, "refuted");
+    let attack = "Adversary(depth: 2)";
+    assert_eq!(changes("e", attack, None).1, "proved-to-depth");
+    assert_eq!(changes("e", attack, None).0, [vec![no_right], vec![done]]);
+    assert_eq!(changes("e", attack, anybody).1, "refuted");
+}
+
+/// Whether its change is refused tells who may change the mode which it is; who may not learns nothing.
+#[test]
+fn the_mode_is_a_channel_between_those_who_may_change_it() {
+    let of = |text: &str| {
+        let report = check_flows(&objects(text, &Profile::ideal()), &[GuaranteeId::G10], &Limits::default());
+        report.guarantees[0].verdict.name()
+    };
+    let verdicts = |other: &str| {
+        let fields = format!("{MODES} flows: [],");
+        let fields = fields.replace("\"first\": (by: [\"d\"]", &format!("\"first\": (by: [\"d\"{other}]"));
+        let programs =
+            [("p", "domain: \"d\"", "SwitchMode(\"second\")"), ("q", "domain: \"e\"", "SwitchMode(\"first\")")];
+        of(&scenario(&fields, &programs))
+    };
+    assert_eq!(verdicts(", \"e\""), "refuted");
+    let fields = MODES.replace("by: [\"d\", \"e\"]", "by: [\"d\"]");
+    let programs = [("p", "domain: \"d\"", "SwitchMode(\"second\")"), ("q", "domain: \"e\"", "SwitchMode(\"second\")")];
+    let text = scenario(&format!("{fields} flows: [],"), &programs);
+    assert_eq!(of(&text), "proved");
+    // Who alone may change it knows which it is.
+    let own = "Choose([[SwitchMode(\"second\")], []]), SwitchMode(\"first\")";
+    let text = scenario(&format!("{fields} flows: [],"), &[programs[1], ("p", "domain: \"d\"", own)]);
+    assert_eq!(of(&text), "proved");
 }

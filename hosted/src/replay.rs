@@ -328,7 +328,7 @@ fn call(action: Action) -> Call {
         Action::Reap(_) | Action::Timeout => Call::NotNeeded,
         Action::KillProcess(_) | Action::KillNumber(..) => Call::Missing,
         Action::Lock(_) | Action::Unlock(_) => Call::Missing,
-        Action::DropRights(_) | Action::Regain(_) | Action::Grant(..) => Call::Missing,
+        Action::DropRights(_) | Action::Regain(_) | Action::Grant(..) | Action::SwitchMode(_) => Call::Missing,
         Action::LockDown(_) | Action::LockDownMember(_) | Action::LockDownReturns(_) => Call::Missing,
         Action::Send(_) | Action::HandOver(..) | Action::Receive(_) | Action::Poll(_) => Call::Missing,
         Action::Await(_) | Action::Sleep(_) => Call::Missing,

@@ -188,7 +188,10 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
     }
 
     fn elapse(&self, state: &StateOf<S, T>, running: Option<ContextSlot>) -> Option<Offer> {
-        let events = [self.time.until_due(self.objects, &state.time, running), self.sched.next_event(&state.sched)];
+        let events = [
+            self.time.until_due(self.objects, &state.objects, &state.time, running),
+            self.sched.next_event(&state.sched),
+        ];
         events.into_iter().flatten().min().map(|most| Offer::Time(TimeOffer::Elapse { most }))
     }
 

@@ -37,6 +37,8 @@ ids! {
     SchedulingContextId,
     /// A lock, of [`System::locks`].
     LockId,
+    /// A mode, of [`System::modes`].
+    ModeId,
     /// A handle, of [`System::handles`]: the buffers in their order, then whatever programs open.
     HandleId,
 }
@@ -85,6 +87,8 @@ pub struct System {
     pub scheduling_contexts: Vec<SchedulingContext>,
     /// When which of them may have the core, where the kernel has partitions of time.
     pub major_frame: Option<MajorFrame>,
+    /// The modes of the system, the first of which it starts in; none, where its tasks are always the same.
+    pub modes: Vec<Mode>,
     /// How much longer a process computes after another has, to fill in again what the core keeps: caches and the like. 0 where nothing is
     /// said of it.
     pub refill: Nanos,
@@ -327,6 +331,19 @@ pub struct Attachment {
     pub backlog: Nanos,
 }
 
+/// A mode: which tasks there are, and how it is left. A task of a process that no mode names is there in all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mode {
+    /// Its name.
+    pub name: String,
+    /// The processes whose tasks arrive in it, and not in the modes that do not name them.
+    pub processes: Vec<ProcessId>,
+    /// The domains that may change to it.
+    pub by: Vec<DomainId>,
+    /// The modes that may follow it.
+    pub next: Vec<ModeId>,
+}
+
 /// A lock that one execution context holds at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
@@ -458,6 +475,8 @@ pub enum Instruction {
     },
     /// Takes memory and keeps it until the process ends.
     Allocate(Bytes),
+    /// Changes the mode of the system.
+    SwitchMode(ModeId),
     /// Repeats.
     Loop {
         /// How often; forever without.
@@ -750,6 +769,12 @@ impl System {
         }
         self.kernel_bounds.declared().for_each(|(what, bound)| visit(what, bound));
         visit("refill", self.refill);
+    }
+
+    /// Do the tasks of the process arrive in that mode?
+    pub fn is_there_in(&self, process: ProcessId, mode: ModeId) -> bool {
+        let named = |mode: &Mode| mode.processes.contains(&process);
+        self.modes.get(mode.index()).is_none_or(named) || !self.modes.iter().any(named)
     }
 
     /// May the second domain learn of the first?

@@ -14,7 +14,7 @@ pub use lattice::{Lattice, OffTheLattice};
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use crate::objects::{Action, ContextSlot, Objects, ProcessSlot, State, Step};
+use crate::objects::{Action, ContextSlot, Objects, Phase, ProcessSlot, State, Step};
 use crate::units::Nanos;
 
 /// A step of time.
@@ -82,7 +82,13 @@ pub trait Time {
     /// Must the running context's next step be begun first, and how long may it take?
     fn begin(&self, objects: &Objects, state: &State, time: &Self::State, context: ContextSlot) -> Option<TimeOffer>;
     /// How much time may pass until something is due or the running context's step is done.
-    fn until_due(&self, objects: &Objects, time: &Self::State, running: Option<ContextSlot>) -> Option<Nanos>;
+    fn until_due(
+        &self,
+        objects: &Objects,
+        state: &State,
+        time: &Self::State,
+        running: Option<ContextSlot>,
+    ) -> Option<Nanos>;
     /// Takes a step of time.
     fn apply(
         &self,
@@ -119,7 +125,7 @@ impl Time for Erased {
     fn begin(&self, _: &Objects, _: &State, (): &(), _: ContextSlot) -> Option<TimeOffer> {
         None
     }
-    fn until_due(&self, _: &Objects, (): &(), _: Option<ContextSlot>) -> Option<Nanos> {
+    fn until_due(&self, _: &Objects, _: &State, (): &(), _: Option<ContextSlot>) -> Option<Nanos> {
         None
     }
     fn apply(&self, _: &Objects, _: &State, (): &mut (), _: TimeStep, _: Option<ContextSlot>) {}
@@ -144,6 +150,8 @@ pub struct Counters {
     pub releases: Vec<Nanos>,
     /// Jobs released and not yet started, besides the one in progress. Saturates.
     pub backlog: u32,
+    /// Has the mode come with the task, and waits for an instant at which no job is in progress? Then no time passes for its arrival.
+    pub held: bool,
 }
 
 /// The counters of all contexts, and what the core keeps.
@@ -158,6 +166,41 @@ pub struct NsState {
 impl Ns {
     fn task(objects: &Objects, state: &State, context: ContextSlot) -> Option<crate::system::Task> {
         objects.declaration(state, context).task
+    }
+
+    /// May jobs of the context arrive?
+    fn arrives(objects: &Objects, state: &State, context: ContextSlot, counters: &Counters) -> bool {
+        !counters.held && (objects.system().modes.is_empty() || objects.is_in_mode(state, context))
+    }
+
+    /// Is a job of the context in progress, or about to be?
+    fn is_busy(objects: &Objects, state: &State, context: ContextSlot, counters: &Counters) -> bool {
+        let phase = state.contexts[usize::from(context)].phase;
+        let waits = counters.backlog > 0 || !counters.releases.is_empty();
+        let lives = !matches!(phase, Phase::Gone | Phase::BeforeExec);
+        lives && Self::task(objects, state, context).is_some() && (waits || phase != Phase::Sleeping)
+    }
+
+    /// The mode has changed, or what was in progress may have ended. A task that comes with a mode arrives first when its offset is over since then, and
+    /// no sooner than its period after it last did. One whose job is in progress still goes on as if it had not left.
+    fn change_modes(objects: &Objects, before: &State, after: &State, time: &mut NsState) {
+        let contexts = || 0..time.contexts.len() as ContextSlot;
+        let busy: Vec<bool> =
+            contexts().map(|at| Self::is_busy(objects, after, at, &time.contexts[usize::from(at)])).collect();
+        let waits = objects.profile().mode_change.waits() && busy.contains(&true);
+        for context in contexts() {
+            let at = usize::from(context);
+            if after.contexts[at].phase == Phase::Gone || before.contexts[at].phase == Phase::Gone {
+                continue;
+            }
+            let comes = objects.is_in_mode(after, context) && !objects.is_in_mode(before, context) && !busy[at];
+            let counters = &mut time.contexts[at];
+            if let (true, Some(task)) = (comes, Self::task(objects, after, context)) {
+                counters.arrival = counters.arrival.max(Some(task.offset));
+                counters.held = waits;
+            }
+            counters.held &= waits && objects.is_in_mode(after, context);
+        }
     }
 
     /// Sets the counters of a context that has come to a new instruction.
@@ -175,7 +218,7 @@ impl Time for Ns {
         let mut time =
             NsState { contexts: vec![Counters::default(); state.contexts.len()], core: CoreLocal::default() };
         for (context, counters) in (0..).zip(&mut time.contexts) {
-            if state.contexts[usize::from(context)].phase == crate::objects::Phase::Gone {
+            if state.contexts[usize::from(context)].phase == Phase::Gone {
                 continue;
             }
             Self::reset(objects, state, context, counters);
@@ -200,7 +243,7 @@ impl Time for Ns {
         for (context, counters) in (0..).zip(&time.contexts) {
             if counters.releases.first() == Some(&Nanos(0)) {
                 due.push(TimeOffer::Release(context));
-            } else if counters.arrival == Some(Nanos(0)) {
+            } else if counters.arrival == Some(Nanos(0)) && Self::arrives(objects, state, context, counters) {
                 let jitter = Self::task(objects, state, context).map_or(Nanos(0), |task| task.jitter);
                 due.push(TimeOffer::Arrive { context, jitter });
             }
@@ -216,15 +259,22 @@ impl Time for Ns {
         Some(TimeOffer::Begin { context, least, most })
     }
 
-    fn until_due(&self, objects: &Objects, time: &NsState, running: Option<ContextSlot>) -> Option<Nanos> {
+    fn until_due(
+        &self,
+        objects: &Objects,
+        state: &State,
+        time: &NsState,
+        running: Option<ContextSlot>,
+    ) -> Option<Nanos> {
         let refill = objects.system().refill;
         let execution = running.and_then(|context| {
             let left = time.contexts[usize::from(context)].execution.filter(|left| left.0 > 0)?;
             Some(Nanos(left.0.saturating_add(time.core.to_fill(objects.process_of(context), refill).0)))
         });
-        let counters = time.contexts.iter();
-        let timers =
-            counters.flat_map(|counters| [counters.limit, counters.arrival, counters.releases.first().copied()]);
+        let timers = (0..).zip(&time.contexts).flat_map(|(context, counters)| {
+            let arrival = counters.arrival.filter(|_| Self::arrives(objects, state, context, counters));
+            [counters.limit, arrival, counters.releases.first().copied()]
+        });
         timers.chain([execution]).flatten().filter(|left| left.0 > 0).min()
     }
 
@@ -260,7 +310,8 @@ impl Time for Ns {
                     _ => duration,
                 };
                 for (context, counters) in (0..).zip(time.contexts.iter_mut()) {
-                    let timers = [&mut counters.limit, &mut counters.arrival].into_iter().flatten();
+                    let arrival = counters.arrival.as_mut().filter(|_| !counters.held);
+                    let timers = counters.limit.iter_mut().chain(arrival);
                     timers.chain(&mut counters.releases).for_each(|left| left.0 = left.0.saturating_sub(duration.0));
                     if running == Some(context)
                         && let Some(left) = &mut counters.execution
@@ -292,16 +343,18 @@ impl Time for Ns {
             if taken && step.action == Action::Wake {
                 counters.backlog = counters.backlog.saturating_sub(1);
             }
-            if after.contexts[at].phase == crate::objects::Phase::Gone {
+            if after.contexts[at].phase == Phase::Gone {
                 *counters = Counters::default();
             } else if taken || elsewhere(before, after, at) {
-                let born = before.contexts[at].phase == crate::objects::Phase::Gone
-                    || before.contexts[at].phase == crate::objects::Phase::BeforeExec;
+                let born = before.contexts[at].phase == Phase::Gone || before.contexts[at].phase == Phase::BeforeExec;
                 Self::reset(objects, after, context, counters);
-                if born && after.contexts[at].phase != crate::objects::Phase::BeforeExec {
+                if born && after.contexts[at].phase != Phase::BeforeExec {
                     counters.arrival = objects.declaration(after, context).task.map(|task| task.offset);
                 }
             }
+        }
+        if !objects.system().modes.is_empty() {
+            Self::change_modes(objects, before, after, time);
         }
     }
 }
@@ -309,7 +362,6 @@ impl Time for Ns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::Phase;
     use crate::profile::Profile;
     use crate::system::{Context, DomainId, Instruction, KernelBounds, Process, System, Task};
 
@@ -328,6 +380,7 @@ mod tests {
             job_groups: vec![],
             buffers: vec![],
             locks: vec![],
+            modes: vec![],
             handles: vec![],
             processes: vec![process],
             scheduling_contexts: vec![],
@@ -394,6 +447,79 @@ mod tests {
         Ns.apply(&objects, &state, &mut time, TimeStep::Release(0), None);
         Ns.apply(&objects, &state, &mut time, TimeStep::Elapse(Nanos(5)), None);
         assert!(Ns.due(&objects, &state, &time).contains(&TimeOffer::Release(0)));
+    }
+
+    /// Two tasks, the first in the first mode and the second in the other, both of period 10 and the second of offset 3; in mode 1 already, at time 4.
+    fn changed(mode_change: crate::profile::ModeChange, in_progress: bool) -> (Objects, State, NsState) {
+        use crate::system::{Mode, ModeId, ProcessId};
+        let objects = one_task(vec![Instruction::Compute { bcet: Nanos(3), wcet: Nanos(3) }], 0);
+        let mut system = objects.system().clone();
+        let mut second = system.processes[0].clone();
+        second.contexts[0].task.as_mut().unwrap().offset = Nanos(3);
+        system.processes.push(second);
+        system.process_table = 2;
+        let mode = |process| Mode {
+            name: "m".into(),
+            processes: vec![ProcessId(process)],
+            by: vec![DomainId(0)],
+            next: vec![ModeId(1 - process)],
+        };
+        system.modes = vec![mode(0), mode(1)];
+        let objects = Objects::new(&system, &Profile { mode_change, ..Profile::ideal() }).unwrap();
+        let before = objects.initial();
+        let mut time = Ns.initial(&objects, &before);
+        let arrive = TimeStep::Arrive { context: 0, jitter: Nanos(0) };
+        assert_eq!(Ns.due(&objects, &before, &time), [TimeOffer::Arrive { context: 0, jitter: Nanos(0) }]);
+        if in_progress {
+            Ns.apply(&objects, &before, &mut time, arrive, None);
+        }
+        Ns.apply(&objects, &before, &mut time, TimeStep::Elapse(Nanos(4)), None);
+        assert_eq!(time.contexts[1].arrival, Some(Nanos(0)), "and it does not arrive: it is not its mode");
+        assert!(
+            Ns.due(&objects, &before, &time).iter().all(|due| !matches!(due, TimeOffer::Arrive { context: 1, .. }))
+        );
+        let after = State { mode: ModeId(1), ..before.clone() };
+        Ns.follow(&objects, &before, &after, Step { context: 0, action: Action::SwitchMode(ModeId(1)) }, &mut time);
+        (objects, after, time)
+    }
+
+    #[test]
+    fn a_task_that_comes_with_a_mode_arrives_when_its_offset_is_over() {
+        use crate::profile::ModeChange::{AtIdle, AtOnce};
+        for (mode_change, in_progress) in [(AtOnce, true), (AtIdle, false)] {
+            let (objects, state, time) = changed(mode_change, in_progress);
+            assert_eq!((time.contexts[1].arrival, time.contexts[1].held), (Some(Nanos(3)), false));
+            let jobs = if in_progress { Some(Nanos(0)) } else { None };
+            assert_eq!(time.contexts[0].releases.first().copied(), jobs, "what is in progress goes on");
+            let next = Ns.until_due(&objects, &state, &time, None);
+            assert_eq!(next, Some(Nanos(3)), "the first task, whose arrival would be sooner or later, does not count");
+        }
+        let (objects, state, mut time) = changed(AtIdle, true);
+        assert!(time.contexts[1].held);
+        Ns.apply(&objects, &state, &mut time, TimeStep::Elapse(Nanos(5)), None);
+        assert_eq!(time.contexts[1].arrival, Some(Nanos(3)), "no time passes for it");
+        // The job in progress is over.
+        time.contexts[0].releases.clear();
+        Ns.follow(&objects, &state, &state, Step { context: 0, action: Action::JobDone }, &mut time);
+        assert!(!time.contexts[1].held);
+        assert_eq!(Ns.until_due(&objects, &state, &time, None), Some(Nanos(3)));
+    }
+
+    #[test]
+    fn a_task_that_comes_back_keeps_its_period() {
+        use crate::system::ModeId;
+        let (objects, second, mut time) = changed(crate::profile::ModeChange::AtOnce, true);
+        // It arrived at 0, and it is 4 now: back at once, it arrives at 10. But its job has ended, or it had never left.
+        time.contexts[0].releases.clear();
+        let first = State { mode: ModeId(0), ..second.clone() };
+        Ns.follow(&objects, &second, &first, Step { context: 0, action: Action::SwitchMode(ModeId(0)) }, &mut time);
+        assert_eq!(time.contexts[0].arrival, Some(Nanos(6)));
+        // While its job is in progress it has never left, and does not wait for an idle instant.
+        let (objects, second, mut time) = changed(crate::profile::ModeChange::AtIdle, true);
+        Ns.follow(&objects, &second, &first, Step { context: 0, action: Action::SwitchMode(ModeId(0)) }, &mut time);
+        assert!(!time.contexts[0].held);
+        assert!(!time.contexts[1].held, "that has left again");
+        assert_eq!(time.contexts[0].arrival, Some(Nanos(6)));
     }
 
     #[test]

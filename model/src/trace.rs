@@ -135,6 +135,7 @@ impl Action {
             Self::Regain(_) => "regain",
             Self::Grant(..) => "grant",
             Self::Allocate(_) => "allocate",
+            Self::SwitchMode(_) => "switch-mode",
             Self::Choose(_) => "choose",
             Self::GiveUp => "give-up",
             Self::JobDone => "job-done",
@@ -270,6 +271,7 @@ impl Objects {
                 Some(system.objects[object.index()].name.clone())
             }
             Action::DropRights(objects) => Some(self.object_names(objects).join(", ")),
+            Action::SwitchMode(mode) => system.modes.get(mode.index()).map(|mode| mode.name.clone()),
             _ => None,
         };
         let listed = self.listed(state, step).map(|set| self.handle_names(set));
@@ -401,6 +403,7 @@ impl Objects {
                 format!("grants its rights to `{target}` to `{}`", self.system().processes[to.index()].name)
             }
             Action::Allocate(bytes) => format!("takes {} of memory", crate::units::Bytes(bytes)),
+            Action::SwitchMode(_) => format!("changes the mode to `{target}`"),
             Action::Choose(arm) => format!("goes on with arm {arm}"),
             Action::GiveUp => "stops attacking".into(),
             Action::JobDone => "ends a job".into(),

@@ -43,6 +43,7 @@ pub fn library() -> &'static [Entry] {
             "priority-inversion",
             "overrun",
             "partitions",
+            "mode-change",
             "group-schedule",
             "signal-kinds",
             "stray-signal",

@@ -45,6 +45,7 @@ fn four_tasks() -> System {
         job_groups: vec![],
         buffers: vec![],
         locks: vec![],
+        modes: vec![],
         handles: vec![],
         processes: vec![Process {
             name: "control".into(),

@@ -54,6 +54,7 @@
 //!     job_groups: vec![],
 //!     buffers: vec![],
 //!     locks: vec![],
+//!     modes: vec![],
 //!     handles: vec![],
 //!     processes: vec![Process {
 //!         name: "control".into(),

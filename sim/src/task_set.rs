@@ -69,7 +69,7 @@ impl<'a> TaskSet<'a> {
     pub fn of(objects: &'a Objects) -> Option<Self> {
         let (system, profile, initial) = (objects.system(), objects.profile(), objects.initial());
         let has_windows = profile.time_isolation.enforces_windows() && system.major_frame.is_some();
-        if has_windows || system.refill > Nanos(0) {
+        if has_windows || system.refill > Nanos(0) || !system.modes.is_empty() {
             return None;
         }
         let mut tasks = Vec::new();

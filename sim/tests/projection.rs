@@ -7,7 +7,7 @@ use lacuna_model::objects::{Action, Objects, Step};
 use lacuna_model::profile::{Profile, TimeIsolation};
 use lacuna_model::relation::Label;
 use lacuna_model::sched::SchedStep;
-use lacuna_model::system::{Instruction, MajorFrame, Order, System};
+use lacuna_model::system::{Instruction, MajorFrame, Mode, Order, ProcessId, System};
 use lacuna_model::time::TimeStep;
 use lacuna_model::units::Nanos;
 use lacuna_sim::policy::FixedPriority;
@@ -87,7 +87,11 @@ fn what_it_lacks_a_rule_for_it_does_not_take() {
     let ideal = Profile::ideal();
     assert!(is_taken(&|_| {}, &ideal));
     let window = |system: &mut System| system.major_frame = Some(MajorFrame { length: Nanos(9), windows: vec![] });
-    let changes: [(&str, Change<'_>); 9] = [
+    let mode = |system: &mut System| {
+        let mode = Mode { name: "m".into(), processes: vec![ProcessId(0)], by: vec![], next: vec![] };
+        system.modes = vec![mode];
+    };
+    let changes: [(&str, Change<'_>); 10] = [
         ("equal priorities", &|system| system.scheduling_contexts[0].priority = 1),
         ("deadlines", &|system| system.scheduling_contexts[0].order = Order::Deadline),
         ("a threshold", &|system| system.scheduling_contexts[1].threshold = Some(2)),
@@ -97,6 +101,7 @@ fn what_it_lacks_a_rule_for_it_does_not_take() {
         ("no task", &|system| system.processes[0].contexts[0].task = None),
         ("more to do", &|system| system.processes[0].contexts[0].program.push(Instruction::Detach)),
         ("a cold core", &|system| system.refill = Nanos(1)),
+        ("modes", &mode),
     ];
     for (what, change) in changes {
         assert!(!is_taken(change, &ideal), "{what}");

@@ -65,6 +65,9 @@ fn relabelled(system: &System) -> System {
             list.iter_mut().for_each(|domain| *domain = other(*domain));
         }
     }
+    for domain in system.modes.iter_mut().flat_map(|mode| &mut mode.by) {
+        *domain = other(*domain);
+    }
     system
 }
 

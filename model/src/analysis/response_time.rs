@@ -196,6 +196,10 @@ fn tasks_of(system: &System) -> Result<Vec<Demand>, NotAnalysable> {
                 let why = "its process may have several instances, each with a demand of its own";
                 return Err(NotAnalysable::Context { context: name, why });
             }
+            if !system.modes.is_empty() {
+                let why = "the system has modes, whose changes this analysis does not cover";
+                return Err(NotAnalysable::Context { context: name, why });
+            }
             if system.major_frame.is_some() {
                 let why = "time is partitioned, which this analysis does not cover";
                 return Err(NotAnalysable::Context { context: name, why });
@@ -425,6 +429,7 @@ pub(crate) mod tests {
             job_groups: vec![],
             buffers: vec![],
             locks: vec![],
+            modes: vec![],
             handles: vec![],
             processes: vec![
                 process("supervisor", program, None, None),

@@ -29,6 +29,8 @@ pub(super) enum Resource {
     Lock(LockId),
     /// To kill the process by its name.
     Kill(ProcessId),
+    /// To change the mode.
+    Mode,
 }
 
 /// The demand of every position of every program, in every resource.
@@ -46,7 +48,7 @@ pub(super) struct Demand {
 impl Demand {
     pub(super) fn new(system: &System, programs: &[Vec<Program>], given: &[Given]) -> Self {
         let (processes, buffers) = (system.processes.len(), system.buffers.len());
-        let many = 2 + 2 * processes + 3 * buffers + system.locks.len();
+        let many = 3 + 2 * processes + 3 * buffers + system.locks.len();
         let (mut begins, mut nodes) = (Vec::new(), 0);
         for of_process in programs {
             let mut of_contexts = Vec::new();
@@ -121,6 +123,7 @@ impl Demand {
                 }
             }
             Operation::Allocate(bytes) => more(Resource::Memory, *bytes),
+            Operation::SwitchMode(_) => more(Resource::Mode, 1),
             Operation::Wait { process, .. } => more(Resource::Wait(*process), 1),
             Operation::Send(buffer) => more(Resource::Send(*buffer), 1),
             Operation::Receive(buffer)
@@ -135,6 +138,7 @@ impl Demand {
             Operation::Adversary => {
                 more(Resource::Creation, u64::MAX);
                 more(Resource::Memory, u64::MAX);
+                more(Resource::Mode, u64::MAX);
                 let domain = system.processes[process].domain;
                 for (buffer, declared) in (0u8..).map(BufferId).zip(&system.buffers) {
                     if declared.named_by.contains(&domain) {
@@ -158,12 +162,13 @@ impl Demand {
     }
 
     fn index(&self, resource: Resource) -> usize {
-        let buffers = 2 + 2 * self.processes;
+        let buffers = 3 + 2 * self.processes;
         match resource {
             Resource::Creation => 0,
             Resource::Memory => 1,
-            Resource::Wait(process) => 2 + process.index(),
-            Resource::Kill(process) => 2 + self.processes + process.index(),
+            Resource::Mode => 2,
+            Resource::Wait(process) => 3 + process.index(),
+            Resource::Kill(process) => 3 + self.processes + process.index(),
             Resource::Send(buffer) => buffers + buffer.index(),
             Resource::Take(buffer) => buffers + self.buffers + buffer.index(),
             Resource::Govern(buffer) => buffers + 2 * self.buffers + buffer.index(),

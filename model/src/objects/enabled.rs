@@ -5,7 +5,7 @@ use super::program::Operation;
 use super::state::{Phase, ProcessSlot, State, Status};
 use super::step::{Action, Step};
 use super::{ContextSlot, Objects, each};
-use crate::system::{BufferId, GroupId, ObjectId, ProcessId};
+use crate::system::{BufferId, GroupId, ModeId, ObjectId, ProcessId};
 
 impl Objects {
     /// Appends every step that is possible in `state`, in a fixed order.
@@ -75,6 +75,7 @@ impl Objects {
             Operation::Regain(object) => push(Action::Regain(*object)),
             Operation::Grant { object, process } => push(Action::Grant(*object, *process)),
             Operation::Allocate(bytes) => push(Action::Allocate(*bytes)),
+            Operation::SwitchMode(mode) => push(Action::SwitchMode(*mode)),
             Operation::Choose(arms) => (0u8..).zip(arms).for_each(|(arm, _)| push(Action::Choose(arm))),
             Operation::Wait { process, until } => {
                 let (mut children, mut zombies) = (0, 0);
@@ -157,7 +158,7 @@ impl Objects {
     }
 
     /// What an adversary may try: make a copy of itself, leave its group, use any object in any way, get back what was given
-    /// up, hand it on, take more than half of its group's memory, use any buffer that it can name; or stop.
+    /// up, hand it on, take more than half of its group's memory, change the mode, use any buffer that it can name; or stop.
     fn attacks(&self, state: &State, slot: usize, push: &mut impl FnMut(Action)) {
         push(Action::GiveUp);
         if state.attack_steps == Some(0) {
@@ -178,6 +179,7 @@ impl Objects {
         if let Some(bytes) = self.attacked_memory(process.group) {
             push(Action::Allocate(bytes));
         }
+        (0u8..).take(self.system.modes.len()).for_each(|mode| push(Action::SwitchMode(ModeId(mode))));
         let domain = self.domain_of(state, slot);
         for (buffer, declared) in (0u8..).map(BufferId).zip(&self.system.buffers) {
             if declared.named_by.contains(&domain) {

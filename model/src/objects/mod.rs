@@ -9,6 +9,7 @@ mod enabled;
 mod future;
 mod lock_down;
 mod made;
+mod modes;
 mod packed;
 mod precondition;
 mod program;
@@ -37,8 +38,8 @@ pub use waits::Wait;
 use crate::guarantee::{GuaranteeId, GuaranteeSet};
 use crate::profile::Profile;
 use crate::system::{
-    DomainId, GroupId, Instruction, LockId, MAX_DROPPED, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ObjectId,
-    ProcessId, System,
+    DomainId, GroupId, Instruction, LockId, MAX_DROPPED, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ModeId,
+    ObjectId, ProcessId, System,
 };
 use crate::units::Nanos;
 
@@ -149,6 +150,7 @@ impl Objects {
             system.job_groups.len(),
             system.buffers.len(),
             system.locks.len(),
+            system.modes.len(),
             system.domains.len(),
             system.scheduling_contexts.len(),
             contexts,
@@ -265,6 +267,7 @@ impl Objects {
             names: vec![Name::Nobody; self.named.len()],
             made: vec![false; self.makes.len()],
             locked_down: vec![false; self.lockable.len()],
+            mode: ModeId(0),
             attack_steps: self.attack_depth(),
         };
         for (slot, id) in (0u8..).zip(self.starting_processes()) {

@@ -52,6 +52,8 @@ preconditions! {
     Unattached "unattached" "attach: nobody lives whom the buffer is attached to",
     Predefined "predefined" "attach: the buffer names the caller's process, whose domain may receive",
     Admission "admission" "attach: every message that is there will be done by its deadline",
+    ModeRight "mode right" "switch-mode: the caller's domain may change to that mode",
+    KnownChange "known change" "switch-mode: the mode is the present one, or one that may follow it",
     LimitFits "limit fits" "set-limit: the messages that are there fit",
 }
 

@@ -2,7 +2,8 @@
 //! needs one number to say where it is. Counted loops are written out; an endless loop is a cycle.
 
 use crate::system::{
-    BufferId, DomainId, GroupId, HandleId, Instruction, LockId, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId, Right,
+    BufferId, DomainId, GroupId, HandleId, Instruction, LockId, MAX_NESTING, MAX_PROGRAM, ModeId, ObjectId, ProcessId,
+    Right,
 };
 use crate::units::Nanos;
 
@@ -100,6 +101,8 @@ pub enum Operation {
     },
     /// See [`Instruction::Allocate`], in bytes.
     Allocate(u64),
+    /// See [`Instruction::SwitchMode`].
+    SwitchMode(ModeId),
     /// Goes on at one of these.
     Choose(Vec<Position>),
     /// See [`Instruction::Adversary`].
@@ -241,6 +244,7 @@ impl Program {
             Instruction::Access { object, right } => Operation::Access { object: *object, right: *right },
             Instruction::DropRights(objects) => Operation::DropRights(objects.clone()),
             Instruction::Regain(object) => Operation::Regain(*object),
+            Instruction::SwitchMode(mode) => Operation::SwitchMode(*mode),
             Instruction::Grant { object, process } => Operation::Grant { object: *object, process: *process },
             Instruction::Allocate(bytes) => Operation::Allocate(bytes.0),
             Instruction::Adversary { .. } => Operation::Adversary,

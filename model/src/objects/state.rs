@@ -7,7 +7,7 @@
 //! - A parent is a living process; a process without one is init's.
 
 use super::program::{HandleSet, Position};
-use crate::system::{BufferId, GroupId, HandleId, ProcessId};
+use crate::system::{BufferId, GroupId, HandleId, ModeId, ProcessId};
 
 /// A set of objects, a bit each of those that some program gives up its rights to.
 pub type ObjectSet = u32;
@@ -221,6 +221,8 @@ pub struct State {
     pub made: Vec<bool>,
     /// For each domain that some program locks down: has a lock-down of it returned? Where that closes nothing it is a ghost, of G12.
     pub locked_down: Vec<bool>,
+    /// The mode of the system; the first, where there are none.
+    pub mode: ModeId,
     /// How many more steps the adversaries may take; none is any number.
     pub attack_steps: Option<u8>,
 }
@@ -237,6 +239,7 @@ impl Clone for State {
             names: self.names.clone(),
             made: self.made.clone(),
             locked_down: self.locked_down.clone(),
+            mode: self.mode,
             attack_steps: self.attack_steps,
         }
     }
@@ -252,6 +255,7 @@ impl Clone for State {
         self.names.clone_from(&from.names);
         self.made.clone_from(&from.made);
         self.locked_down.clone_from(&from.locked_down);
+        self.mode = from.mode;
         self.attack_steps = from.attack_steps;
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::state::{ContextSlot, ObjectSet, ProcessSlot};
-use crate::system::{BufferId, DomainId, GroupId, HandleId, LockId, ObjectId, Overflow, ProcessId, Right};
+use crate::system::{BufferId, DomainId, GroupId, HandleId, LockId, ModeId, ObjectId, Overflow, ProcessId, Right};
 
 /// One step of one context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,6 +93,8 @@ pub enum Action {
     Grant(ObjectId, ProcessId),
     /// Takes memory, in bytes.
     Allocate(u64),
+    /// Changes the mode of the system.
+    SwitchMode(ModeId),
     /// Goes on with that arm.
     Choose(u8),
     /// The adversary stops attacking.
@@ -110,6 +112,7 @@ impl Action {
         matches!(self, Self::GiveUp | Self::Fork(_) | Self::Detach | Self::Access(..) | Self::Allocate(_))
             || matches!(self, Self::Send(_) | Self::SendFollowed(_) | Self::HandOver(..))
             || matches!(self, Self::Poll(_) | Self::Attach(_) | Self::Regain(_) | Self::Grant(..))
+            || matches!(self, Self::SwitchMode(_))
     }
 
     /// Does it ask something of a buffer?
@@ -176,6 +179,8 @@ pub enum Refusal {
     NoProcess,
     /// The domain is locked down.
     LockedDown,
+    /// That mode does not follow the present one.
+    NoSuchChange,
     /// The kernel has no such operation.
     NotOffered,
 }
@@ -196,6 +201,7 @@ impl Refusal {
             Self::NoChild => "no such child",
             Self::NoProcess => "there is no such process",
             Self::LockedDown => "the domain is locked down",
+            Self::NoSuchChange => "no such change of mode",
             Self::NotOffered => "the kernel cannot",
         }
     }

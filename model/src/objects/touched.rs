@@ -13,7 +13,7 @@ pub struct Touched {
     pub contexts: u64,
     /// A single context beside them: mostly the one that took the step, and all that there is.
     pub context: Option<ContextSlot>,
-    /// The buffers, the locks, the supervisors, the names, what was made, or what is locked down.
+    /// The buffers, the locks, the supervisors, the names, what was made, what is locked down, or the mode.
     pub shared: bool,
     /// The number of attack steps.
     pub attack_steps: bool,
@@ -43,6 +43,7 @@ impl Objects {
             to.names.copy_from_slice(&from.names);
             to.made.copy_from_slice(&from.made);
             to.locked_down.copy_from_slice(&from.locked_down);
+            to.mode = from.mode;
         }
         to.attack_steps = from.attack_steps;
     }

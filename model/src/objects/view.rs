@@ -8,7 +8,7 @@
 //!   memory it would be given, at most what it can still ask for, and that a domain is shut in which it might create one; how much room there is in a buffer that it sends to, if the
 //!   buffer blocks or refuses when it is full, or draws on a pool, and whether anybody lives whom a message is processed for, if unasked; how
 //!   many messages there are in a buffer that it receives from, or that interrupts it; who holds a lock that it takes: it, another, nobody;
-//!   which of the children that it waits for have ended; whether the process that it names is there, and how many may have its number if not.
+//!   which of the children that it waits for have ended; whether the process that it names is there, and how many may have its number if not; which mode it is, if it may change that.
 //! - The contents of an object are no part of a state; see [`Views::reads`].
 //!
 //! Ghosts are no part of any view. A finer view than what programs can find out makes more systems insecure, never fewer.
@@ -21,7 +21,7 @@ use super::step::{Action, Outcome, Step};
 use super::usage::{Entries, Memory};
 use super::{Objects, each};
 use crate::profile::authority::Allowed;
-use crate::system::{BufferId, DomainId, GroupId, LockId, ObjectId, Overflow, ProcessId, Right};
+use crate::system::{BufferId, DomainId, GroupId, LockId, ModeId, ObjectId, Overflow, ProcessId, Right};
 
 /// A part of what a domain sees.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +51,8 @@ pub enum Seen {
     Lock(LockId, Holder),
     /// Is the process there that it kills by name; and if not, how many others may have its number?
     Standing(ProcessId, bool, u32),
+    /// The mode that it might change.
+    Mode(ModeId),
 }
 
 /// Who holds a lock.
@@ -242,6 +244,9 @@ impl<'a> Views<'a> {
                 view.push(Seen::Standing(process, is_there, self.objects.heirs(state, process).count_ones()));
             }
         }
+        if asked.of(Resource::Mode) > 0 && self.objects.may_change_modes(domain) {
+            view.push(Seen::Mode(state.mode));
+        }
         view.extend(own.into_iter().map(|(own, _)| Seen::Process(Box::new(own))));
         view
     }
@@ -404,6 +409,10 @@ impl<'a> Views<'a> {
                 let name = &system.processes[process.index()].name;
                 format!("`{name}` {}", if *is_there { "there" } else { "gone" })
             }
+            Seen::Mode(id) => match system.modes.get(id.index()) {
+                Some(mode) => format!("the mode `{}`", mode.name),
+                None => "no mode".into(),
+            },
             Seen::Lock(id, holder) => {
                 let name = &system.locks[id.index()].name;
                 match holder {

@@ -5,7 +5,8 @@
 
 use super::{
     Attachment, Authority, BufferRights, Buffers, Coupling, Creation, Credentials, Identity, Inheritance, Inversion,
-    Kill, LockRecovery, Named, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
+    Kill, LockRecovery, ModeChange, Named, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking,
+    Waiting,
 };
 
 /// An axis.
@@ -83,6 +84,7 @@ axes! {
     "attachment" attachment Attachment,
     "shutdown" shutdown Shutdown,
     "coupling" coupling Coupling,
+    "mode change" mode_change ModeChange,
 }
 
 /// The choices of an axis.
@@ -133,6 +135,7 @@ choices! {
     BufferRights: Vec::new(),
     Attachment: chain(&[Self::Free, Self::Predefined]),
     Coupling: Vec::new(),
+    ModeChange: Vec::new(),
     Shutdown: chain(&[Self::BestEffort, Self::Irrevocable]),
 }
 

@@ -17,6 +17,7 @@ pub mod inheritance;
 pub mod inversion;
 pub mod kill;
 pub mod lock_recovery;
+pub mod mode_change;
 mod named;
 pub mod quota;
 pub mod regain;
@@ -39,6 +40,7 @@ pub use inheritance::Inheritance;
 pub use inversion::Inversion;
 pub use kill::Kill;
 pub use lock_recovery::LockRecovery;
+pub use mode_change::ModeChange;
 pub use named::Named;
 pub use quota::Quota;
 pub use regain::Regain;
@@ -101,6 +103,8 @@ pub struct Profile {
     pub shutdown: Shutdown,
     /// Whether schedules hang on domains or groups.
     pub coupling: Coupling,
+    /// When the tasks of a new mode begin to arrive.
+    pub mode_change: ModeChange,
 }
 
 /// What a kernel offers: the choices on every axis, each with the source that says so.
@@ -148,6 +152,8 @@ pub struct Kernel {
     pub shutdown: &'static [Shutdown],
     /// Choices of [`Profile::coupling`].
     pub coupling: &'static [Coupling],
+    /// Choices of [`Profile::mode_change`].
+    pub mode_change: &'static [ModeChange],
 }
 
 impl Kernel {
@@ -180,6 +186,7 @@ impl Kernel {
             ("attachment", self.attachment.contains(&profile.attachment)),
             ("shutdown", self.shutdown.contains(&profile.shutdown)),
             ("coupling", self.coupling.contains(&profile.coupling)),
+            ("mode change", self.mode_change.contains(&profile.mode_change)),
         ];
         axes.into_iter().find(|(_, offered)| !offered).map_or(Ok(()), |(axis, _)| Err(axis))
     }

@@ -27,6 +27,8 @@ pub struct Lattice {
     /// What filling in what the core keeps takes, and how many processes it may be of.
     refill: Nanos,
     processes: usize,
+    /// Are there modes, whose tasks may be held?
+    modes: bool,
 }
 
 /// A duration between two points of the lattice.
@@ -75,6 +77,7 @@ impl Lattice {
             backlog,
             refill: system.refill,
             processes: usize::from(system.process_table),
+            modes: !system.modes.is_empty(),
         })
     }
 
@@ -95,6 +98,9 @@ impl Lattice {
             }
             coder.lose_if(known.len() > self.arrived);
             counters.backlog = coder.number(counters.backlog.into(), self.backlog) as u32;
+            if self.modes {
+                counters.held = coder.flag(counters.held);
+            }
         }
         if self.refill > Nanos(0) {
             time.core.code(self.processes, self.refill, coder);
@@ -117,8 +123,14 @@ impl Time for Lattice {
     fn begin(&self, objects: &Objects, state: &State, time: &NsState, context: ContextSlot) -> Option<TimeOffer> {
         Ns.begin(objects, state, time, context)
     }
-    fn until_due(&self, objects: &Objects, time: &NsState, running: Option<ContextSlot>) -> Option<Nanos> {
-        Ns.until_due(objects, time, running)
+    fn until_due(
+        &self,
+        objects: &Objects,
+        state: &State,
+        time: &NsState,
+        running: Option<ContextSlot>,
+    ) -> Option<Nanos> {
+        Ns.until_due(objects, state, time, running)
     }
     fn apply(
         &self,

@@ -6,6 +6,7 @@
 mod buffers;
 mod frame;
 mod handles;
+mod modes;
 mod names;
 mod objects;
 mod processes;
@@ -48,6 +49,7 @@ struct Lower<'l, 's> {
     groups: Table,
     buffers: Table,
     locks: Table,
+    modes: Table,
     pools: Table,
     handles: Table,
     processes: Table,
@@ -105,6 +107,7 @@ impl<'l, 's> Lower<'l, 's> {
         let groups = table(Space::JobGroup, "job_groups");
         let buffers = table(Space::Buffer, "buffers");
         let locks = table(Space::Lock, "locks");
+        let modes = table(Space::Mode, "modes");
         let pools = table(Space::Pool, "pools");
         let processes = table(Space::Process, "processes");
         let scheduling = table(Space::SchedulingContext, "scheduling_contexts");
@@ -128,6 +131,7 @@ impl<'l, 's> Lower<'l, 's> {
             groups,
             buffers,
             locks,
+            modes,
             pools,
             handles,
             processes,
@@ -149,6 +153,7 @@ impl<'l, 's> Lower<'l, 's> {
             Space::JobGroup => &self.groups,
             Space::Buffer => &self.buffers,
             Space::Lock => &self.locks,
+            Space::Mode => &self.modes,
             Space::Pool => &self.pools,
             Space::Handle => &self.handles,
             Space::Process => &self.processes,
@@ -172,6 +177,7 @@ impl<'l, 's> Lower<'l, 's> {
         self.check_orders(&scheduling_contexts);
         let processes = self.processes();
         let major_frame = self.major_frame(&processes);
+        let modes = self.modes(&processes);
         let system = System {
             name,
             about,
@@ -186,6 +192,7 @@ impl<'l, 's> Lower<'l, 's> {
             processes,
             scheduling_contexts,
             major_frame,
+            modes,
             refill: root.duration("refill").unwrap_or_default(),
             kernel_bounds: self.kernel_bounds(),
             tick: self.tick(),

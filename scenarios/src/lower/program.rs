@@ -1,7 +1,7 @@
 //! Programs: lists of instructions, their limits, and what they must not say.
 
 use lacuna_model::system::{
-    BufferId, DomainId, GroupId, HandleId, Instruction, LockId, MAX_NESTING, MAX_PROGRAM, ObjectId, ProcessId,
+    BufferId, DomainId, GroupId, HandleId, Instruction, LockId, MAX_NESTING, MAX_PROGRAM, ModeId, ObjectId, ProcessId,
 };
 
 use super::objects::right;
@@ -134,6 +134,7 @@ impl Lower<'_, '_> {
             "Attach" => Instruction::Attach(self.buffer_with_successors(argument)?),
             "Regain" => Instruction::Regain(ObjectId(self.id(Space::Object, Some(argument))?)),
             "Allocate" => Instruction::Allocate(argument.size()?),
+            "SwitchMode" => Instruction::SwitchMode(ModeId(self.id(Space::Mode, Some(argument))?)),
             "Forever" => {
                 if place.runs == Runs::OncePerJob {
                     let head = item.span.start..(item.span.start + "Forever".len()).min(item.span.end);

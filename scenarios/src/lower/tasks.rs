@@ -13,7 +13,7 @@ use crate::shape::Fields;
 use crate::tree::Word;
 
 /// The fields of a scenario that describe the system which a task set stands for.
-const REPLACED: [&str; 13] = [
+const REPLACED: [&str; 14] = [
     "domains",
     "flows",
     "users",
@@ -22,6 +22,7 @@ const REPLACED: [&str; 13] = [
     "buffers",
     "pools",
     "locks",
+    "modes",
     "processes",
     "scheduling_contexts",
     "major_frame",
@@ -142,6 +143,7 @@ pub(super) fn system(root: &Fields, report: &mut Report<'_>) -> System {
         job_groups: Vec::new(),
         buffers: Vec::new(),
         locks: Vec::new(),
+        modes: Vec::new(),
         handles: Vec::new(),
         processes: vec![Process { name: "tasks".into(), domain: DomainId(0), group: None, contexts }],
         scheduling_contexts,

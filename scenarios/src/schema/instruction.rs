@@ -11,6 +11,7 @@ static PROCESS: Kind = Kind::Refers(Space::Process);
 static BUFFER: Kind = Kind::Refers(Space::Buffer);
 static OBJECT: Kind = Kind::Refers(Space::Object);
 static LOCK: Kind = Kind::Refers(Space::Lock);
+static MODE: Kind = Kind::Refers(Space::Mode);
 static DOMAIN: Kind = Kind::Refers(Space::Domain);
 static DURATION: Kind = Kind::Duration;
 static SIZE: Kind = Kind::Size;
@@ -130,6 +131,12 @@ pub(crate) static INSTRUCTION: Choice = Choice {
             &[Form::One(&SIZE)],
             "Allocate(\"64MiB\")",
             "takes memory and keeps it until the process ends",
+        ),
+        variant(
+            "SwitchMode",
+            &[Form::One(&MODE)],
+            "SwitchMode(\"landing\")",
+            "changes the mode of the system; refused, unless the domain may and the mode may follow",
         ),
         variant("Loop", &[Form::Fields(&LOOP)], "Loop(times: 3, do: [Send(\"log\")])", "repeats"),
         variant("Forever", &[Form::One(&PROGRAM)], "Forever([Receive(\"log\")])", "repeats without end"),

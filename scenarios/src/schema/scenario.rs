@@ -62,6 +62,12 @@ pub(crate) static SCENARIO: Record = Record {
             "locks that one execution context holds at a time",
         ),
         field(
+            "modes",
+            Kind::Map(&Kind::Declares(Space::Mode), &Kind::Record(&MODE)),
+            Need::Absent("its tasks are always the same"),
+            "the modes of the system, the first of which it starts in",
+        ),
+        field(
             "pools",
             Kind::Map(&Kind::Declares(Space::Pool), &Kind::Record(&POOL)),
             NONE,
@@ -328,6 +334,23 @@ static LOCK: Record = Record {
         Need::Absent("none, and nobody is raised"),
         "the priority of its owner, where the kernel goes by ceilings; at least that of everybody who takes it",
     )],
+};
+
+static MODE: Record = Record {
+    title: "Mode",
+    noun: "a mode",
+    tag: None,
+    about: "Which tasks there are, and how that may change. The tasks of a process that no mode names arrive in all of them, those of another in the modes that name it; what is in progress when the mode changes goes on. A task that comes with a mode arrives first when its `offset` is over since then; whether that waits until nothing is in progress is the kernel's affair.",
+    fields: &[
+        field(
+            "processes",
+            Kind::List(&Kind::Refers(Space::Process)),
+            Need::Absent("none but those that no mode names"),
+            "the processes whose tasks arrive in it; each with deadlines of at most its periods",
+        ),
+        field("by", Kind::List(&DOMAIN), Need::Absent("nobody"), "the domains that may change to it"),
+        field("next", Kind::List(&Kind::Refers(Space::Mode)), Need::Absent("none"), "the modes that may follow it"),
+    ],
 };
 
 static SCHEDULING_CONTEXT: Record = Record {

@@ -53,6 +53,7 @@ pub(crate) fn empty() -> System {
         job_groups: vec![],
         buffers: vec![],
         locks: vec![],
+        modes: vec![],
         handles: vec![],
         processes: vec![],
         scheduling_contexts: vec![],

@@ -5,8 +5,9 @@ use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{
     Attachment, Budget, Buffer, BufferId, By, Context, DomainId, Effect, Fallback, GroupId, HandleId, Instruction,
-    JobGroup, KernelBounds, Lock, LockId, MajorFrame, Object, ObjectClass, ObjectId, Order, Overflow, Pool, Process,
-    ProcessId, RefillsFrom, Right, SchedulingContext, SchedulingContextId, Server, System, Task, When, Window,
+    JobGroup, KernelBounds, Lock, LockId, MajorFrame, Mode, ModeId, Object, ObjectClass, ObjectId, Order, Overflow,
+    Pool, Process, ProcessId, RefillsFrom, Right, SchedulingContext, SchedulingContextId, Server, System, Task, When,
+    Window,
 };
 use lacuna_model::units::{Bytes, Nanos};
 use proptest::prelude::*;
@@ -47,6 +48,7 @@ fn leaf(process: u8) -> BoxedStrategy<Instruction> {
             .prop_map(|(object, to)| Instruction::Grant { object: ObjectId(object), process: ProcessId(to) })
             .boxed(),
         Just(Instruction::Allocate(Bytes(3))).boxed(),
+        (0u8..2).prop_map(|mode| Instruction::SwitchMode(ModeId(mode))).boxed(),
         (0u8..3).prop_map(|depth| Instruction::Adversary { depth: Some(depth) }).boxed(),
     ];
     if child < 3 {
@@ -290,7 +292,7 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
     let limits = (proptest::option::of(1u32..4), proptest::option::of(4u64..9));
     let processes = (process(0), process(1), process(2));
     let bounds = (0u64..3, 0u64..3);
-    let core = (0u64..3, 0u64..2);
+    let core = (0u64..3, 0u64..2, proptest::option::weighted(0.4, (mode("m0"), mode("m1"))));
     let schedule = (scheduling_contexts(), proptest::option::weighted(0.3, major_frame()));
     ((buffer("b0"), buffer("b1")), limits, processes, schedule, (bounds, core), 3u8..6).prop_map(
         |(
@@ -298,47 +300,71 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
             (count, memory),
             processes,
             (scheduling_contexts, major_frame),
-            ((spawn, kill_group), (refill, flush)),
+            ((spawn, kill_group), (refill, flush, modes)),
             process_table,
-        )| System {
-            domains: vec!["one".into(), "other".into()],
-            flows: None,
-            users: vec![],
-            objects: vec![
-                Object {
-                    name: "file".into(),
-                    class: ObjectClass::File,
-                    allow: vec![(DomainId(1), vec![Right::Write])],
-                    output: false,
+        )| {
+            let with_late_tasks = [&processes.0, &processes.1, &processes.2].map(has_late_tasks);
+            let in_time = |mut mode: Mode| {
+                mode.processes.retain(|process| !with_late_tasks[process.index()]);
+                mode
+            };
+            System {
+                domains: vec!["one".into(), "other".into()],
+                flows: None,
+                users: vec![],
+                objects: vec![
+                    Object {
+                        name: "file".into(),
+                        class: ObjectClass::File,
+                        allow: vec![(DomainId(1), vec![Right::Write])],
+                        output: false,
+                    },
+                    Object {
+                        name: "program".into(),
+                        class: ObjectClass::PrivilegedProgram,
+                        allow: vec![(DomainId(0), vec![Right::Execute])],
+                        output: false,
+                    },
+                    Object { name: "tmp".into(), class: ObjectClass::Directory, allow: create(), output: false },
+                    Object { name: "ipc".into(), class: ObjectClass::Ipc, allow: create(), output: false },
+                ],
+                job_groups: vec![JobGroup { name: "job".into(), processes: count, memory: memory.map(Bytes) }],
+                buffers: vec![buffers.0, buffers.1],
+                locks: vec![Lock { name: "l".into(), ceiling: Some(2) }],
+                modes: modes.map_or_else(Vec::new, |(first, second)| vec![in_time(first), in_time(second)]),
+                handles: ["b0", "b1", "h"].map(String::from).to_vec(),
+                processes: vec![processes.0, processes.1, processes.2],
+                scheduling_contexts,
+                major_frame,
+                refill: Nanos(refill),
+                kernel_bounds: KernelBounds {
+                    spawn: Nanos(spawn),
+                    kill_group: Nanos(kill_group),
+                    reattach: Nanos(kill_group),
+                    lock_down: Nanos(spawn),
+                    flush: Nanos(flush),
                 },
-                Object {
-                    name: "program".into(),
-                    class: ObjectClass::PrivilegedProgram,
-                    allow: vec![(DomainId(0), vec![Right::Execute])],
-                    output: false,
-                },
-                Object { name: "tmp".into(), class: ObjectClass::Directory, allow: create(), output: false },
-                Object { name: "ipc".into(), class: ObjectClass::Ipc, allow: create(), output: false },
-            ],
-            job_groups: vec![JobGroup { name: "job".into(), processes: count, memory: memory.map(Bytes) }],
-            buffers: vec![buffers.0, buffers.1],
-            locks: vec![Lock { name: "l".into(), ceiling: Some(2) }],
-            handles: ["b0", "b1", "h"].map(String::from).to_vec(),
-            processes: vec![processes.0, processes.1, processes.2],
-            scheduling_contexts,
-            major_frame,
-            refill: Nanos(refill),
-            kernel_bounds: KernelBounds {
-                spawn: Nanos(spawn),
-                kill_group: Nanos(kill_group),
-                reattach: Nanos(kill_group),
-                lock_down: Nanos(spawn),
-                flush: Nanos(flush),
-            },
-            process_table,
-            ..super::empty()
+                process_table,
+                ..super::empty()
+            }
         },
     )
+}
+
+/// A mode of any processes, that anybody or nobody may change to, and that any may follow.
+fn mode(name: &'static str) -> impl Strategy<Value = Mode> {
+    let some = |of: &'static [u8]| proptest::sample::subsequence(of.to_vec(), 0..=of.len());
+    (some(&[0, 1, 2]), some(&[0, 1]), some(&[0, 1])).prop_map(move |(processes, by, next)| Mode {
+        name: name.into(),
+        processes: processes.into_iter().map(ProcessId).collect(),
+        by: by.into_iter().map(DomainId).collect(),
+        next: next.into_iter().map(ModeId).collect(),
+    })
+}
+
+/// Has it a task with a deadline beyond its period?
+fn has_late_tasks(process: &Process) -> bool {
+    process.contexts.iter().filter_map(|context| context.task).any(|task| task.deadline > task.period)
 }
 
 /// Under one of the named profiles, or one that walks through what it kills.

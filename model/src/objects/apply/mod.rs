@@ -14,7 +14,7 @@ use super::program::Operation;
 use super::state::{Context, ContextSlot, Phase, Process, State};
 use super::step::{Action, Outcome, Step};
 use super::{Objects, Touched};
-use crate::system::DomainId;
+use crate::system::{DomainId, ModeId};
 
 impl Objects {
     /// Takes a step that is enabled in `state`.
@@ -113,6 +113,7 @@ impl Taking<'_> {
             Action::Regain(object) => self.regain(object),
             Action::Grant(object, process) => self.grant(object, process),
             Action::Allocate(bytes) => self.allocate(bytes),
+            Action::SwitchMode(mode) => self.switch_mode(mode),
             Action::Choose(arm) => self.choose(arm),
             Action::JobDone => self.job_done(),
             Action::Wake => {
@@ -120,6 +121,15 @@ impl Taking<'_> {
                 Outcome::Done
             }
         }
+    }
+
+    fn switch_mode(&mut self, mode: ModeId) -> Outcome {
+        if let Some(refusal) = self.objects.refuses_change(self.state, self.slot, mode) {
+            return self.go_on(Outcome::Refused(refusal));
+        }
+        self.touched.shared = true;
+        self.state.mode = mode;
+        self.go_on(Outcome::Done)
     }
 
     fn choose(&mut self, arm: u8) -> Outcome {

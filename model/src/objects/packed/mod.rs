@@ -80,6 +80,7 @@ struct Widths {
     handles: u32,
     /// Of what an embryo has listed, or any other process is charged.
     listed_or_memory: u32,
+    mode: u32,
     attack_steps: u32,
 }
 
@@ -118,6 +119,7 @@ impl Codec {
             fate: some(kills && objects.watched.contains(GuaranteeId::G4)),
             handles: system.handles.len() as u32,
             listed_or_memory: listed.max(memory.most.map_or(UNBOUNDED_MEMORY, width)).min(MAX_WIDTH),
+            mode: width(objects.system.modes.len().saturating_sub(1) as u64),
             attack_steps: width(u64::from(objects.attack_depth().unwrap_or(0))),
         };
         let per_process = objects.contexts_per_process;
@@ -164,6 +166,7 @@ impl Codec {
             + buffers.iter().map(|fields| fields.width()).sum::<u32>()
             + lock * locks as u32
             + entry * groups as u32
+            + widths.mode
             + widths.attack_steps;
         Self {
             slots: usize::from(system.process_table),

@@ -1,4 +1,4 @@
-//! What there is one of, whoever runs: buffers, locks, supervisors, names, the message followed, what was made, what is locked down, attack steps. It lies behind the entries of the process table, the
+//! What there is one of, whoever runs: buffers, locks, supervisors, names, the message followed, what was made, what is locked down, the mode, attack steps. It lies behind the entries of the process table, the
 //! attack steps at the very end.
 
 use super::super::Objects;
@@ -8,7 +8,7 @@ use super::super::state::{Followed, LockState, Name, Queue, State};
 use super::bits::{Fields, Reader, Source, width};
 use super::{Codec, from_entry, halves, to_entry};
 use crate::guarantee::GuaranteeId;
-use crate::system::{BufferId, ProcessId};
+use crate::system::{BufferId, ModeId, ProcessId};
 
 impl Codec {
     pub(super) fn put_shared(&self, state: &State, writer: &mut impl Fields) {
@@ -30,6 +30,7 @@ impl Codec {
         self.followed.put(state.followed, writer);
         let bits = state.made.iter().chain(&state.locked_down);
         bits.for_each(|bit| writer.put(u64::from(*bit), 1));
+        writer.put(u64::from(state.mode.0), self.widths.mode);
     }
 
     pub(super) fn unpack_shared(&self, words: &[u64], state: &mut State) {
@@ -54,6 +55,7 @@ impl Codec {
         for bit in state.made.iter_mut().chain(&mut state.locked_down) {
             *bit = reader.take(1) != 0;
         }
+        state.mode = ModeId(reader.take(self.widths.mode) as u8);
         state.attack_steps = self.attack_depth.map(|_| reader.take(self.widths.attack_steps) as u8);
     }
 }

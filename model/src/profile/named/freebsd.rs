@@ -3,8 +3,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
-    Tracking, Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
+    TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -49,6 +49,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     attachment: &[Attachment::Free],
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::WithGroup, Coupling::Separate],
+    mode_change: &[ModeChange::AtOnce],
 };
 
 /// `freebsd`
@@ -87,6 +88,7 @@ pub(super) static FREEBSD: Named = Named {
         ("attachment", "unix(4), SCM_RIGHTS"),
         ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
         ("coupling", "rtprio(2): of a process or a thread; rctl(8), by user or jail, is not used"),
+        ("mode change", "timer_settime(2): of one timer, for whatever is in progress; the kernel knows no modes"),
     ],
 };
 
@@ -116,6 +118,7 @@ fn freebsd() -> Profile {
         attachment: Attachment::Free,
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::Separate,
+        mode_change: ModeChange::AtOnce,
     }
 }
 
@@ -164,6 +167,7 @@ pub(super) static FREEBSD_CAPSICUM: Named = Named {
             "procctl(2), PROC_REAP_KILL; unix(4): a descriptor that was passed is a duplicate, which stays with whoever has it",
         ),
         ("coupling", "rtprio(2): of a process or a thread"),
+        ("mode change", "timer_settime(2): of one timer, for whatever is in progress; the kernel knows no modes"),
     ],
 };
 
@@ -193,5 +197,6 @@ fn freebsd_capsicum() -> Profile {
         attachment: Attachment::Free,
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::Separate,
+        mode_change: ModeChange::AtOnce,
     }
 }

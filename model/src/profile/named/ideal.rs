@@ -2,7 +2,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferRights, Buffers, Coupling, Creation, Credentials, Identity, Inheritance, Inversion,
-    Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
+    Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking,
+    Waiting,
 };
 
 use super::Named;
@@ -30,6 +31,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     attachment: &[Attachment::Predefined],
     shutdown: &[Shutdown::Irrevocable],
     coupling: &[Coupling::Separate],
+    mode_change: &[ModeChange::AtIdle],
 };
 
 /// `ideal`
@@ -71,6 +73,7 @@ pub(super) static IDEAL: Named = Named {
         ("attachment", "no kernel yet: MODEL.md, Reattachment"),
         ("shutdown", "seL4 manual, seL4_CNode_Revoke"),
         ("coupling", "Lyons et al. 2018: a scheduling context is an object of its own, bound to a thread"),
+        ("mode change", "Real and Crespo 2004: the idle time protocol"),
     ],
 };
 
@@ -102,6 +105,7 @@ impl Profile {
             attachment: Attachment::Predefined,
             shutdown: Shutdown::Irrevocable,
             coupling: Coupling::Separate,
+            mode_change: ModeChange::AtIdle,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
-    Tracking, Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
+    TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -50,6 +50,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     attachment: &[Attachment::Free],
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::WithGroup, Coupling::Separate],
+    mode_change: &[ModeChange::AtOnce],
 };
 
 /// `linux`
@@ -100,6 +101,7 @@ pub(super) static LINUX: Named = Named {
             "coupling",
             "sched(7), The autogroup feature: a session is what competes, and nice(2) counts inside it; but for the realtime classes",
         ),
+        ("mode change", "timer_settime(2): of one timer, for whatever is in progress; the kernel knows no modes"),
     ],
 };
 
@@ -151,6 +153,7 @@ pub(super) static LINUX_HARDENED: Named = Named {
             "coupling",
             "cgroup v2 documentation: one membership in one hierarchy decides limits, cgroup.kill, cpu.weight and cpu.max",
         ),
+        ("mode change", "timer_settime(2): of one timer, for whatever is in progress; the kernel knows no modes"),
     ],
 };
 
@@ -182,6 +185,7 @@ impl Profile {
             attachment: Attachment::Free,
             shutdown: Shutdown::BestEffort,
             coupling: Coupling::WithGroup,
+            mode_change: ModeChange::AtOnce,
         }
     }
 
@@ -212,6 +216,7 @@ impl Profile {
             attachment: Attachment::Free,
             shutdown: Shutdown::BestEffort,
             coupling: Coupling::WithGroup,
+            mode_change: ModeChange::AtOnce,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
-    Tracking, Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
+    TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -46,6 +46,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     attachment: &[Attachment::Free],
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::Separate],
+    mode_change: &[ModeChange::AtOnce],
 };
 
 /// `macos`
@@ -84,6 +85,10 @@ pub(super) static MACOS: Named = Named {
             "coupling",
             "pthread_setschedparam(3): of a thread; xnu doc/sched_clutch_edge.md: by thread group and quality of service",
         ),
+        (
+            "mode change",
+            "dispatch_source_set_timer(3): of one timer, for whatever is in progress; the kernel knows no modes",
+        ),
     ],
 };
 
@@ -113,5 +118,6 @@ fn macos() -> Profile {
         attachment: Attachment::Free,
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::Separate,
+        mode_change: ModeChange::AtOnce,
     }
 }

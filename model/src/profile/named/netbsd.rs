@@ -2,8 +2,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
-    Tracking, Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
+    TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -48,6 +48,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     attachment: &[Attachment::Free],
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::Separate],
+    mode_change: &[ModeChange::AtOnce],
 };
 
 /// `netbsd`
@@ -80,6 +81,7 @@ pub(super) static NETBSD: Named = Named {
         ("attachment", "SCM_RIGHTS"),
         ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
         ("coupling", "_sched_setparam(2): of a thread"),
+        ("mode change", "timer_settime(2): of one timer, for whatever is in progress; the kernel knows no modes"),
     ],
 };
 
@@ -109,5 +111,6 @@ fn netbsd() -> Profile {
         attachment: Attachment::Free,
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::Separate,
+        mode_change: ModeChange::AtOnce,
     }
 }

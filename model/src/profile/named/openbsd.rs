@@ -2,8 +2,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
-    Tracking, Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
+    TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -45,6 +45,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     attachment: &[Attachment::Free],
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::Separate],
+    mode_change: &[ModeChange::AtOnce],
 };
 
 /// `openbsd`
@@ -86,6 +87,7 @@ pub(super) static OPENBSD: Named = Named {
         ("attachment", "SCM_RIGHTS"),
         ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
         ("coupling", "setpriority(2): of a process, or of all of a user's at that moment"),
+        ("mode change", "setitimer(2): of one timer, for whatever is in progress; the kernel knows no modes"),
     ],
 };
 
@@ -115,5 +117,6 @@ fn openbsd() -> Profile {
         attachment: Attachment::Free,
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::Separate,
+        mode_change: ModeChange::AtOnce,
     }
 }

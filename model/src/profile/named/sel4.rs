@@ -3,8 +3,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
-    Tracking, Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
+    TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -48,6 +48,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     attachment: &[Attachment::Free],
     shutdown: &Shutdown::ALL,
     coupling: &[Coupling::WithDomain, Coupling::Separate],
+    mode_change: &[ModeChange::AtOnce],
 };
 
 /// `sel4-mcs`
@@ -113,6 +114,10 @@ pub(super) static SEL4_MCS: Named = Named {
             "coupling",
             "manual, Scheduling Contexts: an object of its own, bound to a thread; Lyons et al. 2018. A thread's domain, where more than one is configured, is the other choice",
         ),
+        (
+            "mode change",
+            "the kernel has neither tasks nor modes: a timer driver releases, and whoever tells it to stop",
+        ),
     ],
 };
 
@@ -142,5 +147,6 @@ fn sel4_mcs() -> Profile {
         attachment: Attachment::Free,
         shutdown: Shutdown::Irrevocable,
         coupling: Coupling::Separate,
+        mode_change: ModeChange::AtOnce,
     }
 }

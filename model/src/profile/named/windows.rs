@@ -3,8 +3,8 @@
 
 use crate::profile::{
     Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation,
-    Tracking, Waiting,
+    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
+    TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -47,6 +47,7 @@ pub(super) static KERNEL: Kernel = Kernel {
     attachment: &[Attachment::Free],
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::WithGroup, Coupling::Separate],
+    mode_change: &[ModeChange::AtOnce],
 };
 
 /// `windows`
@@ -97,6 +98,7 @@ pub(super) static WINDOWS: Named = Named {
             "TerminateProcess ends one process; ExitWindowsEx, EWX_LOGOFF, asks all of a logon session to end, and may be aborted",
         ),
         ("coupling", "Scheduling Priorities: a class of the process and a level of the thread"),
+        ("mode change", "SetWaitableTimerEx: of one timer, for whatever is in progress; the kernel knows no modes"),
     ],
 };
 
@@ -126,6 +128,7 @@ fn windows() -> Profile {
         attachment: Attachment::Free,
         shutdown: Shutdown::None,
         coupling: Coupling::Separate,
+        mode_change: ModeChange::AtOnce,
     }
 }
 
@@ -186,6 +189,7 @@ pub(super) static WINDOWS_JOB: Named = Named {
             "coupling",
             "JOBOBJECT_BASIC_LIMIT_INFORMATION, SchedulingClass and PriorityClass; JOBOBJECT_CPU_RATE_CONTROL_INFORMATION: they are the job's",
         ),
+        ("mode change", "SetWaitableTimerEx: of one timer, for whatever is in progress; the kernel knows no modes"),
     ],
 };
 
@@ -215,5 +219,6 @@ fn windows_job() -> Profile {
         attachment: Attachment::Free,
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::WithGroup,
+        mode_change: ModeChange::AtOnce,
     }
 }

@@ -34,6 +34,7 @@ mod linux {
         ("without_who_decided_the_answer_is_another", without_who_decided_the_answer_is_another),
         ("without_exact_descriptors_they_leak", without_exact_descriptors_they_leak),
         ("a_policy_that_grants_the_network_has_none_to_attack", a_policy_that_grants_the_network_has_none_to_attack),
+        ("limits_that_a_policy_sets_are_held", limits_that_a_policy_sets_are_held),
         ("rows_are_in_order_and_serialise", rows_are_in_order_and_serialise),
         ("the_executable_is_sealed", the_executable_is_sealed),
         ("only_a_sealed_task_makes_an_actor", only_a_sealed_task_makes_an_actor),
@@ -127,6 +128,30 @@ mod linux {
         "G8.messages",
         "G8.listener",
         "G9.reopen",
+        "G6.threads",
+        "G6.unreaped",
+        "G6.memory.shm",
+        "G6.memory.tables",
+        "G6.memory.pipes",
+        "G6.memory.sockets",
+        "G7.files.dotdot",
+        "G7.files.swap",
+        "G7.files.opath",
+        "G7.files.exists",
+        "G7.files.readlink",
+        "G7.files.mkdir",
+        "G7.files.symlink_out",
+        "G7.files.fifo",
+        "G7.files.bind",
+        "G7.files.rmdir",
+        "G7.files.replace",
+        "G7.exec.outside",
+        "G7.exec.readable",
+        "G7.net.steal",
+        "G7.net.diag",
+        "G7.net.proc",
+        "G7.net.usersock",
+        "G7.net.inherited",
     ];
 
     /// Nor do these, and no primitive closes them.
@@ -186,8 +211,16 @@ mod linux {
         assert_eq!(outcome(&rows, "G6.memory.one"), Enforced);
         assert_eq!(outcome(&rows, "G6.memory.many"), AcceptedNotEnforced);
         assert_eq!(outcome(&rows, "G6.memory.file"), AcceptedNotEnforced);
+        for id in ["G6.memory.shm", "G6.memory.tables"] {
+            assert_eq!(outcome(&rows, id), Enforced, "{id}");
+        }
+        for id in ["G6.memory.pipes", "G6.memory.sockets"] {
+            assert_eq!(outcome(&rows, id), AcceptedNotEnforced, "{id}");
+        }
         let processes = if facts.uid == 0 { NotEnforced } else { Enforced };
-        assert_eq!(outcome(&rows, "G6.processes"), processes);
+        for id in ["G6.processes", "G6.threads", "G6.unreaped"] {
+            assert_eq!(outcome(&rows, id), processes, "{id}");
+        }
     }
 
     fn landlock_alone_has_the_holes_that_it_documents(facts: &Facts) {
@@ -245,6 +278,22 @@ mod linux {
         (SeccompSurface, &["G7.ipc.user_key", "G7.ipc.session_key", "G8.user_key", "G8.session_key"]),
         (SeccompSurface, &["G1.descriptors"]),
         (IpcNamespace, &["G7.ipc.semaphores", "G7.ipc.messages", "G7.ipc.queue", "G7.ipc.destroy"]),
+        (
+            LandlockFiles,
+            &["G7.files.dotdot", "G7.files.mkdir", "G7.files.symlink_out", "G7.files.fifo", "G7.files.bind"],
+        ),
+        (
+            LandlockFiles,
+            &["G7.files.rmdir", "G7.files.replace", "G7.files.opath", "G7.files.chroot", "G7.exec.readable"],
+        ),
+        (LandlockFiles, &["G7.files.mknod", "G7.files.device", "G7.files.sysctl", "G7.net.proc", "G6.leave"]),
+        (PrivateRoot, &["G7.files.swap", "G7.files.exists", "G7.files.readlink", "G7.files.chown", "G7.exec.outside"]),
+        (SeccompSurface, &["G7.files.handle", "G7.files.fanotify"]),
+        (DropCapabilities, &["G7.files.handle", "G7.files.mknod"]),
+        (SeccompNoInternet, &["G7.net.diag", "G7.net.usersock", "G7.net.route", "G7.net.uevent", "G7.net.packet"]),
+        (SeccompNoInternet, &["G7.net.raw", "G7.net.vsock", "G7.net.audit", "G7.net.steal"]),
+        (NetworkNamespace, &["G7.net.usersock", "G7.net.raw"]),
+        (ExactDescriptors, &["G7.net.inherited"]),
         (LandlockFiles, &["G7.ipc.shm_file", "G8.file", "G9.reopen", "G9.above"]),
         (PrivateRoot, &["G7.ipc.shm_file", "G8.file", "G8.shm_file", "G8.cgroup", "G9.reopen"]),
         (UserNamespace, &["G1.user", "G9.user", "G9.group"]),
@@ -332,6 +381,14 @@ mod linux {
         let plan = SetUp::Minimal.plan(&Policy::new().system(), facts).unwrap();
         let row = probe::run(&plan, probe::find("G6.processes").unwrap(), ROUNDS);
         assert_eq!(row.outcome, NotTestableHere, "{row:#?}");
+    }
+
+    fn limits_that_a_policy_sets_are_held(facts: &Facts) {
+        let plan = SetUp::Minimal.plan(&policy().file_bytes(1 << 30).descriptors(1000), facts).unwrap();
+        for (id, primitive) in [("G6.file", RlimitFileSize), ("G6.descriptors", RlimitDescriptors)] {
+            let row = probe::run(&plan, probe::find(id).unwrap(), 1);
+            assert_eq!((row.outcome, row.decided), (Enforced, Some(Decided::Observed(primitive))), "{row:#?}");
+        }
     }
 
     fn rows_are_in_order_and_serialise(facts: &Facts) {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use lacuna_model::guarantee::GuaranteeId::G1;
 
-use super::inside::check;
+use super::inside::{check, somebody_else};
 use super::stage::{Setting, Trouble};
 use super::tally::Tally;
 use super::{Claims, Deciders, Probe};
@@ -33,9 +33,8 @@ pub(super) const PROBES: &[Probe] = &[
         fix: "drop all capabilities: then no thread can be another user",
         trial: |setting| threads_differ(setting, |thread| status(thread, "Uid:")),
         attack: |_, claims| {
-            // Two users who have nothing: one of them is another.
             // SAFETY: takes nothing.
-            let who = if unsafe { libc::getuid() } == 65534 { 65533 } else { 65534 };
+            let who = somebody_else(unsafe { libc::getuid() });
             // SAFETY: takes integers; without the C library it is this thread alone that changes.
             apart(claims, "setresuid", || check(unsafe { libc::syscall(libc::SYS_setresuid, who, who, who) }));
         },

@@ -15,21 +15,23 @@ use super::stage::{Setting, Trouble, replan};
 use super::tally::Tally;
 use super::trees::TreeJob;
 use super::{Attack, Claims, Deciders, Probe};
+use crate::Plan;
 use crate::PrimitiveId::{self, *};
 use crate::actor::Task;
 use crate::measure::tree::Tree;
 
 const PROCESSES: u32 = 24;
-const MEMORY_BYTES: u64 = 64 << 20;
+pub(super) const MEMORY_BYTES: u64 = 64 << 20;
 /// More than this is more than the limit: a page that processes share until one writes it is counted in each.
 const PASSED_BYTES: u64 = MEMORY_BYTES + MEMORY_BYTES / 4;
 /// The attacker stops here, twice the limit, if nothing else stops it.
-const MOST_BYTES: u64 = 2 * MEMORY_BYTES;
+pub(super) const MOST_BYTES: u64 = 2 * MEMORY_BYTES;
 const BLOCK_BYTES: usize = 2 << 20;
 const RUNS: u64 = 2;
 
-const MEMORY: &[PrimitiveId] = &[CgroupV2Memory, CgroupV1Memory, RlimitMemory];
-const FIX_MEMORY: &str = "memory.max of a cgroup: RLIMIT_AS counts each process alone, and no file in memory";
+pub(super) const MEMORY: &[PrimitiveId] = &[CgroupV2Memory, CgroupV1Memory, RlimitMemory];
+pub(super) const FIX_MEMORY: &str =
+    "memory.max of a cgroup: RLIMIT_AS counts each process alone, and no file in memory";
 
 pub(super) const PROBES: &[Probe] = &[
     Probe {
@@ -149,16 +151,21 @@ fn processes(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     Ok(tally)
 }
 
-fn no_limit(what: &str) -> Trouble {
+pub(super) fn no_limit(what: &str) -> Trouble {
     Trouble::NotHere { why: format!("the policy does not limit {what}"), remedy: "set a limit, and probe again".into() }
 }
 
-fn memory(setting: &Setting<'_>) -> Result<Tally, Trouble> {
+/// The plan with a limit of the trial's.
+pub(super) fn limited_to(setting: &Setting<'_>, bytes: u64) -> Result<Plan, Trouble> {
     let policy = setting.plan.policy();
     if policy.memory_limit_bytes().is_none() {
         return Err(no_limit("memory"));
     }
-    let plan = replan(setting.plan, &policy.clone().memory_bytes(MEMORY_BYTES), setting.plan.facts())?;
+    replan(setting.plan, &policy.clone().memory_bytes(bytes), setting.plan.facts())
+}
+
+fn memory(setting: &Setting<'_>) -> Result<Tally, Trouble> {
+    let plan = limited_to(setting, MEMORY_BYTES)?;
     let setting = Setting { plan: &plan, rounds: 1, ..*setting };
     let mut tally = Tally { effect: "passed the limit", ..Tally::default() };
     let mut peak = 0;
@@ -195,9 +202,6 @@ fn memory(setting: &Setting<'_>) -> Result<Tally, Trouble> {
 
 /// Anonymous memory of a process, and its file in memory; 0 if it is gone.
 fn bytes_of(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    let anonymous = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()).unwrap_or(0);
     let in_files: u64 = std::fs::read_dir(format!("/proc/{pid}/fd"))
         .into_iter()
         .flatten()
@@ -206,5 +210,12 @@ fn bytes_of(pid: u32) -> u64 {
         .filter_map(|fd| std::fs::metadata(fd.path()).ok())
         .map(|file| file.blocks() * 512)
         .sum();
-    anonymous * 1024 + in_files
+    (status_number(pid, "RssAnon:") << 10) + in_files
+}
+
+/// A number of a process's `status`; 0 if it is gone.
+pub(super) fn status_number(pid: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }

@@ -23,7 +23,7 @@ use crate::actor::Claim;
 
 /// What decides over contents; Landlock alone does. Where a link or a rename crosses into what it does not allow it
 /// says EXDEV, which is also what a mount says; what is not granted has no name in a private root at all.
-const CONTENTS: Deciders = Deciders {
+pub(super) const CONTENTS: Deciders = Deciders {
     expected: &[LandlockFiles, PrivateRoot],
     says: &[
         (LandlockFiles, libc::EACCES),
@@ -37,9 +37,9 @@ const SHORTENING: Deciders = Deciders {
     says: &[(LandlockTruncate, libc::EACCES), (PrivateRoot, libc::ENOENT)],
 };
 /// What decides over the rest; Landlock does not see it.
-const METADATA: Deciders = Deciders { expected: &[PrivateRoot], says: &[(PrivateRoot, libc::ENOENT)] };
-const FIX_CONTENTS: &str = "Landlock or a private root";
-const FIX_METADATA: &str = "a private root: Landlock does not cover metadata";
+pub(super) const METADATA: Deciders = Deciders { expected: &[PrivateRoot], says: &[(PrivateRoot, libc::ENOENT)] };
+pub(super) const FIX_CONTENTS: &str = "Landlock or a private root";
+pub(super) const FIX_METADATA: &str = "a private root: Landlock does not cover metadata";
 
 pub(super) const PROBES: &[Probe] = &[
     probe("G7.files.read", "reads a file outside of the policy", CONTENTS, FIX_CONTENTS, read, |attack, claims| {
@@ -173,7 +173,7 @@ const CHANGED_MODE: u32 = 0o640;
 const CHANGED_TIME: i64 = 1_000_000_000;
 const ATTRIBUTE: &str = "user.lacuna";
 
-fn aimed(setting: &Setting<'_>) -> Attack {
+pub(super) fn aimed(setting: &Setting<'_>) -> Attack {
     let mut attack = setting.attack();
     let path = |path: PathBuf| path.to_string_lossy().into_owned();
     attack.targets.insert("inside".into(), path(setting.place.inside()));
@@ -182,17 +182,17 @@ fn aimed(setting: &Setting<'_>) -> Attack {
     attack
 }
 
-fn knows(claims: &[Claim], secret: &str) -> u64 {
+pub(super) fn knows(claims: &[Claim], secret: &str) -> u64 {
     claims.iter().filter(|claim| claim.saw.as_deref().is_some_and(|saw| saw.contains(secret))).count() as u64
 }
 
-fn put_secret(setting: &Setting<'_>) -> Result<String, Trouble> {
+pub(super) fn put_secret(setting: &Setting<'_>) -> Result<String, Trouble> {
     let secret = secret()?;
     fs::write(setting.place.outside().join("secret"), &secret).map_err(Trouble::io("make a canary"))?;
     Ok(secret)
 }
 
-fn read(setting: &Setting<'_>) -> Result<Tally, Trouble> {
+pub(super) fn read(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     let secret = put_secret(setting)?;
     let claims = setting.claims(aimed(setting))?;
     Ok(setting.tally("read the secret", knows(&claims, &secret), &claims))
@@ -234,7 +234,7 @@ fn stat(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     Ok(setting.tally("learnt the size", through as u64, &claims))
 }
 
-fn watch(setting: &Setting<'_>) -> Result<Tally, Trouble> {
+pub(super) fn watch(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     let name = secret()?;
     // Each round waits for something to happen.
     let setting = Setting { rounds: setting.rounds.min(3), ..*setting };
@@ -257,7 +257,7 @@ fn watch(setting: &Setting<'_>) -> Result<Tally, Trouble> {
 }
 
 /// Makes a canary a round if asked, has it attacked, and counts those on which the judge sees the effect.
-fn changed(
+pub(super) fn changed(
     setting: &Setting<'_>,
     before: Option<&str>,
     effect: &'static str,
@@ -272,7 +272,7 @@ fn changed(
     Ok(setting.tally(effect, through as u64, &claims))
 }
 
-fn written(setting: &Setting<'_>) -> Result<Tally, Trouble> {
+pub(super) fn written(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     changed(setting, None, "made a file", |path| path.exists())
 }
 

@@ -22,7 +22,7 @@ use crate::actor::Claim;
 
 /// A filter answers before anything else is asked. A namespace of one's own has no way out (ENETUNREACH),
 /// nobody who listens when its loopback is up (ECONNREFUSED), and settings of its own for what TCP may do (EOPNOTSUPP).
-const INET: Deciders = Deciders {
+pub(super) const INET: Deciders = Deciders {
     expected: &[NetworkNamespace, SeccompNoInternet, SeccompSockets, LandlockNetwork],
     says: &[
         (SeccompNoInternet, libc::EAFNOSUPPORT),
@@ -102,7 +102,7 @@ fn address(attack: &Attack) -> SocketAddr {
 }
 
 /// The secret and the round: 32 letters, a space, a number.
-fn message(attack: &Attack, claims: &Claims) -> Vec<u8> {
+pub(super) fn message(attack: &Attack, claims: &Claims) -> Vec<u8> {
     format!("{} {}", attack.target("secret"), claims.round()).into_bytes()
 }
 
@@ -157,7 +157,7 @@ fn answer(listener: &TcpListener, secret: &str) -> io::Result<String> {
 // --- outside
 
 /// The policy that grants everything here has nothing to be attacked.
-fn confined(setting: &Setting<'_>) -> Result<(), Trouble> {
+pub(super) fn confined(setting: &Setting<'_>) -> Result<(), Trouble> {
     match setting.plan.policy().network_granted() {
         Network::Host => Err(Trouble::NotHere {
             why: "the policy grants the host's network".into(),
@@ -175,7 +175,7 @@ fn aimed(setting: &Setting<'_>, target: &str, value: String, secret: &str) -> At
 }
 
 /// Rounds of which a message came. What anybody else may have sent does not hold the secret.
-fn rounds_heard(setting: &Setting<'_>, secret: &str, messages: impl IntoIterator<Item = String>) -> u64 {
+pub(super) fn rounds_heard(setting: &Setting<'_>, secret: &str, messages: impl IntoIterator<Item = String>) -> u64 {
     let mut heard: Vec<u64> = messages
         .into_iter()
         .filter_map(|text| text.strip_prefix(secret)?.trim().parse().ok())
@@ -186,7 +186,7 @@ fn rounds_heard(setting: &Setting<'_>, secret: &str, messages: impl IntoIterator
     heard.len() as u64
 }
 
-fn all_of(mut from: impl Read) -> Option<String> {
+pub(super) fn all_of(mut from: impl Read) -> Option<String> {
     let mut text = String::new();
     from.by_ref().take(200).read_to_string(&mut text).ok()?;
     Some(text)

@@ -65,6 +65,11 @@ pub(super) fn canary(attack: &Attack, claims: &Claims) -> String {
     format!("{}/canary{}", attack.target("outside"), claims.round())
 }
 
+/// A user who has nothing, and is not this one.
+pub(super) fn somebody_else(user: u32) -> u32 {
+    if user == 65534 { 65533 } else { 65534 }
+}
+
 /// The victim of this round. A number that is surely nobody's, if there is none: 0 and -1 would be the attacker itself
 /// and the whole world.
 pub(super) fn victim(attack: &Attack, claims: &Claims) -> libc::pid_t {

@@ -32,15 +32,19 @@ mod g2;
 mod g3;
 mod g4;
 mod g6;
+mod g6_counts;
+mod g6_kernel;
 mod g7_files;
 mod g7_ipc;
 mod g7_kernel;
 mod g7_machine;
 mod g7_mounts;
+mod g7_names;
 mod g7_network;
 mod g7_objects;
 mod g7_process;
 mod g7_signals;
+mod g7_sockets;
 mod g7_terminal;
 mod g8;
 mod g9;
@@ -125,8 +129,12 @@ pub fn all() -> Vec<&'static Probe> {
         g3::PROBES,
         g4::PROBES,
         g6::PROBES,
+        g6_kernel::PROBES,
+        g6_counts::PROBES,
         g7_files::PROBES,
+        g7_names::PROBES,
         g7_network::PROBES,
+        g7_sockets::PROBES,
         g7_ipc::PROBES,
         g7_objects::PROBES,
         g7_signals::PROBES,

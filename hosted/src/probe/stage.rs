@@ -168,7 +168,8 @@ impl Running {
     /// What it says first; then it stays as it is until it is ended.
     pub(crate) fn first_claim(&self) -> Vec<Claim> {
         let mut line = Vec::new();
-        while let Some(byte) = raw::read_byte(self.claims.as_fd(), PATIENCE) {
+        // One attempt that takes its time; the job's deadline is a little later.
+        while let Some(byte) = raw::read_byte(self.claims.as_fd(), 2 * PATIENCE - Duration::from_secs(1)) {
             line.push(byte);
             if byte == b'\n' {
                 break;

@@ -23,7 +23,7 @@ impl Access {
     pub const CREATE: Self = Self(1 << 2);
     /// Remove and rename.
     pub const REMOVE: Self = Self(1 << 3);
-    /// Execute files.
+    /// Execute files; where there is a private root, also load them as libraries.
     pub const EXECUTE: Self = Self(1 << 4);
     /// `ioctl` on devices.
     pub const DEVICE_CONTROL: Self = Self(1 << 5);

@@ -5,8 +5,9 @@
 //! `mount_setattr(2)` (Linux 5.12), `mount_namespaces(7)`; the order of calls is bubblewrap's.
 //!
 //! What is not granted has no name, so neither `stat` nor `chmod` nor a pathname socket reaches it. Paths without a
-//! right to change are mounted read-only, devices exist under a granted `/dev/…` only. `/proc`, if granted, is that of
-//! the job's own process namespace, read-only.
+//! right to change are mounted read-only, those without a right to execute so that nothing in them is mapped to be
+//! executed either, which Landlock does not see the loader do; devices exist under a granted `/dev/…` only. `/proc`, if
+//! granted, is that of the job's own process namespace, read-only.
 //!
 //! A `/tmp` of the job's own is a tmpfs in it, of a bounded size and number of files, gone with the last process.
 //!
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use super::sys::{self, Errno};
 use crate::plan::Plan;
-use crate::policy::Temporary;
+use crate::policy::{Access, Temporary};
 use crate::primitive::PrimitiveId;
 
 /// One step of building the tree; paths are seen from between the two pivots.
@@ -42,6 +43,7 @@ pub(crate) struct Root(Vec<Act>);
 const RDONLY: u64 = 1; // MOUNT_ATTR_RDONLY
 const NOSUID: u64 = 2; // MOUNT_ATTR_NOSUID
 const NODEV: u64 = 4; // MOUNT_ATTR_NODEV
+const NOEXEC: u64 = 8; // MOUNT_ATTR_NOEXEC
 
 /// The path of a plan's `/proc`, if it is to be the job's own.
 pub(crate) fn own_proc(plan: &Plan) -> bool {
@@ -70,12 +72,12 @@ pub(crate) fn prepare(plan: &Plan) -> io::Result<Option<Root>> {
         return Ok(None);
     }
     let mut acts = Acts::default();
-    let mut granted: Vec<(PathBuf, &Path, bool)> = Vec::new();
+    let mut granted: Vec<(PathBuf, &Path, Access)> = Vec::new();
     for rule in plan.policy().paths() {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", rule.path.display()));
-        granted.push((rule.path.canonicalize().map_err(named)?, &rule.path, rule.access.changes()));
+        granted.push((rule.path.canonicalize().map_err(named)?, &rule.path, rule.access));
     }
-    granted.sort();
+    granted.sort_by(|(one, ..), (other, ..)| one.cmp(other));
     // First, so that what is granted below it is seen in it.
     if own_tmp(plan) {
         let bytes = plan.policy().memory_limit_bytes().unwrap_or(TMP_BYTES);
@@ -83,8 +85,11 @@ pub(crate) fn prepare(plan: &Plan) -> io::Result<Option<Root>> {
     }
     for (real, _, _) in &granted {
         // The same path twice has the rights of both.
-        let changes = granted.iter().any(|(other, _, changes)| other == real && *changes);
-        acts.bind(real, changes, own_proc(plan))?;
+        let changes = granted.iter().any(|(other, _, access)| other == real && access.changes());
+        // What may be executed under a path may be so under what is granted in it.
+        let executes =
+            granted.iter().any(|(other, _, access)| real.starts_with(other) && access.contains(Access::EXECUTE));
+        acts.bind(real, attributes(real, changes, executes), own_proc(plan))?;
     }
     let top = std::fs::read_dir("/")?.flatten().map(|entry| entry.path());
     let named = granted.iter().map(|(_, path, _)| path.to_path_buf());
@@ -94,6 +99,12 @@ pub(crate) fn prepare(plan: &Plan) -> io::Result<Option<Root>> {
         }
     }
     Ok(Some(Root(acts.acts)))
+}
+
+/// Of the mount of a granted path.
+fn attributes(real: &Path, changes: bool, executes: bool) -> u64 {
+    let when = |holds: bool, attribute: u64| if holds { attribute } else { 0 };
+    NOSUID | when(!changes, RDONLY) | when(!executes, NOEXEC) | when(!real.starts_with("/dev"), NODEV)
 }
 
 #[derive(Default)]
@@ -125,7 +136,7 @@ impl Acts {
         Ok(())
     }
 
-    fn bind(&mut self, real: &Path, changes: bool, own_proc: bool) -> io::Result<()> {
+    fn bind(&mut self, real: &Path, attributes: u64, own_proc: bool) -> io::Result<()> {
         if self.bound.iter().any(|bound| bound == real) {
             return Ok(());
         }
@@ -140,13 +151,6 @@ impl Acts {
         if real == Path::new("/proc") && own_proc {
             self.acts.push(Act::Proc(at));
         } else {
-            let mut attributes = NOSUID;
-            if !changes {
-                attributes |= RDONLY;
-            }
-            if !real.starts_with("/dev") {
-                attributes |= NODEV;
-            }
             self.acts.push(Act::Bind { from: inside("/old", real)?, at, attributes });
         }
         self.bound.push(real.into());

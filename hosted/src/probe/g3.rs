@@ -58,6 +58,43 @@ pub(super) const PROBES: &[Probe] = &[
             std::thread::sleep(Duration::from_secs(5));
         },
     },
+    Probe {
+        id: "G3.born",
+        guarantee: G3,
+        about: "has a child born in another cgroup",
+        deciders: Deciders {
+            expected: &[SeccompSurface, LandlockFiles, PrivateRoot],
+            says: &[(SeccompSurface, libc::ENOSYS), (PrivateRoot, libc::ENOENT)],
+        },
+        fix: "a private root, so that no other cgroup can be opened, and a filter of clone3",
+        trial: migrate,
+        attack: |attack, claims| {
+            let name = name_bytes(attack.target("name"));
+            let group = std::path::Path::new(attack.target("group")).parent().map(std::path::Path::to_path_buf);
+            let opened = std::fs::File::open(group.unwrap_or_default());
+            // struct clone_args, 88 bytes: flags first, the exit signal fifth, the cgroup last.
+            const INTO_CGROUP: u64 = 0x2_0000_0000;
+            let group = opened.as_ref().map_or(0, |file| std::os::fd::AsRawFd::as_raw_fd(file)) as u64;
+            let arguments = [INTO_CGROUP, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0, 0, 0, group];
+            // SAFETY: a live local of the size passed; without CLONE_VM it is a fork of a process with one thread.
+            let pid = unsafe { libc::syscall(libc::SYS_clone3, arguments.as_ptr(), size_of_val(&arguments)) };
+            if pid == 0 {
+                // SAFETY: sixteen bytes that end in a zero.
+                unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+                std::thread::sleep(Duration::from_secs(5));
+                // SAFETY: ends the child.
+                unsafe { libc::_exit(0) }
+            }
+            let born = super::inside::check(pid);
+            // Where none could be opened that is the answer, unless the call is not there at all.
+            let not_there = born.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENOSYS));
+            match opened {
+                Err(error) if !not_there => claims.say("open", &Err::<(), _>(error)),
+                _ => claims.say("clone3(CLONE_INTO_CGROUP)", &born),
+            }
+            std::thread::sleep(Duration::from_secs(5));
+        },
+    },
 ];
 
 /// Those of the living that the tracking knows nothing of.
@@ -99,7 +136,12 @@ fn migrate(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     attack.targets.insert("group".into(), hierarchy.own.join("cgroup.procs").to_string_lossy().into_owned());
     let mut running = setting.start(&Task::Attack(attack))?;
     // One claim, then it waits to be judged.
-    let claims = crate::actor::read_claims(&running.claims, Duration::from_millis(100));
+    let claims = running.first_claim();
+    let start = std::time::Instant::now();
+    let done = claims.iter().any(|claim| claim.errno.is_none());
+    while done && account::bearers(&name)?.is_empty() && start.elapsed() < Duration::from_millis(300) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let members = running.job.members().map_err(Trouble::io("the account of the job"))?;
     let alive = account::bearers(&name)?;
     let lost = alive.iter().filter(|pid| !members.contains(&pid.cast_unsigned())).count() as u64;

@@ -7,6 +7,7 @@
 //! Whether anybody is left is asked of the job's account, and of `/proc` besides: a member that escaped the account
 //! would be missed by the first, a member that keeps forking by the second.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use lacuna_model::guarantee::GuaranteeId::G4;
@@ -17,16 +18,19 @@ use super::stage::{Running, Setting, Trouble, replan};
 use super::tally::Tally;
 use super::trees::TreeJob;
 use super::{Deciders, Probe};
-use crate::Cause;
+use crate::PrimitiveId::*;
 use crate::measure::kill::GRACE;
 use crate::measure::stats::Durations;
 use crate::measure::tree::Tree;
+use crate::{Cause, Support};
 
 const FIX: &str = "cgroup.kill or the death of a pid namespace's init";
 /// A kill of a job group costs milliseconds; to be sure that one of a process group is over takes longer.
 const RUNS: u64 = 6;
 const UNGROUPED_RUNS: u64 = 2;
 const DEADLINE: Duration = Duration::from_millis(120);
+/// Where an attacker waits to be let go.
+const GATE: i32 = 5;
 
 pub(super) const PROBES: &[Probe] = &[
     Probe {
@@ -55,6 +59,23 @@ pub(super) const PROBES: &[Probe] = &[
         fix: FIX,
         trial: deadline,
         attack: |_, _| {},
+    },
+    Probe {
+        id: "G4.keeper",
+        guarantee: G4,
+        about: "stops the process that is to end it",
+        deciders: Deciders { expected: &[PidNamespace, LandlockScopes], says: &[(LandlockScopes, libc::EPERM)] },
+        fix: "a pid namespace, whose init nobody in it can stop, or Landlock's scope of signals",
+        trial: keeper_stopped,
+        attack: |_, claims| {
+            // Not before the launch is over: one that is stopped says nothing, and the supervisor would wait for it.
+            // SAFETY: whoever wrote the task passed this number with it.
+            crate::measure::raw::read_byte(unsafe { BorrowedFd::borrow_raw(GATE) }, Duration::from_secs(5));
+            // SAFETY: takes integers; in a pid namespace the parent is its init, or of no number.
+            let stopped = super::inside::check(unsafe { libc::kill(libc::getppid(), libc::SIGSTOP) });
+            claims.say("kill", &stopped);
+            std::thread::sleep(Duration::from_secs(5));
+        },
     },
 ];
 
@@ -161,4 +182,35 @@ fn deadline(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     }
     note(&mut tally, "last_death_after_deadline", late);
     Ok(tally)
+}
+
+/// The keeper is the parent of the first process; it goes on when the judge has looked.
+fn keeper_stopped(setting: &Setting<'_>) -> Result<Tally, Trouble> {
+    // A namespace that only the judge makes for its account would protect the keeper of a control.
+    let mut facts = setting.plan.facts().clone();
+    if !setting.applies(&[PidNamespace]) {
+        facts.namespaces.pid = Support::Fails("left out, so that the keeper is no init".into());
+    }
+    let plan = replan(setting.plan, setting.plan.policy(), &facts)?;
+    let setting = Setting { plan: &plan, rounds: 1, ..*setting };
+    let (gate, mut open) = std::io::pipe().map_err(Trouble::io("pipe"))?;
+    let task = crate::actor::Task::Attack(setting.attack());
+    let running = setting.start_passing(&task, &[(gate.as_fd(), GATE)])?;
+    std::io::Write::write_all(&mut open, b"x").map_err(Trouble::io("write to a pipe"))?;
+    let claims = running.first_claim();
+    let keeper = crate::linux::family::parent_of(running.job.id());
+    let gone = || Trouble::Io { what: "the first process is gone", source: std::io::ErrorKind::NotFound.into() };
+    let keeper = keeper.and_then(|pid| Pid::from_raw(pid.cast_signed())).ok_or_else(gone)?;
+    let state = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", keeper.as_raw_nonzero())).unwrap_or_default();
+        stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next())
+    };
+    // A stop takes effect when the stopped one runs next.
+    let stopped = (0..20).any(|_| {
+        std::thread::sleep(Duration::from_millis(2));
+        state() == Some('T')
+    });
+    // Our own child, not yet waited for: the number is still its.
+    let _ = rustix::process::kill_process(keeper, Signal::CONT);
+    Ok(setting.tally("stopped it", u64::from(stopped), &claims))
 }

@@ -4,8 +4,7 @@
 //! address space; a cgroup counts what the kernel was told to charge. The judge asks each object how much is in it.
 //!
 //! Source: shmget(2), pipe(7), unix(7), the kernel's cgroup-v1/memory.rst and cgroup-v2.rst, proc_pid_status(5) VmPTE
-//! and RssShmem, fcntl(2) on record locks. That record locks are charged to nobody: the charge was added and taken back in
-//! Linux 5.15 (commit 3754707bcc3e).
+//! and RssShmem, fcntl(2) on record locks; that nobody is charged for those is what the probe shows.
 
 use std::collections::HashSet;
 use std::fs;

@@ -31,6 +31,7 @@ mod g1;
 mod g2;
 mod g3;
 mod g4;
+mod g5;
 mod g6;
 mod g6_counts;
 mod g6_kernel;
@@ -128,6 +129,7 @@ pub fn all() -> Vec<&'static Probe> {
         g2::PROBES,
         g3::PROBES,
         g4::PROBES,
+        g5::PROBES,
         g6::PROBES,
         g6_kernel::PROBES,
         g6_counts::PROBES,

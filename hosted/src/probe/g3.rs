@@ -74,7 +74,7 @@ pub(super) const PROBES: &[Probe] = &[
             let opened = std::fs::File::open(group.unwrap_or_default());
             // struct clone_args, 88 bytes: flags first, the exit signal fifth, the cgroup last.
             const INTO_CGROUP: u64 = 0x2_0000_0000;
-            let group = opened.as_ref().map_or(0, |file| std::os::fd::AsRawFd::as_raw_fd(file)) as u64;
+            let group = opened.as_ref().map_or(0, std::os::fd::AsRawFd::as_raw_fd) as u64;
             let arguments = [INTO_CGROUP, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0, 0, 0, group];
             // SAFETY: a live local of the size passed; without CLONE_VM it is a fork of a process with one thread.
             let pid = unsafe { libc::syscall(libc::SYS_clone3, arguments.as_ptr(), size_of_val(&arguments)) };

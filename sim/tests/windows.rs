@@ -35,25 +35,33 @@ fn from(offset: u64, context: Context) -> Context {
     Context { task: Some(Task { period, deadline: period, offset, jitter: Nanos(0) }), ..context }
 }
 
-/// Each ends its quantum at the second tick that finds it there, and goes behind the other. Whoever comes at 4 has seen one tick less of real time by then, and one at 20 none.
+/// Each ends its quantum at the second tick that finds it there, and goes behind the others that are there then: at 20 the first does, before whoever comes at that instant. Who came before whom decides, and no seed.
 #[test]
 fn one_level_takes_turns() {
     for level in [8, 16, 31] {
-        let contexts = vec![hog("a", 0, FOREVER), from(4, hog("b", 0, FOREVER)), from(20, hog("c", 0, FOREVER))];
-        let system = of_contexts(contexts, 1);
+        let late = [("b", 4), ("c", 5), ("d", 20)].map(|(name, at)| from(at, hog(name, 0, FOREVER)));
+        let system = of_contexts([hog("a", 0, FOREVER)].into_iter().chain(late).collect(), 1);
         for seed in 0..8 {
             let slots = slots(&run(&system, &[level], PATIENT, seed, 100).log);
-            assert_eq!(slots, [(0, 20, 0), (20, 40, 1), (40, 60, 0), (60, 80, 2), (80, 100, 1)], "on level {level}");
+            assert_eq!(slots, [(0, 20, 0), (20, 40, 1), (40, 60, 2), (60, 80, 0), (80, 100, 3)], "on level {level}");
         }
     }
 }
 
-/// Whoever is preempted goes on where it was: of its quantum, which the tick at 10 has found, one tick is left, whatever it has really had. Then it is the turn of the other.
+/// Whoever is preempted goes on where it was: of its quantum, which the tick at 10 has found, one tick is left, whatever it has really had. Then it is the turn of the other, also
+/// where both came at once, and the first of them was drawn.
 #[test]
 fn who_is_preempted_goes_on_before_its_level() {
-    let contexts = vec![hog("a", 0, FOREVER), from(4, hog("b", 0, FOREVER)), from(11, hog("c", 1, 3))];
-    let slots = slots(&run(&of_contexts(contexts, 2), &[8, 12], PATIENT, 0, 60).log);
-    assert_eq!(slots, [(0, 11, 0), (11, 14, 2), (14, 20, 0), (20, 40, 1), (40, 60, 0)]);
+    for offset in [4, 0] {
+        let contexts = vec![hog("a", 0, FOREVER), from(offset, hog("b", 0, FOREVER)), from(11, hog("c", 1, 3))];
+        let system = of_contexts(contexts, 2);
+        for seed in 0..8 {
+            let slots = slots(&run(&system, &[8, 12], PATIENT, seed, 60).log);
+            let (one, other) = if slots[0].2 == 0 { (0, 1) } else { (1, 0) };
+            let expected = [(0, 11, one), (11, 14, 2), (14, 20, one), (20, 40, other), (40, 60, one)];
+            assert_eq!(slots, expected, "from {offset}");
+        }
+    }
 }
 
 fn compute(duration: u64) -> Instruction {
@@ -120,6 +128,16 @@ fn who_starves_is_let_in() {
         // One of the normal class is let in as far as its highest level, which is below any of the realtime class.
         assert_eq!(stays, [(0, 160, 0)], "on levels {bases:?}");
     }
+}
+
+/// Scans are at the multiples of 25 whoever was there: from 30 on it is 45 at 75, and not yet 30 at 50. Of two who starve together the one on the lower level is let in first.
+#[test]
+fn scans_come_when_they_come() {
+    let late = of_contexts(vec![hog("a", 0, FOREVER), from(30, hog("b", 1, FOREVER))], 2);
+    assert_eq!(slots(&run(&late, &[9, 8], SMALL, 0, 100).log), [(0, 75, 0), (75, 90, 1), (90, 100, 0)]);
+    let contexts = vec![hog("a", 0, FOREVER), hog("b", 1, FOREVER), from(1, hog("c", 2, FOREVER))];
+    let slots = slots(&run(&of_contexts(contexts, 3), &[9, 8, 7], SMALL, 0, 95).log);
+    assert_eq!(slots, [(0, 50, 0), (50, 70, 2), (70, 90, 1), (90, 95, 0)]);
 }
 
 /// Level 14 is above the boost of 8 by one; 15 is the highest that moves, and levels from 14 on do not. What a timer ends is no boost.

@@ -6,7 +6,7 @@ use lacuna_model::profile::Profile;
 use lacuna_model::system::System;
 use lacuna_model::units::Nanos;
 use lacuna_sim::policy::{AnyPolicy, CannotAssign, NotSchedulable};
-use lacuna_sim::statistics::Summary;
+use lacuna_sim::statistics::{ContextSummary, Summary};
 use serde_json::{Value, json};
 
 use super::simulate::{Request, counted};
@@ -149,18 +149,18 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, rows: &[Row]
     if first.contexts.is_empty() {
         return;
     }
-    let width = first.contexts.iter().map(|context| context.name.chars().count()).max().unwrap_or(0).max(14);
-    let cells = |of: &dyn Fn(&(AnyPolicy, &Summary)) -> String| {
-        runs.iter().map(|run| format!(" {:>12}", of(run))).collect::<String>()
-    };
-    line(format_args!("\n{:<width$}{}", "worst response", cells(&|(policy, _)| policy.to_string())));
-    for (index, context) in first.contexts.iter().enumerate() {
-        let worst = |(_, summary): &(AnyPolicy, &Summary)| {
-            let context = &summary.contexts[index];
+    let widths = || first.contexts.iter().map(|context| context.name.chars().count().max(9) + 1);
+    let names: String =
+        first.contexts.iter().zip(widths()).map(|(context, width)| format!(" {:>width$}", context.name)).collect();
+    line(format_args!("\nworst response of each\n{:<10}{names}", ""));
+    for (policy, summary) in &runs {
+        let worst = |context: &ContextSummary| {
             let late = if context.missed > 0 { "!" } else { "" };
             context.response_ns.map_or(format!("-{late}"), |of| format!("{}{late}", Nanos(of.max)))
         };
-        line(format_args!("{:<width$}{}", context.name, cells(&worst)));
+        let cells =
+            summary.contexts.iter().zip(widths()).map(|(context, width)| format!(" {:>width$}", worst(context)));
+        line(format_args!("{policy:<10}{}", cells.collect::<String>()));
     }
     if runs.iter().any(|(_, summary)| summary.contexts.iter().any(|context| context.missed > 0)) {
         line(format_args!("!: a deadline was missed"));

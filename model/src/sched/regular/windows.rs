@@ -239,8 +239,8 @@ impl Sched for Windows {
     }
 
     fn job(&self, state: &mut WindowsState, context: ContextSlot, _: Option<SchedulingContextId>, event: JobEvent) {
+        // If it was ready, it is told next that it is not.
         if event == JobEvent::Gone {
-            self.block(state, context);
             if let Some(thread) = state.threads.get_mut(usize::from(context)) {
                 *thread = None;
             }
@@ -305,5 +305,24 @@ impl Sched for Windows {
                 state.scan(settings);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Six waits that a timer ends are a quantum, and a level less, down to the base.
+    #[test]
+    fn a_wait_is_a_unit() {
+        let mut thread = Thread { level: 10, ..Thread::new(8, Settings::CLIENT) };
+        for (quantum, level) in [(5, 10), (4, 10), (3, 10), (2, 10), (1, 10), (6, 9)] {
+            thread.wakes(0, Settings::CLIENT);
+            assert_eq!((thread.quantum, thread.level), (quantum, level));
+        }
+        // On a level that does not move a wait gives a new quantum.
+        let mut thread = Thread { quantum: 1, ..Thread::new(REALTIME, Settings::SERVER) };
+        thread.wakes(1, Settings::SERVER);
+        assert_eq!((thread.quantum, thread.level), (36, REALTIME));
     }
 }

@@ -8,6 +8,7 @@ use lacuna_model::analysis::processor_demand::{DemandVerdict, Preemption, proces
 use lacuna_model::analysis::response_time::{Bound, Demand, response_times, task_set};
 use lacuna_model::analysis::schedulability::{Discipline, analyse};
 use lacuna_model::analysis::sensitivity::{Margin, margin};
+use lacuna_model::analysis::worst_responses::worst_responses;
 use lacuna_model::analysis::{deadline_response::deadline_response, threshold_response::blocking};
 use lacuna_model::evidence::AnalysisVerdict;
 use lacuna_model::profile::Profile;
@@ -155,6 +156,24 @@ proptest! {
                 AnalysisVerdict::Unknown { limit } => prop_assert!(false, "{}", limit),
             }
         }
+    }
+
+    /// All at once is one after the other: with priorities of their own or not, with jitter, in busy periods of many jobs.
+    #[test]
+    fn all_responses_at_once_are_those_of_each(tasks in any_set(), own_priorities: bool, unit in 1u64..2_000_000_000_000) {
+        let mut demands = task_set(&support::task_set(&tasks, 1)).unwrap();
+        for (priority, task) in (0..).zip(&mut demands) {
+            if own_priorities {
+                (task.priority, task.threshold) = (priority, priority);
+            }
+            for time in [&mut task.wcet, &mut task.period, &mut task.deadline, &mut task.jitter] {
+                time.0 *= unit;
+            }
+            // Not all are multiples of one.
+            task.wcet.0 -= u64::from(task.wcet.0 > 1);
+        }
+        let each: Vec<Bound> = (0..demands.len()).map(|index| response_times(&demands, index).worst()).collect();
+        prop_assert_eq!(worst_responses(&demands), each);
     }
 
     /// Quick analysis says what a look at every point does.

@@ -11,3 +11,4 @@ pub mod sensitivity;
 pub mod supply;
 pub mod threshold_response;
 pub mod utilisation;
+pub mod worst_responses;

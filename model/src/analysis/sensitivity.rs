@@ -5,8 +5,9 @@
 //! sustainable).
 
 use super::processor_demand::{DemandVerdict, Preemption, processor_demand};
-use super::response_time::{Bound, Demand, response_times};
+use super::response_time::{Bound, Demand};
 use super::schedulability::Discipline;
+use super::worst_responses::worst_responses;
 use crate::units::Nanos;
 
 /// By how much an execution time may grow.
@@ -27,8 +28,8 @@ pub enum Margin {
 pub fn is_schedulable(tasks: &[Demand], discipline: Discipline) -> Result<bool, &'static str> {
     let preemption = match discipline {
         Discipline::FixedPriority | Discipline::Thresholds => {
-            for (index, task) in tasks.iter().enumerate() {
-                match response_times(tasks, index).worst() {
+            for (task, worst) in tasks.iter().zip(worst_responses(tasks)) {
+                match worst {
                     Bound::Finite(worst) if worst <= task.deadline => {}
                     Bound::Finite(_) | Bound::Unbounded => return Ok(false),
                     Bound::Unknown(why) => return Err(why),

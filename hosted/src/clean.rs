@@ -1,12 +1,13 @@
 //! Names for what is put on the host, and the removal of what a killed run left.
 //!
-//! Every cgroup and directory of ours is called `lacuna-N-P-S-Q`: the inode of the process namespace, the owner's
+//! Every cgroup, directory and file of ours is called `lacuna-N-P-S-Q`: the inode of the process namespace, the owner's
 //! process number in it, the owner's start in clock ticks since boot (`proc_pid_stat(5)`, field 22), a serial number.
 //! A number alone would be recycled; number and start together name one process until the next boot. Only a thing so
 //! named, whose owner is of our namespace and dead, is removed. Nothing else is ever touched.
 //!
-//! Assumptions: the trees looked at (our own place in each hierarchy of cgroups, the directory for temporary files)
-//! are of this boot, which those are. Holes: an owner in another process namespace is left alone,
+//! Assumptions: the trees looked at (our own place in each hierarchy of cgroups, the directory for temporary files, /tmp
+//! and /dev/shm) are of this boot, which those are. Holes: what has no name (a key in a keyring, System V objects, which
+//! a probe has an attacker make) is removed by the probe alone; an owner in another process namespace is left alone,
 //! dead or not; one in another *time* namespace shows another start, and must not share our trees.
 
 use std::path::PathBuf;
@@ -57,6 +58,7 @@ fn start_ticks(stat: &str) -> Option<u64> {
 
 #[cfg(target_os = "linux")]
 mod live {
+    use std::collections::BTreeSet;
     use std::io;
     use std::os::unix::fs::MetadataExt;
     use std::path::Path;
@@ -106,8 +108,11 @@ mod live {
                 note(&mut cleaned, crate::linux::cgroup::end_and_remove(tree.version, &path), path);
             }
         }
-        for path in dead_in(&std::env::temp_dir(), this) {
-            note(&mut cleaned, std::fs::remove_dir_all(&path), path);
+        // Where a run makes its directories, and where a probe has an attacker leave a file.
+        let places: BTreeSet<PathBuf> = [std::env::temp_dir(), "/tmp".into(), "/dev/shm".into()].into();
+        for path in places.iter().flat_map(|place| dead_in(place, this)) {
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            note(&mut cleaned, removed, path);
         }
         Ok(cleaned)
     }
@@ -120,12 +125,12 @@ mod live {
         }
     }
 
-    /// Directories in `parent` named as ours whose owner is dead.
-    fn dead_in(parent: &Path, this: Owner) -> Vec<PathBuf> {
+    /// Directories and files in `parent` named as ours whose owner is dead; a link is neither.
+    pub(super) fn dead_in(parent: &Path, this: Owner) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(parent) else { return Vec::new() };
         entries
             .flatten()
-            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir() || kind.is_file()))
             .filter(|entry| {
                 entry.file_name().to_str().and_then(Owner::of_name).is_some_and(|owner| owner.is_dead(this))
             })
@@ -158,6 +163,22 @@ mod tests {
         let fields = (4..30).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
         assert_eq!(start_ticks(&format!("7 (a) b) S {fields}")), Some(22));
         assert_eq!(start_ticks("7 (a"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_the_dead_left_is_found_by_its_name() {
+        let this = Owner::this().unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let path = |owner: Owner, serial| place.path().join(owner.name(serial));
+        let dead = Owner { pid: 1 << 30, ..this };
+        std::fs::create_dir(path(dead, 0)).unwrap();
+        std::fs::write(path(dead, 1), "").unwrap();
+        std::os::unix::fs::symlink("anywhere", path(dead, 2)).unwrap();
+        std::fs::write(path(this, 3), "").unwrap();
+        let mut found = live::dead_in(place.path(), this);
+        found.sort();
+        assert_eq!(found, [path(dead, 0), path(dead, 1)]);
     }
 
     #[cfg(target_os = "linux")]

@@ -47,7 +47,7 @@ pub enum Command {
         #[arg(default_value = "ci-job")]
         scenario: String,
         #[command(flatten)]
-        host: HostOptions,
+        attack: AttackOptions,
     },
     /// Explore every interleaving of the model.
     Check {
@@ -160,7 +160,7 @@ pub enum Command {
         /// A file, or a name of the library.
         scenario: String,
         #[command(flatten)]
-        host: HostOptions,
+        attack: AttackOptions,
     },
     /// The steps that would be taken on this host; nothing is run.
     Plan {
@@ -176,7 +176,7 @@ pub enum Command {
         /// Probes, such as `G7.net.tcp`, or `G7` for all of a guarantee; all without.
         ids: Vec<String>,
         #[command(flatten)]
-        host: HostOptions,
+        attack: AttackOptions,
     },
     /// Replay the trace by which the model refutes a guarantee, on this host, many times.
     Replay {
@@ -233,11 +233,21 @@ pub enum Execution {
 }
 
 /// What is used of this host.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub struct HostOptions {
     /// How much of the host's means to use; without, tight for root and minimal otherwise.
     #[arg(long, value_parser = set_up, value_name = "SETUP")]
     pub setup: Option<SetUp>,
+}
+
+/// Of what attacks this host.
+#[derive(Debug, Default, Args)]
+pub struct AttackOptions {
+    #[command(flatten)]
+    pub host: HostOptions,
+    /// A probe whose getting out is known and accepted: it is shown, and does not fail; may be given several times, or as a list.
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub accept: Vec<String>,
 }
 
 /// The options of `exec`.

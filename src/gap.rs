@@ -19,6 +19,7 @@ use lacuna_sim::policy::{AnyPolicy, Policy};
 use lacuna_sim::safety::{Observed, observe};
 use lacuna_sim::simulation::Run;
 
+use crate::accepted::Accepted;
 use crate::cli::Execution;
 use crate::commands::analyse;
 use crate::commands::check::{Judged, judge};
@@ -105,6 +106,8 @@ pub struct Gap {
     pub run: Run,
     /// What the attacks came to.
     pub probes: Vec<ProbeRow>,
+    /// Which of them may get out.
+    pub accepted: Accepted,
     /// What became of bursts of signals.
     pub signals: Vec<signals::Row>,
     /// The table.
@@ -117,7 +120,12 @@ pub struct Gap {
 ///
 /// # Errors
 /// If the system has no semantics, this host no plan for it, or somebody interrupts.
-pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) -> Result<Gap, Failure> {
+pub fn gather(
+    system: &System,
+    set_up: Option<SetUp>,
+    accepted: Accepted,
+    interrupt: &AtomicBool,
+) -> Result<Gap, Failure> {
     let facts = host::facts()?;
     let policy = host::policy(system, &[]);
     let plan = host::plan(host::set_up(set_up, &facts), &policy, &facts)?;
@@ -162,8 +170,8 @@ pub fn gather(system: &System, set_up: Option<SetUp>, interrupt: &AtomicBool) ->
         .collect();
     rows.extend(deadline_row(&analysed, &run));
     rows.extend(kernel_time_row(system, &plan, &probes)?);
-    let exit = exit(&judged, &rows, (&probes, &signals), &analysed);
-    Ok(Gap { facts, plan, judged, analysed, run, probes, signals, rows, exit })
+    let exit = exit(&judged, &rows, (&probes, &signals), &analysed, &accepted);
+    Ok(Gap { facts, plan, judged, analysed, run, probes, accepted, signals, rows, exit })
 }
 
 /// Runs probes, looking at the interrupt now and then.
@@ -424,9 +432,10 @@ fn exit(
     rows: &[Row],
     (probes, signals): (&[ProbeRow], &[signals::Row]),
     analysed: &Result<Analysis, NotAnalysable>,
+    accepted: &Accepted,
 ) -> Exit {
     let mut exit = judged.iter().fold(Exit::AsExpected, |exit, judged| exit.and(judged.exit));
-    if probes.iter().any(|row| row.outcome.got_out()) || rows.iter().any(|row| row.sim == "missed") {
+    if probes.iter().any(|row| accepted.fails(row)) || rows.iter().any(|row| row.sim == "missed") {
         exit = exit.and(Exit::NotAsExpected);
     }
     let deadlines = match analysed {

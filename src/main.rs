@@ -1,6 +1,7 @@
 //! `lacuna`: the command line. It parses what was typed, has the libraries do the work, and prints.
 #![allow(unreachable_pub, reason = "a program exports nothing; `pub` here says: for the other modules")]
 
+mod accepted;
 mod cli;
 mod commands;
 mod exit;
@@ -21,7 +22,7 @@ use std::sync::atomic::AtomicBool;
 use clap::Parser;
 use lacuna_sim::policy::{AnyPolicy, Policy};
 
-use cli::{Cli, Command, HostOptions};
+use cli::{AttackOptions, Cli, Command};
 use commands::analyse::Margins;
 use exit::{Exit, Failure};
 
@@ -70,11 +71,11 @@ fn cleans_up(command: Option<&Command>) -> bool {
 fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
     let format = cli.format;
     let command =
-        cli.command.unwrap_or_else(|| Command::Gap { scenario: "ci-job".into(), host: HostOptions { setup: None } });
+        cli.command.unwrap_or_else(|| Command::Gap { scenario: "ci-job".into(), attack: AttackOptions::default() });
     match command {
-        Command::Gap { scenario, host } => commands::gap::run(&scenario, host.setup, interrupt, format),
-        Command::Run { scenario, host } => commands::run::scenario(&scenario, host.setup, interrupt, format),
-        Command::Probe { ids, host } => commands::run::probes(&ids, host.setup, interrupt, format),
+        Command::Gap { scenario, attack } => commands::gap::run(&scenario, &attack, interrupt, format),
+        Command::Run { scenario, attack } => commands::run::scenario(&scenario, &attack, interrupt, format),
+        Command::Probe { ids, attack } => commands::run::probes(&ids, &attack, interrupt, format),
         Command::Check {
             scenario,
             kernel,

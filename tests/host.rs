@@ -460,6 +460,20 @@ fn an_interrupt_ends_the_job_and_is_exit_130() {
 }
 
 #[test]
+fn what_is_accepted_by_name_is_shown_and_does_not_fail() {
+    // No primitive speaks of the mode of a file that was passed.
+    let open = "G9.chmod";
+    let run = lacuna(&["probe", open, "--format", "json"]);
+    assert_eq!(run.code, Some(1), "{}", run.out);
+    let accepted = lacuna(&["probe", open, "G9.reopen", "--accept", "G8.lock,g9.chmod", "--format", "json"]);
+    assert_eq!(accepted.code, Some(0), "{}\n{}", accepted.out, accepted.err);
+    assert_eq!(accepted.row("rows", open)["outcome"], "not-enforced");
+    assert_eq!(accepted.json()["accepted"], serde_json::json!(["G8.lock", "G9.chmod"]));
+    assert_eq!(lacuna(&["probe", open, "--accept", "G8.lock"]).code, Some(1));
+    assert_eq!(lacuna(&["probe", open, "--accept", "G9.chmood"]).code, Some(2));
+}
+
+#[test]
 fn an_interrupted_gap_cleans_up_too() {
     let _alone = alone();
     let mut child = marked(&[program(), "gap"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

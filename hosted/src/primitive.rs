@@ -73,13 +73,15 @@ primitives! {
         assumes ["the job cannot write to the tree of cgroups"],
     CgroupV2Memory "cgroup-v2-memory" serves [G6]
         "memory.max without swap; the whole group dies together when it cannot be met."
-        assumes ["the job cannot write to the tree of cgroups"],
+        assumes ["the job cannot write to the tree of cgroups",
+            "memory that the kernel charges to nobody does not count: record locks on files"],
     CgroupV1Pids "cgroup-v1-pids" serves [G6]
         "pids.max in a hierarchy of version 1, joined before the program starts."
         assumes ["the job cannot write to the tree of cgroups"],
     CgroupV1Memory "cgroup-v1-memory" serves [G6]
         "memory.limit_in_bytes in a hierarchy of version 1, joined before the program starts."
-        assumes ["the job cannot write to the tree of cgroups"],
+        assumes ["the job cannot write to the tree of cgroups",
+            "memory that the kernel charges to nobody does not count: record locks on files"],
     CgroupV1Freezer "cgroup-v1-freezer" serves [G3, G4]
         "A freezer group of version 1: frozen, then each member killed, then thawed."
         assumes ["the job cannot write to the tree of cgroups"],

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::AtomicBool;
 
-use lacuna_hosted::SetUp;
 use lacuna_hosted::probe::Row as ProbeRow;
 use lacuna_model::evidence::HostOutcome;
 use lacuna_model::system::System;
 use lacuna_model::units::Nanos;
 use serde_json::{Value, json};
 
-use crate::cli::Format;
+use crate::accepted::Accepted;
+use crate::cli::{AttackOptions, Format};
 use crate::exit::{Exit, Failure};
 use crate::gap::{Agreement, BoundRow, Gap, Row, counts, gather};
 use crate::host;
@@ -21,10 +21,11 @@ use crate::signals;
 ///
 /// # Errors
 /// If the scenario is wrong, or the host cannot.
-pub fn run(scenario: &str, set_up: Option<SetUp>, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
+pub fn run(scenario: &str, options: &AttackOptions, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
     let loaded = load(scenario)?;
     let system = &loaded.scenario.system;
-    let gap = gather(system, set_up, interrupt)?;
+    let accepted = Accepted::of(&options.accept)?;
+    let gap = gather(system, options.host.setup, accepted, interrupt)?;
     match format {
         Format::Json => document(json_of(system, &gap)),
         Format::Text => print(system, &gap),
@@ -77,6 +78,7 @@ fn json_of(system: &System, gap: &Gap) -> Value {
         "simulated": gap.run.summary,
         "rows": rows,
         "probes": gap.probes,
+        "accepted": gap.accepted.names().collect::<Vec<_>>(),
         "signals": gap.signals.iter().map(|row| json!({
             "buffer": row.buffer,
             "signal": row.signal,
@@ -111,7 +113,7 @@ fn print(system: &System, gap: &Gap) {
         gap.probes.iter().filter(|row| row.outcome.got_out()).count(),
         gap.probes.len() - count(HostOutcome::Enforced) - gap.probes.iter().filter(|row| row.outcome.got_out()).count()
     ));
-    print_probes(&gap.probes);
+    print_probes(&gap.probes, &gap.accepted);
 
     line(format_args!("\n{:24} {:-^40}   {:-^29}", "", " model ", " this host "));
     line(format_args!("{:24} {:<14}{:<14}{:<14}{:<10}{:<26}agree", "", "ideal", "linux", "plan", "sim", "measured"));
@@ -142,14 +144,17 @@ fn print(system: &System, gap: &Gap) {
 }
 
 /// What got out and what could not be tested.
-pub fn print_probes(probes: &[ProbeRow]) {
-    let out: Vec<&ProbeRow> = probes.iter().filter(|row| row.outcome.got_out()).collect();
-    if !out.is_empty() {
-        line(format_args!("\nGOT OUT ({})", out.len()));
-    }
-    for row in out {
-        line(format_args!("  {:<28}{}: {} (control: {})", row.id, row.outcome.name(), row.evidence, row.control));
-        line(format_args!("  {:<28}again: {}   fix: {}", "", row.again, row.fix.unwrap_or("none is known")));
+fn print_probes(probes: &[ProbeRow], accepted: &Accepted) {
+    let out = probes.iter().filter(|row| row.outcome.got_out());
+    let (failing, known): (Vec<&ProbeRow>, Vec<&ProbeRow>) = out.partition(|row| accepted.fails(row));
+    for (heading, rows) in [("GOT OUT", failing), ("GOT OUT, AND ACCEPTED", known)] {
+        if !rows.is_empty() {
+            line(format_args!("\n{heading} ({})", rows.len()));
+        }
+        for row in rows {
+            line(format_args!("  {:<28}{}: {} (control: {})", row.id, row.outcome.name(), row.evidence, row.control));
+            line(format_args!("  {:<28}again: {}   fix: {}", "", row.again, row.fix.unwrap_or("none is known")));
+        }
     }
     let untested: Vec<&ProbeRow> =
         probes.iter().filter(|row| !row.outcome.got_out() && row.outcome != HostOutcome::Enforced).collect();

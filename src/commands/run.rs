@@ -2,12 +2,12 @@
 
 use std::sync::atomic::AtomicBool;
 
-use lacuna_hosted::SetUp;
 use lacuna_hosted::probe::{self, Decided, Probe, Row};
 use lacuna_model::evidence::HostOutcome;
 use serde_json::json;
 
-use crate::cli::Format;
+use crate::accepted::{Accepted, unknown};
+use crate::cli::{AttackOptions, Format};
 use crate::exit::{Exit, Failure};
 use crate::gap::attack;
 use crate::host;
@@ -20,7 +20,7 @@ use crate::print::{document, line};
 /// If the scenario is wrong, the host cannot, or somebody interrupts.
 pub fn scenario(
     scenario: &str,
-    set_up: Option<SetUp>,
+    options: &AttackOptions,
     interrupt: &AtomicBool,
     format: Format,
 ) -> Result<Exit, Failure> {
@@ -29,14 +29,19 @@ pub fn scenario(
     if host::confined(system).is_none() {
         return Err(Failure::input(format!("`{}` confines nothing: no process has a job group", system.name)));
     }
-    attacked(&host::policy(system, &[]), &probe::all(), set_up, interrupt, format)
+    attacked(&host::policy(system, &[]), &probe::all(), options, interrupt, format)
 }
 
 /// Attacks the set-up that the policy of `ci-job` gets on this host, with the probes named, or all.
 ///
 /// # Errors
 /// If a name is wrong, the host cannot, or somebody interrupts.
-pub fn probes(ids: &[String], set_up: Option<SetUp>, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
+pub fn probes(
+    ids: &[String],
+    options: &AttackOptions,
+    interrupt: &AtomicBool,
+    format: Format,
+) -> Result<Exit, Failure> {
     let mut probes = Vec::new();
     for id in ids {
         // A guarantee's name stands for all that attack it.
@@ -51,24 +56,19 @@ pub fn probes(ids: &[String], set_up: Option<SetUp>, interrupt: &AtomicBool, for
         probes = probe::all();
     }
     let loaded = load("ci-job")?;
-    attacked(&host::policy(&loaded.scenario.system, &[]), &probes, set_up, interrupt, format)
-}
-
-fn unknown(id: &str) -> Failure {
-    let near = probe::all().into_iter().map(|known| (strsim::damerau_levenshtein(known.id, id), known.id)).min();
-    let hint = near.map_or(String::new(), |(_, known)| format!(": did you mean `{known}`?"));
-    Failure::input(format!("there is no probe `{id}`{hint}"))
+    attacked(&host::policy(&loaded.scenario.system, &[]), &probes, options, interrupt, format)
 }
 
 fn attacked(
     policy: &lacuna_hosted::Policy,
     probes: &[&'static Probe],
-    set_up: Option<SetUp>,
+    options: &AttackOptions,
     interrupt: &AtomicBool,
     format: Format,
 ) -> Result<Exit, Failure> {
+    let accepted = Accepted::of(&options.accept)?;
     let facts = host::facts()?;
-    let plan = host::plan(host::set_up(set_up, &facts), policy, &facts)?;
+    let plan = host::plan(host::set_up(options.host.setup, &facts), policy, &facts)?;
     let rows = attack(&plan, probes, interrupt)?;
     match format {
         Format::Json => document(json!({
@@ -76,6 +76,7 @@ fn attacked(
             "setup": plan.set_up(),
             "effective": plan.effective(),
             "rows": rows,
+            "accepted": accepted.names().collect::<Vec<_>>(),
         })),
         Format::Text => {
             line(format_args!("host     {}", host::describe(&facts)));
@@ -85,7 +86,7 @@ fn attacked(
     }
     Ok(rows.iter().fold(Exit::AsExpected, |exit, row| {
         exit.and(match row.outcome {
-            outcome if outcome.got_out() => Exit::NotAsExpected,
+            _ if accepted.fails(row) => Exit::NotAsExpected,
             HostOutcome::Inconclusive => Exit::Unknown,
             _ => Exit::AsExpected,
         })

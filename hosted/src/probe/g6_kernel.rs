@@ -59,16 +59,23 @@ pub(super) const PROBES: &[Probe] = &[
         wait();
         drop(held);
     }),
-    probe("G6.memory.locks", "locks on a file's bytes take more than the limit", QUEUED, locked, |attack, claims| {
-        match take_locks(attack.target("inside")) {
-            Ok(held) => {
-                claims.say("fcntl(F_SETLK)", &Ok(()));
-                wait();
-                drop(held);
-            }
-            failed => claims.say("fcntl(F_SETLK)", &failed),
-        }
-    }),
+    Probe {
+        fix: "none is known: the kernel charges a record lock to nobody; RLIMIT_NOFILE bounds the files that have some",
+        ..probe(
+            "G6.memory.locks",
+            "locks on a file's bytes take more than the limit",
+            QUEUED,
+            locked,
+            |attack, claims| match take_locks(attack.target("inside")) {
+                Ok(held) => {
+                    claims.say("fcntl(F_SETLK)", &Ok(()));
+                    wait();
+                    drop(held);
+                }
+                failed => claims.say("fcntl(F_SETLK)", &failed),
+            },
+        )
+    },
 ];
 
 const QUEUED: Deciders = Deciders::silent(MEMORY);

@@ -2,7 +2,7 @@
 //!
 //! The canaries are sockets of the trial's own, on loopback; the judge is what they receive, or a name or a secret that
 //! nobody could know without having seen them. Where nobody outside can see it the attacker's word counts. No packet goes
-//! anywhere but to loopback.
+//! anywhere but to loopback. A kernel that loads a family of sockets when one is asked for keeps it.
 //!
 //! Source: ip(7), raw(7), icmp(7), packet(7), netlink(7), sock_diag(7), vsock(7), socket(7) SO_REUSEPORT, proc_pid_net(5).
 

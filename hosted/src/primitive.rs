@@ -128,7 +128,7 @@ primitives! {
         "No signal and no abstract socket to a process outside."
         assumes [],
     SeccompSurface "seccomp-surface" serves [G7]
-        "Calls that a job has no business with are refused: namespaces, mounts, bpf, io_uring, keys, ptrace, TIOCSTI."
+        "Calls that a job has no business with are refused: namespaces, mounts, bpf, io_uring, keys, ptrace, TIOCSTI, set-user-id modes."
         assumes ["a deny-list: a call that is new in the kernel passes, up to the last that was known"],
     SeccompNoInternet "seccomp-no-internet" serves [G7]
         "Every socket family but AF_UNIX is refused."

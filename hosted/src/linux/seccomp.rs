@@ -5,8 +5,10 @@
 //! kernel's attack surface that container engines agree on, read against Linux 6.18.
 //!
 //! Assumptions: a deny-list by nature: a call that a later kernel adds passes, which is why `clone3`, whose flags lie in
-//! memory that no filter can read, is answered `ENOSYS` (C libraries then use `clone`, whose flags can be seen).
-//! Holes: descriptors that were passed in; arguments behind pointers; `AF_UNIX` stays, see `private-root`.
+//! memory that no filter can read, is answered `ENOSYS` (C libraries then use `clone`, whose flags can be seen), and so
+//! is `openat2`, whose mode lies there.
+//! No file is given the mode of a set-user-id program: among a job's outputs it would make whoever runs it the job's user.
+//! Holes: the mode that gives a group (directories have it in earnest); descriptors that were passed in; arguments behind pointers; `AF_UNIX` stays, see `private-root`.
 
 use super::filter::{Deny, Instruction, Test, assemble};
 use super::sys::{self, Errno};
@@ -103,6 +105,39 @@ const SURFACE_HERE: &[libc::c_long] = &[];
 /// `CLONE_NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWUSER | NEWPID | NEWNET`; `NEWTIME` is no flag of `clone`.
 const NEW_NAMESPACES: u32 = 0x7e02_0000;
 
+/// Calls that give a file a mode, and which argument that is.
+const CHANGE_MODE: &[(libc::c_long, u8)] =
+    &[(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (FCHMODAT2, 2), (libc::SYS_mknodat, 2)];
+/// The same, where a machine has more.
+#[cfg(target_arch = "x86_64")]
+const CHANGE_MODE_HERE: &[(libc::c_long, u8)] = &[(libc::SYS_chmod, 1), (libc::SYS_creat, 1), (libc::SYS_mknod, 1)];
+/// The same, where a machine has more.
+#[cfg(not(target_arch = "x86_64"))]
+const CHANGE_MODE_HERE: &[(libc::c_long, u8)] = &[];
+
+/// Calls that give a file a mode if they make one: where the flags are; the mode is next.
+#[cfg(target_arch = "x86_64")]
+const OPEN: &[(libc::c_long, u8)] = &[(libc::SYS_openat, 2), (libc::SYS_open, 1)];
+/// Calls that give a file a mode if they make one: where the flags are; the mode is next.
+#[cfg(not(target_arch = "x86_64"))]
+const OPEN: &[(libc::c_long, u8)] = &[(libc::SYS_openat, 2)];
+
+/// Of Linux 6.6, the same number on every machine.
+const FCHMODAT2: libc::c_long = 452;
+
+fn set_user_id() -> Vec<Deny> {
+    let bits = |argument: u8, bits: u32| Test::AnyBit { argument, bits };
+    let deny = |call: libc::c_long, when: Vec<Test>| Deny { call: call as u32, when, errno: libc::EPERM as u16 };
+    let changes = CHANGE_MODE.iter().chain(CHANGE_MODE_HERE);
+    let mut rules: Vec<Deny> = changes.map(|(call, mode)| deny(*call, vec![bits(*mode, libc::S_ISUID)])).collect();
+    // Whoever makes nothing need not say a mode, and may leave anything in its place.
+    let makes = (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY) as u32;
+    let opens = OPEN.iter().map(|(call, flags)| deny(*call, vec![bits(*flags, makes), bits(flags + 1, libc::S_ISUID)]));
+    rules.extend(opens);
+    rules.push(Deny { call: libc::SYS_openat2 as u32, when: vec![], errno: libc::ENOSYS as u16 });
+    rules
+}
+
 /// `TIOCSTI`, `TIOCLINUX`, `TIOCSETD`: input forged on a terminal, and its line discipline.
 const TERMINAL: [u32; 3] = [0x5412, 0x541c, 0x5423];
 
@@ -110,6 +145,7 @@ fn surface() -> Vec<Deny> {
     let always = |call: libc::c_long, errno: i32| Deny { call: call as u32, when: vec![], errno: errno as u16 };
     let mut rules: Vec<Deny> = SURFACE.iter().chain(SURFACE_HERE).map(|call| always(*call, libc::EPERM)).collect();
     rules.push(always(libc::SYS_clone3, libc::ENOSYS));
+    rules.append(&mut set_user_id());
     rules.push(Deny {
         call: libc::SYS_clone as u32,
         when: vec![Test::AnyBit { argument: 0, bits: NEW_NAMESPACES }],
@@ -203,6 +239,32 @@ mod tests {
         assert_eq!(decide(&rules, libc::SYS_clone, [libc::CLONE_NEWUSER as u64, 0, 0, 0, 0, 0]), Some(libc::EPERM));
         assert_eq!(decide(&rules, libc::SYS_clone3, [0; 6]), Some(libc::ENOSYS));
         assert_eq!(decide(&rules, libc::SYS_execve, [0; 6]), None);
+    }
+
+    #[test]
+    fn nothing_is_made_a_set_user_id_program() {
+        let rules = surface();
+        let (at, create, tmpfile) = (libc::AT_FDCWD as u64, libc::O_CREAT as u64, libc::O_TMPFILE as u64);
+        let refused = Some(libc::EPERM);
+        for (call, arguments, mode, says) in [
+            (libc::SYS_fchmod, [3, 0, 0, 0, 0, 0], 1, refused),
+            (libc::SYS_fchmodat, [at, 0, 0, 0, 0, 0], 2, refused),
+            (FCHMODAT2, [at, 0, 0, 0, 0, 0], 2, refused),
+            (libc::SYS_mknodat, [at, 0, 0, 0, 0, 0], 2, refused),
+            (libc::SYS_openat, [at, 0, create, 0, 0, 0], 3, refused),
+            (libc::SYS_openat, [at, 0, tmpfile, 0, 0, 0], 3, refused),
+            // Nothing is made, and what looks like a mode is none.
+            (libc::SYS_openat, [at, 0, 0, 0, 0, 0], 3, None),
+            (libc::SYS_openat, [at, 0, libc::O_DIRECTORY as u64, 0, 0, 0], 3, None),
+        ] {
+            let with = |bits: u64| {
+                let mut arguments: [u64; 6] = arguments;
+                arguments[mode] = bits;
+                decide(&rules, call, arguments)
+            };
+            assert_eq!((with(0o755), with(0o2755), with(0o4755)), (None, None, says), "{call}");
+        }
+        assert_eq!(decide(&rules, libc::SYS_openat2, [at, 0, 0, 0, 0, 0]), Some(libc::ENOSYS));
     }
 
     #[test]

@@ -29,6 +29,11 @@ use super::{Attack, Claims, Deciders, Probe, confinement as probe};
 use crate::Access;
 use crate::PrimitiveId::*;
 
+/// A filter that cannot read a mode refuses the call.
+const NEWEST: Deciders = Deciders {
+    expected: &[LandlockFiles, PrivateRoot],
+    says: &[(LandlockFiles, libc::EACCES), (PrivateRoot, libc::ENOENT), (SeccompSurface, libc::ENOSYS)],
+};
 /// A capability opens what a handle names, whatever its path.
 const HANDLE: Deciders = Deciders {
     expected: &[SeccompSurface, DropCapabilities],
@@ -76,7 +81,7 @@ pub(super) const PROBES: &[Probe] = &[
             claims.saw("open", seen);
         },
     ),
-    probe("G7.files.openat2", "reads it by the newest way to open", CONTENTS, FIX_CONTENTS, read, |attack, claims| {
+    probe("G7.files.openat2", "reads it by the newest way to open", NEWEST, FIX_CONTENTS, read, |attack, claims| {
         let secret = attack.target("secret");
         let opened = rustix::fs::openat2(CWD, secret, OFlags::RDONLY, Mode::empty(), ResolveFlags::NO_SYMLINKS);
         claims.saw("openat2", opened.map_err(Into::into).and_then(|fd| io::read_to_string(fs::File::from(fd))));

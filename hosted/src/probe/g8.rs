@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lacuna_model::guarantee::GuaranteeId::G8;
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags};
 
 use super::g3::TRACKING;
 use super::g4::kill_group;
@@ -45,6 +45,8 @@ const IPC: Deciders = Deciders::silent(&[IpcNamespace]);
 /// made: the call is refused, and the queue is there.
 const QUEUE: Deciders = Deciders { expected: &[IpcNamespace, LandlockFiles], says: &[(LandlockFiles, libc::EACCES)] };
 const KEYS: Deciders = Deciders { expected: &[SeccompSurface, UserNamespace], says: &[(SeccompSurface, libc::EPERM)] };
+const MODES: Deciders =
+    Deciders { expected: &[SeccompSurface], says: &[(SeccompSurface, libc::EPERM), (SeccompSurface, libc::ENOSYS)] };
 /// No primitive speaks of what is shared by a descriptor that was passed.
 const SHARED: Deciders = Deciders::silent(&[]);
 const FIX_FILES: &str = "Landlock or a private root";
@@ -85,15 +87,28 @@ pub(super) const PROBES: &[Probe] = &[
     probe("G8.cgroup", "leaves a cgroup beside its own", FILES, FIX_FILES, group_left, plant),
     probe(
         "G8.setuid",
-        "leaves a program that gives whoever runs it the job's user",
-        Deciders::silent(&[]),
-        "look for such modes before the output is used, or mount it nosuid outside too",
+        "leaves a program that makes whoever runs it the job's user",
+        MODES,
+        FIX_KEYS,
         modes,
         |attack, claims| {
             let path = own(attack, claims, "left");
             let made =
                 fs::write(&path, "#!").and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o4755)));
             claims.say("chmod", &made);
+        },
+    ),
+    probe(
+        "G8.setuid_born",
+        "makes such a program by a call whose mode no filter can read",
+        MODES,
+        FIX_KEYS,
+        modes,
+        |attack, claims| {
+            let path = own(attack, claims, "left");
+            let (flags, mode) = (OFlags::CREATE | OFlags::WRONLY, Mode::from_raw_mode(0o4755));
+            let made = rustix::fs::openat2(rustix::fs::CWD, path, flags, mode, ResolveFlags::empty());
+            claims.say("openat2", &made.map_err(io::Error::from));
         },
     ),
     probe(

@@ -11,7 +11,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ use super::g7_files::{
     CONTENTS, FIX_CONTENTS, FIX_METADATA, METADATA, aimed, changed, inheritable, knows, put_secret, read, written,
 };
 use super::inside::{canary, check, in_a_child, own, somebody_else, unshare};
-use super::stage::{Setting, Trouble, replan, secret};
+use super::stage::{Setting, Trouble, copy_program, replan, secret};
 use super::tally::Tally;
 use super::{Attack, Claims, Deciders, Probe, confinement as probe};
 use crate::Access;
@@ -528,15 +528,6 @@ fn device(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     super::g7_kernel::own_word(setting)
 }
 
-/// A program that leaves a file, copied to a directory.
-fn put_program(directory: &Path) -> Result<(), Trouble> {
-    let found = ["/usr/bin/touch", "/bin/touch"].into_iter().find(|path| Path::new(path).exists());
-    let from = found.ok_or_else(|| not_here("there is no `touch` to copy".into(), "install one"))?;
-    let to = directory.join("touch");
-    let copied = fs::copy(from, &to).and_then(|_| fs::set_permissions(&to, fs::Permissions::from_mode(0o755)));
-    copied.map_err(Trouble::io("make a program"))
-}
-
 fn ran(setting: &Setting<'_>, attack: Attack) -> Result<Tally, Trouble> {
     let claims = setting.claims(attack)?;
     let path = |round: u64| setting.place.inside().join(format!("ran{round}"));
@@ -546,14 +537,14 @@ fn ran(setting: &Setting<'_>, attack: Attack) -> Result<Tally, Trouble> {
 
 fn ran_outside(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     let setting = few(setting);
-    put_program(&setting.place.outside())?;
+    copy_program("touch", &setting.place.outside())?;
     ran(&setting, aimed(&setting))
 }
 
 /// In a directory of which the policy says that it may be read.
 fn ran_readable(setting: &Setting<'_>) -> Result<Tally, Trouble> {
     let directory = setting.place.read_only();
-    put_program(&directory)?;
+    copy_program("touch", &directory)?;
     let policy = setting.plan.policy().clone().dir(&directory, Access::READ);
     let plan = replan(setting.plan, &policy, setting.plan.facts())?;
     let setting = Setting { plan: &plan, ..few(setting) };

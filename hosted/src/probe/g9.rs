@@ -24,7 +24,7 @@ use lacuna_model::guarantee::GuaranteeId::G9;
 use rustix::fs::{Mode, OFlags, XattrFlags};
 
 use super::inside::{check, in_a_child};
-use super::stage::{Setting, Trouble, secret};
+use super::stage::{Setting, Trouble, copy_program, secret};
 use super::tally::Tally;
 use super::{Attack, Claims, Deciders, Probe};
 use crate::PrimitiveId::*;
@@ -300,10 +300,6 @@ fn has_capability(status: &str, name: &str) -> bool {
 /// A copy of `sleep` where the attacker may execute it.
 fn program(setting: &Setting<'_>) -> Result<PathBuf, Trouble> {
     needs_root(setting)?;
-    let found = ["/usr/bin/sleep", "/bin/sleep"].into_iter().find(|path| Path::new(path).exists());
-    let Some(from) = found else {
-        return Err(Trouble::NotHere { why: "there is no `sleep` to copy".into(), remedy: "install one".into() });
-    };
     let inside = setting.place.inside();
     let flags = rustix::fs::statvfs(&inside).map_err(Trouble::sys("statvfs"))?.f_flag;
     if flags.contains(rustix::fs::StatVfsMountFlags::NOSUID) {
@@ -312,14 +308,12 @@ fn program(setting: &Setting<'_>) -> Result<PathBuf, Trouble> {
             remedy: "set TMPDIR to a directory on one that does not".into(),
         });
     }
-    let path = inside.join("sleep");
+    let path = copy_program("sleep", &inside)?;
     let open = fs::Permissions::from_mode(0o711);
-    let copied = fs::copy(from, &path)
-        .and_then(|_| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
-        // Whoever it becomes still has to find it.
-        .and_then(|()| fs::set_permissions(&inside, open.clone()))
+    // Whoever it becomes still has to find it.
+    let opened = fs::set_permissions(&inside, open.clone())
         .and_then(|()| inside.parent().map_or(Ok(()), |root| fs::set_permissions(root, open)));
-    copied.map_err(Trouble::io("make a program"))?;
+    opened.map_err(Trouble::io("make a program"))?;
     Ok(path)
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use lacuna_model::evidence::HostOutcome;
@@ -141,6 +142,21 @@ impl Drop for Place {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.root);
     }
+}
+
+/// Copies a program of the system to a directory, by a process of its own: what this one writes is for a moment open for
+/// writing in each child that another thread is starting, and then nobody may execute it (ETXTBSY).
+pub(crate) fn copy_program(name: &str, directory: &Path) -> Result<PathBuf, Trouble> {
+    let found = ["/usr/bin", "/bin"].iter().map(|place| Path::new(place).join(name)).find(|path| path.exists());
+    let not_here = |why| Trouble::NotHere { why, remedy: "install one".into() };
+    let from = found.ok_or_else(|| not_here(format!("there is no `{name}` to copy")))?;
+    let to = directory.join(name);
+    let copied = Command::new("cp").arg(from).arg(&to).status().map_err(|error| not_here(format!("cp: {error}")))?;
+    if !copied.success() {
+        return Err(not_here(format!("cp: {copied}")));
+    }
+    fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).map_err(Trouble::io("make a program"))?;
+    Ok(to)
 }
 
 /// A secret that nobody can guess: what a claim that holds it knows, it has read.

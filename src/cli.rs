@@ -104,7 +104,7 @@ pub enum Command {
         kernel: String,
         /// With its tasks scheduled by this policy: `rm`, `dm`, `opa` (optimal priorities), `edf`, `np-fp`, `np-edf`, `llf` (least
         /// laxity); with every budget served by `polling`, `deferrable`, `sporadic`, `mcs` (seL4's), `cbs` (constant bandwidth), `hard-cbs`; or as a regular
-        /// system schedules: `eevdf`, `linux-fifo`, `linux-rr`, `windows`, `windows-rt`, `ule`, `freebsd-rt`; otherwise as declared.
+        /// system schedules: `eevdf`, `linux-fifo`, `linux-rr`, `windows`, `windows-rt`, `ule`, `freebsd-rt`, `macos`, `macos-rt`; otherwise as declared.
         #[arg(long, value_name = "POLICY", value_parser = any_policy, default_value_t = AnyPolicy::Ideal(Policy::Declared))]
         policy: AnyPolicy,
         /// Where choices start from.

@@ -54,7 +54,10 @@ fn one_scenario_under_every_policy() {
     let names: Vec<&str> = rows.iter().map(|row| row["policy"].as_str().unwrap()).collect();
     let (ideal, regular) = names.split_at(8);
     assert_eq!(ideal, ["declared", "rm", "dm", "opa", "edf", "np-fp", "np-edf", "llf"]);
-    assert_eq!(regular, ["eevdf", "linux-fifo", "linux-rr", "windows", "windows-rt", "ule", "freebsd-rt"]);
+    assert_eq!(
+        regular,
+        ["eevdf", "linux-fifo", "linux-rr", "windows", "windows-rt", "ule", "freebsd-rt", "macos", "macos-rt"]
+    );
     let row = |name: &str| &rows[names.iter().position(|known| *known == name).unwrap()];
     // Ten hyperperiods, and in each one job of b that responds after 156 ms.
     assert_eq!((row("rm")["missed"].as_u64(), row("rm")["tardiness_ns"].as_u64()), (Some(10), Some(2_000_000)));
@@ -75,6 +78,9 @@ fn one_scenario_under_every_policy() {
         assert_eq!(row["worst_response_ns"], 156_000_000, "{policy}");
     }
     assert!(row("rm")["preemptions"].as_u64() > Some(0));
+    // Time constraints are deadlines, and 52 ms of computing no longer than what is safe.
+    assert_eq!(row("macos-rt")["worst_response_ns"], row("edf")["worst_response_ns"]);
+    assert_eq!(row("macos-rt")["missed"], 0);
     let text = lacuna(&["compare", &path, "--for", "7s"]);
     assert!(text.out.contains("156ms!"), "{}", text.out);
 }

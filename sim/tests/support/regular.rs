@@ -5,6 +5,8 @@ use lacuna_model::sched::regular::With;
 use lacuna_model::sched::regular::freebsd::{self, FreeBsd};
 use lacuna_model::sched::regular::linux::realtime::Turn;
 use lacuna_model::sched::regular::linux::{Class, Linux, Settings};
+use lacuna_model::sched::regular::macos::buckets::{Bucket, Latencies};
+use lacuna_model::sched::regular::macos::{self, MacOs};
 use lacuna_model::sched::regular::windows::{self, Windows};
 use lacuna_model::units::Nanos;
 use lacuna_sim::log::Log;
@@ -16,6 +18,7 @@ pub(crate) enum Small {
     Linux(Linux),
     Windows(Windows),
     FreeBsd(FreeBsd),
+    MacOs(MacOs),
 }
 
 impl Small {
@@ -24,6 +27,7 @@ impl Small {
             Self::Linux(linux) => with.with(linux.clone()),
             Self::Windows(windows) => with.with(windows.clone()),
             Self::FreeBsd(freebsd) => with.with(freebsd.clone()),
+            Self::MacOs(macos) => with.with(macos.clone()),
         }
     }
 }
@@ -68,13 +72,33 @@ fn freebsd_settings() -> impl Strategy<Value = freebsd::Settings> {
     )
 }
 
+fn macos_settings() -> impl Strategy<Value = macos::Settings> {
+    let each = |values: std::ops::Range<u64>| proptest::array::uniform5(values.prop_map(Nanos));
+    (each(0..30), each(0..6), each(1..6), 1u64..30, 1u64..30).prop_map(|(latency, warp, quantum, most, demotion)| {
+        let latencies = Latencies { latency, warp, quantum };
+        macos::Settings { latencies, most: Nanos(most), demotion: Nanos(demotion) }
+    })
+}
+
+fn macos_class() -> impl Strategy<Value = macos::Class> {
+    prop_oneof![
+        proptest::sample::select(Bucket::ALL.to_vec()).prop_map(macos::Class::Timeshare),
+        (1u64..5, 1u64..15).prop_map(|(computation, constraint)| macos::Class::Realtime {
+            computation: Nanos(computation),
+            constraint: Nanos(constraint),
+        }),
+    ]
+}
+
 /// Any of them, for systems of at most three scheduling contexts.
 pub(crate) fn any() -> impl Strategy<Value = Small> {
     let linux = (proptest::collection::vec(class(), 3), settings());
     let windows = (proptest::collection::vec(prop_oneof![6u8..18, 13u8..17], 3), windows_settings());
     let realtime = proptest::option::weighted(0.3, 48u8..80);
     let freebsd = (proptest::collection::vec(realtime, 3), freebsd_settings());
+    let macos = (proptest::collection::vec(macos_class(), 3), macos_settings());
     prop_oneof![
+        macos.prop_map(|(classes, settings)| Small::MacOs(MacOs::new(classes, settings))),
         freebsd.prop_map(|(realtime, settings)| Small::FreeBsd(FreeBsd::new(realtime, settings))),
         linux.prop_map(|(classes, settings)| Small::Linux(Linux::new(classes, settings))),
         windows.prop_map(|(bases, settings)| Small::Windows(Windows::new(bases, settings))),

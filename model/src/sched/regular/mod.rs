@@ -6,17 +6,20 @@
 
 pub mod freebsd;
 pub mod linux;
+pub mod macos;
 pub mod queue;
 pub mod windows;
 
 use std::fmt;
 
 use super::Sched;
-use crate::system::System;
+use crate::system::{System, most_computing};
 
 use self::freebsd::FreeBsd;
 use self::linux::realtime::Turn;
 use self::linux::{Class, Linux};
+use self::macos::MacOs;
+use self::macos::buckets::Bucket;
 use self::windows::Windows;
 
 /// A way in which a regular system can be asked to schedule what a scenario declares.
@@ -36,6 +39,10 @@ pub enum Regular {
     FreeBsd,
     /// FreeBSD, with whoever has a scheduling context in the realtime class.
     FreeBsdRealtime,
+    /// macOS, with everybody in the default bucket.
+    MacOs,
+    /// macOS, with tasks as realtime threads by their deadlines, and whoever else has a scheduling context as user interactive.
+    MacOsRealtime,
 }
 
 /// Why a system cannot be asked so.
@@ -65,7 +72,7 @@ pub trait With {
 
 impl Regular {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::LinuxFair,
         Self::LinuxFifo,
         Self::LinuxRoundRobin,
@@ -73,6 +80,8 @@ impl Regular {
         Self::WindowsRealtime,
         Self::FreeBsd,
         Self::FreeBsdRealtime,
+        Self::MacOs,
+        Self::MacOsRealtime,
     ];
 
     /// `"linux-fifo"`.
@@ -85,6 +94,8 @@ impl Regular {
             Self::WindowsRealtime => "windows-rt",
             Self::FreeBsd => "ule",
             Self::FreeBsdRealtime => "freebsd-rt",
+            Self::MacOs => "macos",
+            Self::MacOsRealtime => "macos-rt",
         }
     }
 
@@ -98,6 +109,8 @@ impl Regular {
             Self::WindowsRealtime => "Windows' realtime levels, 16 to 31",
             Self::FreeBsd => "FreeBSD's timeshare class, everybody equal",
             Self::FreeBsdRealtime => "FreeBSD's realtime class, eight levels",
+            Self::MacOs => "macOS' default bucket, everybody equal",
+            Self::MacOsRealtime => "macOS' time constraints, and demotion of who computes on and on",
         }
     }
 
@@ -145,6 +158,8 @@ impl Regular {
                 let priorities = levels.into_iter().map(|level| Some(freebsd::realtime(level))).collect();
                 with.with(FreeBsd::new(priorities, freebsd::Settings::DEFAULT))
             }
+            Self::MacOs => with.with(MacOs::new(Vec::new(), macos::Settings::DEFAULT)),
+            Self::MacOsRealtime => with.with(MacOs::new(constraints(system), macos::Settings::DEFAULT)),
         })
     }
 }
@@ -153,6 +168,20 @@ impl fmt::Display for Regular {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// The time constraint of the first task of each scheduling context: its deadline, and what it computes at most.
+fn constraints(system: &System) -> Vec<macos::Class> {
+    let contexts = || system.processes.iter().flat_map(|process| &process.contexts);
+    let class = |index: usize| {
+        let mut of_it = contexts().filter(|context| context.schedule.is_some_and(|by| by.index() == index));
+        let task = of_it.find_map(|context| Some((context.task?.deadline, most_computing(&context.program))));
+        task.map_or(macos::Class::Timeshare(Bucket::Foreground), |(constraint, computes)| {
+            let computation = macos::computation(computes.unwrap_or(constraint));
+            macos::Class::Realtime { computation, constraint: constraint.max(computation) }
+        })
+    };
+    (0..system.scheduling_contexts.len()).map(class).collect()
 }
 
 /// The priority of each scheduling context among those that are declared, from 0 for the least urgent, if there are so many levels.

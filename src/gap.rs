@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lacuna_check::Report;
 use lacuna_hosted::measure::launch;
 use lacuna_hosted::probe::{self, Row as ProbeRow};
 use lacuna_hosted::{Facts, Plan, SetUp};
 use lacuna_model::analysis::response_time::{Bound, NotAnalysable, operation_response};
 use lacuna_model::analysis::schedulability::{self, Analysis};
 use lacuna_model::evidence::{AnalysisVerdict, Assumption, HostOutcome, ModelVerdict, SimVerdict};
-use lacuna_model::guarantee::{GuaranteeId, g23_kernel_time, safety};
+use lacuna_model::guarantee::{GuaranteeId, g23_kernel_time};
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{Instruction, System};
 use lacuna_model::units::Nanos;
@@ -22,7 +21,7 @@ use lacuna_sim::simulation::Run;
 use crate::accepted::Accepted;
 use crate::cli::Execution;
 use crate::commands::analyse;
-use crate::commands::check::{Judged, judge};
+use crate::commands::check::{Judged, askable, judge};
 use crate::commands::search::limits;
 use crate::commands::simulate;
 use crate::exit::{Exit, Failure};
@@ -131,7 +130,7 @@ pub fn gather(
     let plan = host::plan(host::set_up(set_up, &facts), &policy, &facts)?;
     let unprotected = host::unprotected(&policy, &facts)?;
 
-    let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
+    let ids = askable(system);
     let limits = limits(interrupt);
     let check = |profile: Profile| {
         progress(format_args!("checking under {}", profile.name));
@@ -165,10 +164,11 @@ pub fn gather(
 
     let mut rows: Vec<Row> = ids
         .iter()
-        .filter(|id| speaks_of(&judged, **id))
-        .map(|id| safety_row(system, *id, &judged, &observed, &run, (&probes, &signals)))
+        .filter(|id| **id != GuaranteeId::G18 && speaks_of(&judged, **id))
+        .map(|id| row(system, *id, &judged, &observed, &run, (&probes, &signals)))
         .collect();
-    rows.extend(deadline_row(&analysed, &run));
+    rows.extend(deadline_row(&judged, &analysed, &run));
+    rows.sort_by_key(|row| row.id);
     rows.extend(kernel_time_row(system, &plan, &probes)?);
     let exit = exit(&judged, &rows, (&probes, &signals), &analysed, &accepted);
     Ok(Gap { facts, plan, judged, analysed, run, probes, accepted, signals, rows, exit })
@@ -191,17 +191,24 @@ pub fn attack(plan: &Plan, probes: &[&'static probe::Probe], interrupt: &AtomicB
     Ok(rows)
 }
 
-fn verdict(report: &Report, id: GuaranteeId) -> Option<&ModelVerdict> {
-    report.guarantees.iter().find(|checked| checked.id == id).map(|checked| &checked.verdict)
-}
-
 /// Does the scenario ever trigger the guarantee, under any of the profiles?
 fn speaks_of(judged: &[Judged], id: GuaranteeId) -> bool {
-    let of = |judged: &Judged| verdict(&judged.report, id).is_some_and(|verdict| *verdict != ModelVerdict::Vacuous);
+    let of = |judged: &Judged| judged.verdict(id).is_some_and(|verdict| *verdict != ModelVerdict::Vacuous);
     judged.iter().any(of)
 }
 
-fn safety_row(
+/// What the model says of a guarantee under each profile.
+fn modelled(judged: &[Judged; 3], id: GuaranteeId) -> [String; 3] {
+    [0, 1, 2].map(|index| {
+        judged[index].verdict(id).map_or("-".into(), |verdict| match verdict {
+            ModelVerdict::ProvedToDepth { depth } => format!("proved to {depth}"),
+            ModelVerdict::ProvedToTable { .. } => "proved, table".into(),
+            verdict => verdict.name().into(),
+        })
+    })
+}
+
+fn row(
     system: &System,
     id: GuaranteeId,
     judged: &[Judged; 3],
@@ -209,13 +216,7 @@ fn safety_row(
     run: &Run,
     (probes, signals): (&[ProbeRow], &[signals::Row]),
 ) -> Row {
-    let model = [0, 1, 2].map(|index| {
-        verdict(&judged[index].report, id).map_or("-".into(), |verdict| match verdict {
-            ModelVerdict::ProvedToDepth { depth } => format!("proved to {depth}"),
-            ModelVerdict::ProvedToTable { .. } => "proved, table".into(),
-            verdict => verdict.name().into(),
-        })
-    });
+    let model = modelled(judged, id);
     let attacked: Vec<(&str, HostOutcome)> = probes
         .iter()
         .filter(|row| row.guarantee == id)
@@ -223,7 +224,7 @@ fn safety_row(
         .chain(signals.iter().filter(|row| row.speaks_of(id)).map(|row| (row.signal, row.outcome())))
         .collect();
     let outcome = measured(&attacked);
-    let agree = match (verdict(&judged[2].report, id), outcome) {
+    let agree = match (judged[2].verdict(id), outcome) {
         (Some(verdict), Some(outcome)) => agreement(id, verdict, outcome, &attacked),
         _ => Agreement::Open,
     };
@@ -352,8 +353,8 @@ fn simulated_deadlines(run: &Run) -> &'static str {
     }
 }
 
-/// The row of G18, if the scenario has tasks.
-fn deadline_row(analysed: &Result<Analysis, NotAnalysable>, run: &Run) -> Option<Row> {
+/// The row of G18, if the scenario has tasks: by the search in time, where the scenario has a tick, and else by the analysis.
+fn deadline_row(judged: &[Judged; 3], analysed: &Result<Analysis, NotAnalysable>, run: &Run) -> Option<Row> {
     let paper = match analysed {
         Ok(analysis) if analysis.tasks.is_empty() => return None,
         Ok(analysis) if analysis.verdicts().all(|verdict| *verdict == AnalysisVerdict::Bound) => "bound",
@@ -370,8 +371,12 @@ fn deadline_row(analysed: &Result<Analysis, NotAnalysable>, run: &Run) -> Option
     let longest = run.summary.contexts.iter().filter_map(|context| context.response_ns.as_ref());
     Some(Row {
         id: GuaranteeId::G18,
-        // The analysis rests on the declared bounds and the policy, not on the mechanisms that profiles differ in.
-        model: [paper.into(), paper.into(), paper.into()],
+        model: if judged[0].timed.is_some() {
+            modelled(judged, GuaranteeId::G18)
+        } else {
+            // The analysis rests on the declared bounds and the policy, not on the mechanisms that profiles differ in.
+            [paper.into(), paper.into(), paper.into()]
+        },
         sim: simulated_deadlines(run).into(),
         measured: "-".into(),
         open: 0,
@@ -442,7 +447,9 @@ fn exit(
         Ok(analysis) => analyse::exit(analysis),
         Err(_) => Exit::Unknown,
     };
-    exit = exit.and(deadlines);
+    // What the analysis does not find out the search in time does.
+    let searched = judged.iter().all(|judged| judged.timed.is_some());
+    exit = exit.and(if searched && deadlines == Exit::Unknown { Exit::AsExpected } else { deadlines });
     if signals.iter().any(|row| row.outcome().got_out()) {
         exit = exit.and(Exit::NotAsExpected);
     }

@@ -648,6 +648,25 @@ fn a_gap_with_a_deadline_missed_on_paper_is_no_success_and_has_no_bound() {
 }
 
 #[test]
+fn what_is_decided_in_time_is_in_the_gap() {
+    let of = |scenario: &str, ids: [&str; 2]| {
+        let run = lacuna(&["gap", scenario, "--format", "json"]);
+        let rows = ids.map(|id| {
+            let row = run.row("rows", id);
+            ["ideal", "linux"].map(|column| row[column].as_str().unwrap().to_owned())
+        });
+        (run.code, rows.map(|row| row.join(" ")))
+    };
+    // Nothing that this host has closes these, and a plan under which a guarantee does not hold is no success.
+    let (code, rows) = of("priority-inversion", ["G18", "G20"]);
+    assert_eq!((code, rows.each_ref().map(String::as_str)), (Some(1), ["proved refuted", "proved refuted"]));
+    let (code, rows) = of("covert-timing", ["G10", "G11"]);
+    assert_eq!((code, rows.each_ref().map(String::as_str)), (Some(1), ["proved proved", "proved refuted"]));
+    let (code, rows) = of("group-schedule", ["G18", "G22"]);
+    assert_eq!((code, rows[0].starts_with("proved")), (Some(1), true), "{rows:?}");
+}
+
+#[test]
 fn a_refutation_that_has_no_calls_is_not_replayed_and_no_success() {
     let text = "Scenario(name: \"x\", about: \"y\", domains: [\"d\"], objects: { \"secret\": (class: File, allow: {}) }, \
                 processes: { \"p\": (domain: \"d\", contexts: { \"main\": (program: [Access(object: \"secret\", right: Read)]) }) })";

@@ -230,9 +230,24 @@ pub fn profile(name: &str) -> Result<Profile, Failure> {
 /// # Errors
 /// If the system has no semantics.
 pub fn judge(system: &System, profile: Profile, ids: &[GuaranteeId], limits: &Limits<'_>) -> Result<Judged, Failure> {
+    let of_steps: Vec<_> = ids.iter().copied().filter(|id| safety().iter().any(|one| one.id() == *id)).collect();
+    let of_pairs: Vec<_> = ids.iter().copied().filter(|id| OF_PAIRS.contains(id)).collect();
+    let in_time: Vec<_> = ids.iter().copied().filter(|id| TIMED.contains(id)).collect();
     let objects = Objects::new(system, &profile).map_err(Failure::input)?;
-    let report = lacuna_check::check(&objects, ids, limits).map_err(failure)?;
-    Ok(judged_of(system, profile, (report, None, None), false))
+    let report = lacuna_check::check(&objects, &of_steps, limits).map_err(failure)?;
+    let flows = (!of_pairs.is_empty()).then(|| check_flows(&objects, &of_pairs, limits));
+    let timed =
+        if in_time.is_empty() { None } else { Some(check_timed(&objects, &in_time, limits).map_err(Failure::input)?) };
+    Ok(judged_of(system, profile, (report, flows, timed), false))
+}
+
+/// Everything that the model can be asked of a system: nothing in time without a tick, and nothing of flows that are not declared.
+pub fn askable(system: &System) -> Vec<GuaranteeId> {
+    let flows = OF_PAIRS.iter().filter(|_| system.flows.is_some());
+    let in_time = TIMED.iter().filter(|_| system.tick.is_some());
+    let mut ids: Vec<_> = safety().iter().map(|one| one.id()).chain(flows.chain(in_time).copied()).collect();
+    ids.sort_unstable();
+    ids
 }
 
 fn judged_of(

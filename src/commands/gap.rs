@@ -115,8 +115,8 @@ fn print(system: &System, gap: &Gap) {
     ));
     print_probes(&gap.probes, &gap.accepted);
 
-    line(format_args!("\n{:24} {:-^40}   {:-^29}", "", " model ", " this host "));
-    line(format_args!("{:24} {:<14}{:<14}{:<14}{:<10}{:<26}agree", "", "ideal", "linux", "plan", "sim", "measured"));
+    line(format_args!("\n{:26} {:-^40}   {:-^29}", "", " model ", " this host "));
+    line(format_args!("{:26} {:<14}{:<14}{:<14}{:<10}{:<26}agree", "", "ideal", "linux", "plan", "sim", "measured"));
     let mut notes = Vec::new();
     for row in &gap.rows {
         print_row(row, &mut notes);
@@ -206,7 +206,7 @@ fn print_row(row: &Row, notes: &mut Vec<String>) {
         open => format!("{}, {open} open", row.measured),
     };
     line(format_args!(
-        "{:<4}{:<20} {ideal:<14}{linux:<14}{plan:<14}{:<10}{measured:<26}{agree}",
+        "{:<4}{:<22} {ideal:<14}{linux:<14}{plan:<14}{:<10}{measured:<26}{agree}",
         row.id,
         row.id.short(),
         row.sim,
@@ -216,7 +216,7 @@ fn print_row(row: &Row, notes: &mut Vec<String>) {
         let (host, n) = measured
             .map_or(("-".into(), String::new()), |(longest, n)| (format!("max {}", round(longest)), format!("n={n}")));
         line(format_args!(
-            "{:4}{what:<20} {:<14}{:<14}{:<14}{:<10}{host:<26}{n}",
+            "{:4}{what:<22} {:<14}{:<14}{:<14}{:<10}{host:<26}{n}",
             "",
             show(bound),
             "",

@@ -24,6 +24,7 @@ use crate::linux::groups::Groups;
 use crate::linux::launch::receive;
 use crate::linux::protocol::{Message, Others, WORD_END, WORD_LET_GO};
 use crate::linux::sys;
+use crate::measure::raw;
 use crate::output::OutputReader;
 use crate::plan::Plan;
 use crate::policy::Policy;
@@ -75,6 +76,9 @@ struct Closed {
     run_duration: Duration,
 }
 
+/// A keeper that says nothing for so long may have been stopped.
+const SILENCE: Duration = Duration::from_millis(20);
+
 /// How long a killed group may take to be empty.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -102,6 +106,9 @@ impl Job {
         };
         let mut applied: BTreeSet<_> = job.groups.limited().collect();
         loop {
+            while !raw::wait_for(job.control.as_fd(), PollFlags::IN, SILENCE) {
+                job.wake_keeper();
+            }
             let received = receive(&job.control);
             match received.map_err(|source| LaunchError::Prepare { what: "the keeper's word", source })? {
                 None => return Err(LaunchError::Died),
@@ -121,6 +128,11 @@ impl Job {
         }
         job.applied = applied.into_iter().filter(|id| !plan.judge().contains(id)).collect();
         Ok(job)
+    }
+
+    /// Whom nothing hinders may stop the keeper, which is to end it: it goes on whenever it is waited for.
+    fn wake_keeper(&self) {
+        let _ = pidfd_send_signal(&self.keeper, Signal::CONT);
     }
 
     /// Has the first process ended, as far as we have heard?
@@ -397,6 +409,7 @@ impl Job {
                 empty = false;
                 break;
             }
+            self.wake_keeper();
             let _ = rustix::io::write(&self.control, &[WORD_END]);
             let soon = Instant::now() + Duration::from_millis(1);
             self.listen(Some(soon), Watch::KeeperOnly).map_err(kernel("hear the keeper"))?;
@@ -407,9 +420,11 @@ impl Job {
     /// Waits for the keeper's death, taking in its last words.
     fn wait_keeper(&mut self, until: Instant) -> Result<bool, WaitError> {
         loop {
-            match self.listen(Some(until), Watch::KeeperOnly).map_err(kernel("hear the keeper"))? {
+            let soon = until.min(Instant::now() + SILENCE);
+            match self.listen(Some(soon), Watch::KeeperOnly).map_err(kernel("hear the keeper"))? {
                 Heard::Gone => return Ok(true),
                 _ if Instant::now() >= until => return Ok(false),
+                Heard::Nothing => self.wake_keeper(),
                 _ => {}
             }
         }
@@ -419,7 +434,10 @@ impl Job {
     fn let_go(&mut self) -> Result<(), WaitError> {
         let until = Instant::now() + PATIENCE;
         while self.ended.is_none() && !self.keeper_gone && Instant::now() < until {
-            self.listen(Some(until), Watch::KeeperOnly).map_err(kernel("hear the keeper"))?;
+            let soon = until.min(Instant::now() + SILENCE);
+            if self.listen(Some(soon), Watch::KeeperOnly).map_err(kernel("hear the keeper"))? == Heard::Nothing {
+                self.wake_keeper();
+            }
         }
         let _ = rustix::io::write(&self.control, &[WORD_LET_GO]);
         if !self.wait_keeper(until)? {

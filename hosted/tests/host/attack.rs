@@ -48,6 +48,11 @@ fn attempt(words: &[&str]) -> io::Result<String> {
             // SAFETY: takes numbers only; signal 0 only asks.
             check(unsafe { libc::kill(pid.parse().unwrap(), 0) }.into()).map(done)
         }
+        ["stop-parent"] => loop {
+            // SAFETY: takes numbers only. Whoever may not stop it goes on trying.
+            unsafe { libc::kill(libc::getppid(), libc::SIGSTOP) };
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        },
         ["call", number] => {
             // SAFETY: with all arguments 0 the calls listed in the tests read and write nothing.
             check(unsafe { libc::syscall(number.parse().unwrap(), 0, 0, 0, 0, 0, 0) }).map(done)

@@ -13,6 +13,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("fallback::old_clone", old_clone),
     ("fallback::many_at_once", many_at_once),
     ("fallback::a_stopped_supervisor_does_not_stop_the_deadline", backstop),
+    ("fallback::who_stops_its_keeper_stops_nobody_else", stopped_keeper),
     ("fallback::leftovers_of_the_dead_are_removed", leftovers),
 ];
 
@@ -103,6 +104,22 @@ fn backstop() {
     assert!(took > Duration::from_millis(900) && took < Duration::from_secs(3), "{took:?}");
     let end = job.wait().unwrap();
     assert_eq!(end.status, Status::Signaled(9));
+}
+
+/// From its first moment on, where neither a namespace nor Landlock hinders it.
+fn stopped_keeper() {
+    let grouped = without_namespaces(facts());
+    let alone = Facts { cgroup_v2: None, cgroup_v1: vec![], ..grouped.clone() };
+    let policy = policy().deadline(Duration::from_millis(300));
+    for facts in [grouped, alone] {
+        let plan = SetUp::Bare.plan(&policy, &facts).unwrap();
+        let begin = Instant::now();
+        let job = attacker(&plan, &["stop-parent"]).spawn().unwrap();
+        let account = job.account();
+        let end = job.wait().unwrap();
+        assert_eq!((end.status, end.cause), (Status::Signaled(9), Cause::Deadline), "{account:?}");
+        assert!(begin.elapsed() < Duration::from_secs(5), "{account:?} {:?}", begin.elapsed());
+    }
 }
 
 fn leftovers() {

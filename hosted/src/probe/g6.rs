@@ -52,7 +52,7 @@ pub(super) const PROBES: &[Probe] = &[
         trial: memory,
         attack: |_, claims| {
             fill(claims, MOST_BYTES);
-            rest();
+            rest(claims);
         },
     },
     Probe {
@@ -78,7 +78,7 @@ pub(super) const PROBES: &[Probe] = &[
             drop(full);
             // Ends when each is full, or dead.
             let _ = ready.read(&mut [0]);
-            rest();
+            rest(claims);
         },
     },
     Probe {
@@ -96,7 +96,7 @@ pub(super) const PROBES: &[Probe] = &[
                     let blocks = 0..MOST_BYTES / BLOCK_BYTES as u64;
                     let result = blocks.map(|_| file.write_all(&block)).find(Result::is_err).unwrap_or(Ok(()));
                     claims.say("write", &result);
-                    rest();
+                    rest(claims);
                 }
                 Err(errno) => claims.say("memfd_create", &Err::<(), _>(errno.into())),
             }
@@ -123,9 +123,13 @@ fn fill(claims: &mut Claims, bytes: u64) {
     claims.say("mmap", &Ok(()));
 }
 
-/// Holds what was taken while the judge looks.
-fn rest() {
-    std::thread::sleep(Duration::from_millis(80));
+/// What the attacker says when it has taken all that it could.
+const REST: &str = "rest";
+
+/// Holds what was taken until the judge has looked, and the job is ended.
+fn rest(claims: &mut Claims) {
+    claims.say(REST, &Ok(()));
+    std::thread::sleep(Duration::from_secs(5));
 }
 
 // --- outside
@@ -174,7 +178,8 @@ fn memory(setting: &Setting<'_>) -> Result<Tally, Trouble> {
         let mut most = 0;
         let mut before: BTreeMap<u32, u64> = BTreeMap::new();
         let start = std::time::Instant::now();
-        while running.alive() && start.elapsed() < super::stage::PATIENCE {
+        let (mut claims, mut looks) = (Vec::new(), 3);
+        while running.alive() && looks > 0 && start.elapsed() < super::stage::PATIENCE {
             let members = running.job.members().map_err(Trouble::io("the account of the job"))?;
             let now: BTreeMap<u32, u64> = members.into_iter().map(|pid| (pid, bytes_of(pid))).collect();
             // The processes are read one after the other. What one held at the earlier look and still holds, it held at
@@ -182,11 +187,13 @@ fn memory(setting: &Setting<'_>) -> Result<Tally, Trouble> {
             let held = before.iter().map(|(pid, bytes)| now.get(pid).map_or(0, |now| *now.min(bytes)));
             most = most.max(held.sum());
             before = now;
+            claims.extend(std::iter::from_fn(|| running.next_claim(Duration::ZERO)));
+            looks -= i32::from(claims.iter().any(|claim| claim.call == REST));
             std::thread::sleep(Duration::from_millis(5));
         }
         // The children of the attacker still hold on.
         running.job.kill().map_err(|e| Trouble::Launch(e.to_string()))?;
-        let claims = running.finish();
+        claims.extend(running.finish());
         peak = peak.max(most);
         tally.n += 1;
         tally.through += u64::from(most > PASSED_BYTES);

@@ -183,15 +183,20 @@ impl Running {
 
     /// What it says first; then it stays as it is until it is ended.
     pub(crate) fn first_claim(&self) -> Vec<Claim> {
-        let mut line = Vec::new();
         // One attempt that takes its time; the job's deadline is a little later.
-        while let Some(byte) = raw::read_byte(self.claims.as_fd(), 2 * PATIENCE - Duration::from_secs(1)) {
+        self.next_claim(2 * PATIENCE - Duration::from_secs(1)).into_iter().collect()
+    }
+
+    /// What it says next, within so long. Each claim is written as one.
+    pub(crate) fn next_claim(&self, limit: Duration) -> Option<Claim> {
+        let mut line = Vec::new();
+        while let Some(byte) = raw::read_byte(self.claims.as_fd(), limit) {
             line.push(byte);
             if byte == b'\n' {
                 break;
             }
         }
-        serde_json::from_slice(&line).ok().into_iter().collect()
+        serde_json::from_slice(&line).ok()
     }
 
     /// Its claims until it is gone; then the job is ended, whoever is left of it.

@@ -86,6 +86,14 @@ fn who_comes_back_is_before_who_stays() {
     assert_eq!(slots, [(0, 30, 0), (30, 100, 1), (100, 130, 0), (130, 200, 1), (200, 230, 0)]);
 }
 
+/// Also if it has run more: 60 of 200, so 172 and 60 / 7, where the other has had nothing yet that ticks have found, at 172 from the tick at 100 on.
+#[test]
+fn who_comes_back_is_before_who_has_run_less() {
+    let system = of_contexts(vec![task("a", 0, 60, (0, 100)), task("b", 0, FOREVER, (95, FOREVER))], 1);
+    let slots = slots(&run(&system, &[None], 0, 140).log);
+    assert_eq!(slots, [(0, 60, 0), (95, 100, 1), (100, 140, 0)]);
+}
+
 /// Realtime threads of one level have a slice each; one of a better level has the core at once, and whoever it takes it from goes on before its level, with what was left of the slice, which a tick at 10 has
 /// found. No other class has anything meanwhile.
 #[test]

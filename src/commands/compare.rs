@@ -9,11 +9,14 @@ use lacuna_sim::policy::{AnyPolicy, CannotAssign, NotSchedulable};
 use lacuna_sim::statistics::{ContextSummary, Summary};
 use serde_json::{Value, json};
 
-use super::simulate::{Request, counted};
+use super::simulate::{Request, counted, counted_within};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
 use crate::load::load;
 use crate::print::{document, line};
+
+/// Of a run under a regular system: with its ticks, and what it keeps of the past, it may never repeat itself.
+const LABELS: u64 = 1 << 24;
 
 /// What came of one policy.
 struct Row {
@@ -58,8 +61,14 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
         let outcome = match policy.assign(system) {
             Ok(assigned) => {
                 let request = Request { policy, ..request.clone() };
-                let summary = counted(system, &profile, &request)?;
-                Ok(Outcome { analysis: analysis(policy, &assigned), summary })
+                let summary = match policy {
+                    AnyPolicy::Ideal(_) => Some(counted(system, &profile, &request)?),
+                    AnyPolicy::Regular(_) => counted_within(system, &profile, &request, LABELS)?,
+                };
+                let outcome = summary.map(|summary| Outcome { analysis: analysis(policy, &assigned), summary });
+                outcome.ok_or_else(|| {
+                    format!("not run to its end, for it has more than {LABELS} labels; a shorter time (--for) fits")
+                })
             }
             // Without a budget there is nothing to compare in how budgets are served.
             Err(NotSchedulable::Assign(CannotAssign::NoBudget)) => continue,

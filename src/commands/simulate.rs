@@ -92,6 +92,28 @@ pub fn counted(system: &System, profile: &Profile, request: &Request<'_>) -> Res
     summary.ok_or_else(Failure::interrupted)
 }
 
+/// The same, if it ends or repeats itself within so many labels.
+///
+/// # Errors
+/// Those of [`once`].
+pub fn counted_within(
+    system: &System,
+    profile: &Profile,
+    request: &Request<'_>,
+    most: u64,
+) -> Result<Option<Summary>, Failure> {
+    let objects = objects(system, profile, request)?;
+    let options = Options::new(request.horizon).keep(0);
+    let options = if !draws(objects.system(), request.execution) {
+        options.extrapolate()
+    } else if least_labels(objects.system(), request.horizon) > u128::from(most) {
+        return Ok(None);
+    } else {
+        options
+    };
+    Ok(drive(&objects, request, options, most)?.map(|run| run.summary))
+}
+
 /// A set of tasks that has not repeated itself by then is run in the loop.
 const LABELS_BEFORE_THE_LOOP: u64 = 1 << 22;
 
@@ -310,5 +332,40 @@ fn quantiles(quantiles: Option<&Quantiles>) -> String {
             format!("{:>12} {:>12} {:>12} {:>12}", Nanos(*min), Nanos(*p50), Nanos(*p99), Nanos(*max))
         }
         None => format!("{:>12} {:>12} {:>12} {:>12}", "-", "-", "-", "-"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use lacuna_sim::policy::Regular;
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_goes_on_is_given_up() {
+        let system = &load("overrun").map_err(|failure| failure.message).unwrap().scenario.system;
+        let interrupt = AtomicBool::new(false);
+        let within = |execution, horizon, most| {
+            let request = Request {
+                scenario: "overrun",
+                horizon: Nanos(horizon),
+                kernel: "ideal",
+                policy: AnyPolicy::Regular(Regular::LinuxFair),
+                seed: 0,
+                execution,
+                trace: None,
+                gantt: None,
+                responses: None,
+                interrupt: &interrupt,
+            };
+            counted_within(system, &Profile::ideal(), &request, most).map_err(|failure| failure.message).unwrap()
+        };
+        let second = 1_000_000_000;
+        assert_eq!(within(Execution::Worst, second, 1000), None);
+        assert_eq!(within(Execution::Worst, second, 100_000).map(|summary| summary.horizon_ns), Some(second));
+        // A hundred jobs a second are drawn, and so they are not even begun.
+        assert_eq!(within(Execution::Random, u64::MAX, 1 << 24), None);
+        assert!(within(Execution::Random, second, 100_000).is_some());
     }
 }

@@ -40,6 +40,13 @@ pub fn document(mut value: Value) {
     put(format_args!("{value:#}"));
 }
 
+/// Says what went wrong and does not end what is under way, terminal or not.
+pub fn warn(text: std::fmt::Arguments<'_>) {
+    progress(format_args!(""));
+    // Where not even that can be said, nothing else can be done.
+    let _ = writeln!(std::io::stderr(), "warning: {text}");
+}
+
 /// Says what goes on, on a terminal only; the next one overwrites it.
 pub fn progress(text: std::fmt::Arguments<'_>) {
     let mut error = std::io::stderr();

@@ -12,7 +12,7 @@ use lacuna_check::{Limits, Means, Progress};
 use lacuna_model::units::Bytes;
 
 use crate::exit::Failure;
-use crate::print::progress;
+use crate::print::{progress, warn};
 
 /// The options of a search.
 #[derive(Debug, Args)]
@@ -159,6 +159,9 @@ fn tell(now: &Progress) {
         }
         Progress::Growing { from, to } => {
             progress(format_args!("the table of states grows from {} to {} MiB", from >> 20, to >> 20));
+        }
+        Progress::NotKept { why } => {
+            warn(format_args!("a checkpoint could not be written, and the search goes on without: {why}"));
         }
     }
 }

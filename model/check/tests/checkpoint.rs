@@ -8,6 +8,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -312,10 +313,52 @@ fn a_full_disk_is_an_error_and_leaves_what_was_there() {
     let generation = directory.path().join("generation-0");
     fs::create_dir(&generation).unwrap();
     std::os::unix::fs::symlink("/dev/full", generation.join("part-0-of-1.states")).unwrap();
-    let anew = at(directory.path(), Start::Anew);
-    let error = explore_with_checkpoints(&SMALL, &Limits::default(), &anew).unwrap_err();
-    assert!(matches!(error, CheckpointError::Io { doing: "write", .. }), "{error}");
-    assert!(error.to_string().contains("No space left"), "{error}");
+    let (told, anew) = (Mutex::new(Vec::new()), at(directory.path(), Start::Anew));
+    let progress = |progress: &Progress| {
+        if let Progress::NotKept { why } = progress {
+            told.lock().unwrap().push(why.clone());
+        }
+    };
+    let limits = Limits { progress: Some(&progress), ..Limits::default() };
+    let found = explore_with_checkpoints(&SMALL, &limits, &anew).unwrap();
+    let whole = explore(&SMALL, &Limits::default());
+    assert_eq!(comparable(&found.summary), comparable(&whole.summary), "it goes on, and says what there is");
+    assert_eq!(told.lock().unwrap().len(), whole.summary.levels.len(), "and for each level that it is not kept");
+    assert!(told.lock().unwrap().iter().all(|why| why.contains("No space left")), "{told:?}");
+    // There is room again: from a level on that is no longer the first.
+    let states = generation.join("part-0-of-1.states");
+    fs::remove_file(&states).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &states).unwrap();
+    let makes_room = |progress: &Progress| {
+        if let Progress::NotKept { .. } = progress {
+            let _ = fs::remove_file(&states);
+        }
+    };
+    let limits = Limits { progress: Some(&makes_room), max_states: whole.summary.states / 2, ..Limits::default() };
+    explore_with_checkpoints(&SMALL, &limits, &anew).unwrap();
+    let found = resume(&SMALL, directory.path()).unwrap();
+    assert_eq!(comparable(&found.summary), comparable(&whole.summary));
+}
+
+#[test]
+fn a_manifest_that_could_not_be_written_is_written_when_the_search_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let whole = explore(&SMALL, &Limits::default()).summary;
+    // No file can be written where there is a directory.
+    let (obstacle, told) = (files(directory.path())[0].with_extension("new"), AtomicU32::new(0));
+    fs::create_dir_all(&obstacle).unwrap();
+    let progress = |progress: &Progress| {
+        if let Progress::NotKept { .. } = progress {
+            told.fetch_add(1, Ordering::Relaxed);
+            let _ = fs::remove_dir(&obstacle);
+        }
+    };
+    // The first level is all that is ever written, for the search ends there.
+    let limits = Limits { progress: Some(&progress), max_states: 0, ..Limits::default() };
+    explore_with_checkpoints(&SMALL, &limits, &at(directory.path(), Start::Anew)).unwrap();
+    assert_eq!(told.into_inner(), 1);
+    let found = resume(&SMALL, directory.path()).unwrap();
+    assert_eq!(comparable(&found.summary), comparable(&whole));
 }
 
 const KILLED: Graph<1> = Graph::deep(3_000_000, 6, 11);

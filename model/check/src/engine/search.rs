@@ -58,7 +58,7 @@ impl Default for Limits<'_> {
 }
 
 /// How a search goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// So far.
     At {
@@ -94,6 +94,11 @@ pub enum Progress {
         from: u64,
         /// To so many.
         to: u64,
+    },
+    /// A checkpoint could not be written. The search goes on; the one before, if there was one, is valid.
+    NotKept {
+        /// Why.
+        why: String,
     },
 }
 
@@ -217,7 +222,7 @@ struct Clock {
 
 /// Looks on between two levels.
 pub(super) trait Watch<S> {
-    /// Why it ends the search.
+    /// Why it does not begin.
     type Error;
 
     /// Fills in what was found before, if it begins at `starts`: all levels but the last, which is in `place`. Returns
@@ -230,9 +235,9 @@ pub(super) trait Watch<S> {
         place: &mut Place,
     ) -> Result<bool, Self::Error>;
     /// The last level is about to be expanded.
-    fn level(&mut self, found: &Exploration<S>) -> Result<(), Self::Error>;
+    fn level(&mut self, found: &Exploration<S>);
     /// The search has ended; the last level may hold what was found of the one after.
-    fn end(&mut self, found: &Exploration<S>) -> Result<(), Self::Error>;
+    fn end(&mut self, found: &Exploration<S>);
 }
 
 /// Nobody looks on.
@@ -245,13 +250,9 @@ impl<S> Watch<S> for Unwatched {
         Ok(false)
     }
 
-    fn level(&mut self, _: &Exploration<S>) -> Result<(), Infallible> {
-        Ok(())
-    }
+    fn level(&mut self, _: &Exploration<S>) {}
 
-    fn end(&mut self, _: &Exploration<S>) -> Result<(), Infallible> {
-        Ok(())
-    }
+    fn end(&mut self, _: &Exploration<S>) {}
 }
 
 /// Explores everything reachable.
@@ -274,7 +275,7 @@ pub(super) fn explore_watched<T: TransitionSystem, W: Watch<T::State>>(
     let mut found = Exploration::new(limits);
     let started = Instant::now();
     found.run(system, limits, started, watch)?;
-    watch.end(&found)?;
+    watch.end(&found);
     found.summary.levels = found.sizes();
     found.summary.elapsed = started.elapsed();
     found.summary.bytes = found.bytes();
@@ -369,7 +370,7 @@ impl<S: Packed> Exploration<S> {
             }
             self.summary.depth = self.levels.len() as u32;
             self.levels.push(level);
-            watch.level(self)?;
+            watch.level(self);
             if self.summary.states > limits.max_states {
                 self.summary.end = End::MaxStates;
                 break;

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::log::Place;
-use super::search::{End, Exploration, Limits, Watch, explore_watched};
+use super::search::{End, Exploration, Limits, Progress, Watch, explore_watched};
 use super::seen::OutOfMemory;
 use super::system::{Packed, TransitionSystem};
 pub use error::CheckpointError;
@@ -54,14 +54,14 @@ pub enum Start {
 /// As [`explore`](super::explore), with checkpoints. One is written also when the search stops early.
 ///
 /// # Errors
-/// If there is nothing to go on from, or it is not intact, or not of this system; or if a checkpoint cannot be written.
-/// Then the search ends, and the checkpoint before is still there.
+/// If there is nothing to go on from, or it is not intact, or not of this system; or if nothing can be written there. A checkpoint that cannot be written later does
+/// not end the search: it is [told](Progress::NotKept), and the one before is still there.
 pub fn explore_with_checkpoints<T: TransitionSystem>(
     system: &T,
     limits: &Limits<'_>,
     checkpoints: &Checkpoints<'_>,
 ) -> Result<Exploration<T::State>, CheckpointError> {
-    explore_watched(system, limits, &mut Keeper { checkpoints, writer: None })
+    explore_watched(system, limits, &mut Keeper { checkpoints, writer: None, progress: limits.progress })
 }
 
 /// The only part.
@@ -71,13 +71,19 @@ const WHOLE: Part = Part { index: 0, of: 1 };
 struct Keeper<'a, S> {
     checkpoints: &'a Checkpoints<'a>,
     writer: Option<Writer<S>>,
+    progress: Option<&'a (dyn Fn(&Progress) + Sync)>,
 }
 
 impl<S: Packed> Keeper<'_, S> {
-    fn write(&mut self, found: &Exploration<S>) -> Result<(), CheckpointError> {
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        writer.write(&found.summary, &found.log, &found.levels, &found.sizes())?;
-        writer.remove_older()
+    fn write(&mut self, found: &Exploration<S>) {
+        let Some(writer) = &mut self.writer else { return };
+        let written = writer.write(&found.summary, &found.log, &found.levels, &found.sizes());
+        if let Err(error) = written.and_then(|()| writer.remove_older()) {
+            writer.put_off();
+            if let Some(tell) = self.progress {
+                tell(&Progress::NotKept { why: error.to_string() });
+            }
+        }
     }
 }
 
@@ -119,13 +125,17 @@ impl<S: Packed> Watch<S> for Keeper<'_, S> {
         Ok(true)
     }
 
-    fn level(&mut self, found: &Exploration<S>) -> Result<(), CheckpointError> {
-        let Some(writer) = &mut self.writer else { return Ok(()) };
+    fn level(&mut self, found: &Exploration<S>) {
+        let Some(writer) = &mut self.writer else { return };
         writer.begin(&found.summary);
-        if writer.due() { self.write(found) } else { Ok(()) }
+        if writer.due() {
+            self.write(found);
+        }
     }
 
-    fn end(&mut self, found: &Exploration<S>) -> Result<(), CheckpointError> {
-        if found.summary.end == End::Complete { Ok(()) } else { self.write(found) }
+    fn end(&mut self, found: &Exploration<S>) {
+        if found.summary.end != End::Complete {
+            self.write(found);
+        }
     }
 }

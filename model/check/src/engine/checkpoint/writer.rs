@@ -31,6 +31,8 @@ pub(crate) struct Writer<S> {
     written: Instant,
     /// So many times.
     times: u64,
+    /// Does the manifest count on more than the one on the disk does?
+    ahead: bool,
 }
 
 impl<S: Packed> Writer<S> {
@@ -39,7 +41,7 @@ impl<S: Packed> Writer<S> {
         let before = manifest.levels.iter().map(|(before, _)| *before).collect();
         let length = manifest.levels.iter().map(|(_, level)| level.own).sum::<u64>() * 8 * S::WORDS as u64;
         let (states, written) = (None, Instant::now());
-        Self { directory, generation, manifest, before, path, states, length, every, written, times: 0 }
+        Self { directory, generation, manifest, before, path, states, length, every, written, times: 0, ahead: false }
     }
 
     /// Notes what was counted before the level that begins.
@@ -53,6 +55,11 @@ impl<S: Packed> Writer<S> {
     /// Notes what was counted before the next level, from what was read.
     pub(super) fn recall(&mut self, before: Before) {
         self.before.push(before);
+    }
+
+    /// It could not be written: not before the next is due is that tried again.
+    pub(super) fn put_off(&mut self) {
+        self.written = Instant::now();
     }
 
     /// Is it time?
@@ -71,7 +78,7 @@ impl<S: Packed> Writer<S> {
     ) -> Result<(), CheckpointError> {
         let done = self.manifest.levels.len();
         let levels: Vec<_> = self.before.iter().copied().zip(ranges).zip(sizes).skip(done).collect();
-        if levels.is_empty() {
+        if levels.is_empty() && !self.ahead {
             return Ok(());
         }
         let mut to = BufWriter::with_capacity(1 << 18, self.open()?);
@@ -89,7 +96,9 @@ impl<S: Packed> Writer<S> {
         (self.manifest.deadlock, self.manifest.firsts) = (summary.deadlock, summary.firsts.clone());
         // What was seen in the level that had begun will be seen again.
         self.manifest.cut(self.manifest.last());
+        self.ahead = true;
         self.directory.write(self.generation, &self.manifest)?;
+        self.ahead = false;
         (self.written, self.times) = (Instant::now(), self.times + 1);
         Ok(())
     }

@@ -11,8 +11,10 @@
 //!
 //! Which primitive it was is read off the kernel's answers as far as they tell, see [`Decided`].
 //!
-//! Nothing on the machine is touched but canaries that the run itself makes: files in a directory of its own, listeners
-//! on loopback, processes of its own. What is started is bounded in number, memory and time.
+//! Nothing on the machine is touched but canaries that the run itself makes: files in directories of its own, named
+//! objects of the kernel, terminals, listeners on loopback, processes of its own. What is started is bounded in number,
+//! memory and time. A call that would change the machine is made with arguments with which it can change nothing: then the
+//! kernel's check of who may make it is what answers.
 //!
 //! The plan is made anew for each probe from its own policy, with two additions: what any program needs to start
 //! ([`Policy::system`](crate::Policy::system)), and an empty directory in which the attacker may write.

@@ -74,7 +74,7 @@ pub(super) const PROBES: &[Probe] = &[
     probe(
         "G9.root",
         "has every capability again, as user 0 has at each exec",
-        Deciders::silent(&[DropCapabilities, UserNamespace]),
+        Deciders::silent(&[DropCapabilities, NoNewPrivileges, UserNamespace]),
         FIX,
         regained,
         |_, claims| {

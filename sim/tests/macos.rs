@@ -65,6 +65,14 @@ fn a_bucket_warps_and_a_bucket_starves() {
     assert_eq!(slots, [(0, 80, 0), (80, 86, 1), (86, 166, 0), (166, 172, 1), (172, 180, 0)]);
 }
 
+/// With two in the default bucket it is never empty: while it starves its deadline stays, and is 60 after the end of that quantum, at 146. Then the foreground, which was selected in its turn at 86, warps again from 156 on.
+#[test]
+fn who_starves_is_due_anew_after_its_quantum() {
+    let contexts = vec![hog("a", 0, FOREVER), hog("b", 1, FOREVER), task("c", 1, FOREVER, (1, FOREVER))];
+    let slots = slots(&run(&of_contexts(contexts, 2), &[FOREGROUND, DEFAULT], 0, 180).log);
+    assert_eq!(slots, [(0, 80, 0), (80, 86, 1), (86, 166, 0), (166, 172, 2), (172, 180, 0)]);
+}
+
 /// The latency of a user-initiated thread, 30 from when it comes, is before that of the default one which then loses the core, 60.
 #[test]
 fn who_comes_to_a_higher_bucket_preempts() {
@@ -79,12 +87,12 @@ fn who_comes_to_a_higher_bucket_preempts() {
     assert_eq!(slots, [(0, 20, 0), (20, 21, 1)]);
 }
 
-/// The earliest deadline first: at 2 one is due at 7, and the one that has the core at 50; at 10 another would be due at 60, and waits.
+/// The earliest deadline first: at 2 one is due at 7, and the one that has the core at 50; at 10 another is due at 50 too, and waits.
 #[test]
 fn realtime_goes_by_constraints() {
     let contexts =
         vec![task("a", 0, 20, (0, 500)), task("b", 1, 2, (2, 500)), task("c", 2, 5, (10, 500)), hog("d", 3, FOREVER)];
-    let classes = [realtime(20, 50), realtime(2, 5), realtime(5, 50), FOREGROUND];
+    let classes = [realtime(20, 50), realtime(2, 5), realtime(5, 40), FOREGROUND];
     let slots = slots(&run(&of_contexts(contexts, 4), &classes, 0, 40).log);
     assert_eq!(slots, [(0, 2, 0), (2, 4, 1), (4, 22, 0), (22, 27, 2), (27, 40, 3)]);
 }

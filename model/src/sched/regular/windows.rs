@@ -1,8 +1,8 @@
 //! Windows on one core: 32 levels, of which those from 1 to 15 move by themselves.
 //!
-//! Sources: Microsoft Learn, *Scheduling Priorities* (levels; the highest first, time slices in turn within one, at once to whoever is above), *Priority Boosts* (what
-//! raises a thread's priority, and one level back with each time slice), *Priority Inversion* (threads that wait long are boosted). Where these are silent, as ReactOS has it, which follows Windows
-//! Server 2003: `ntoskrnl/ke/thrdschd.c`, `dpc.c` and `balmgr.c`, whose functions are named where their rule is. Neither is Microsoft's code: this is what is said of it.
+//! Sources: Microsoft Learn, *Scheduling Priorities* (levels; the highest first, time slices in turn within one, at once to whoever is above), *Priority Boosts* (what raises a
+//! thread's priority, and one level back with each time slice). Where these are silent, as ReactOS has it, which follows Windows Server 2003: `ntoskrnl/ke/thrdschd.c`, `dpc.c` and `balmgr.c`, whose functions
+//! are named where their rule is. Neither is Microsoft's code: this is what is said of it.
 //!
 //! - **Whom**: the highest level; within one, whoever queued first. Whoever is preempted goes to the head of its level, whoever's quantum is over to the end of it, if anybody
 //!   of its level or above waits (`KiDeferredReadyThread`, `KiQuantumEnd`).
@@ -17,7 +17,8 @@
 //! were there, and before those. Who should have the core is asked when all that time brings has happened, and then once.
 //!
 //! **Simplified.** One core. No foreground, no windows and no input, with their boosts and longer quanta. Since Vista quanta are counted in cycles, so that a thread does not pay for
-//! what interrupts had. The scan begins with the lowest level each time. A boosted thread has one quantum. A lock raises nobody; budgets and windows of a frame are not kept. Ticks come at the multiples of their
+//! what interrupts had. The scan begins with the lowest level each time. A boosted thread has one quantum. AutoBoost, which raises the owner of a lock (Microsoft Learn, *Priority
+//! Inversion*), is left out; budgets and windows of a frame are not kept. Ticks come at the multiples of their
 //! distance from the start.
 //!
 //! # Invariants

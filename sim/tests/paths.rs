@@ -1,17 +1,17 @@
 //! A run is a path: each label is enabled in the state before it and gives the state after it, in the timed relation and,
 //! with the labels of scheduler and time left out, in the untimed one; every object state that a run comes to is one that
-//! a search of the untimed relation reaches.
+//! a search of the untimed relation reaches. And the core is idle only while nobody can have it.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 
 use std::collections::{HashSet, VecDeque};
 
-use lacuna_model::objects::{Action, Objects, Outcome, State, Step};
+use lacuna_model::objects::{Action, ContextSlot, Objects, Outcome, State, Step};
 use lacuna_model::relation::{Label, Offer, Relation};
 use lacuna_model::sched::Sched;
 use lacuna_model::sched::regular::With;
-use lacuna_model::time::Ns;
+use lacuna_model::time::{Ns, TimeStep};
 use lacuna_model::units::Nanos;
 use lacuna_sim::policy::{FixedPriority, Policy};
 use lacuna_sim::resolver::{Draw, Seeded};
@@ -96,6 +96,17 @@ fn is_a_path<S: Sched>(
             prop_assert!(known, "a search does not reach {:?}", erased.objects);
         }
         prop_assert_eq!(&erased.objects, &after.objects);
+        if let Label::Time(TimeStep::Elapse(_)) = record.label {
+            // Whoever has the core can use it, and it is idle only if nobody can.
+            let can = |context: &ContextSlot| {
+                objects.is_ready(&before.objects, *context) && timed.sched().may_be_dispatched(&before.sched, *context)
+            };
+            let mut contexts = 0..before.objects.contexts.len() as ContextSlot;
+            match timed.sched().running(&before.sched) {
+                Some(running) => prop_assert!(can(&running), "{running} has the core"),
+                None => prop_assert!(!contexts.any(|context| can(&context)), "the core is idle"),
+            }
+        }
     }
     Ok(())
 }

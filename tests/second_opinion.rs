@@ -8,7 +8,7 @@ mod plain;
 use std::num::NonZeroUsize;
 
 use lacuna_check::engine::cluster::ClusterConfig;
-use lacuna_check::{End, Limits, Means, Question, Report, SecondOpinion, check, check_by};
+use lacuna_check::{End, Limits, Means, NO_DEADLOCK, Question, Report, SecondOpinion, check, check_by};
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{GuaranteeId, safety};
 use lacuna_model::objects::Objects;
@@ -17,6 +17,7 @@ use stateright::{Checker, Model};
 
 #[test]
 fn stateright_finds_the_same() {
+    let mut deadlocks = 0;
     for entry in lacuna_scenarios::library() {
         let system = entry.source.parse().unwrap().system;
         let mut known: Vec<Profile> = Vec::new();
@@ -53,11 +54,16 @@ fn stateright_finds_the_same() {
                 .collect();
             let theirs = SecondOpinion::new(objects, &ids).checker().spawn_dfs().join();
             let mut discovered: Vec<&str> = theirs.discoveries().into_keys().collect();
+            let deadlock = discovered.iter().position(|name| *name == NO_DEADLOCK);
+            assert_eq!(deadlock.is_some(), report.deadlocks > 0, "{} {name}", entry.name);
+            deadlock.map(|place| discovered.swap_remove(place));
+            deadlocks += u32::from(report.deadlocks > 0);
             discovered.sort_unstable_by_key(|id| ids.iter().position(|known| known.name() == *id));
             assert_eq!(refuted, discovered, "{} {name}", entry.name);
             println!("{} {name}: {} states, {} transitions", entry.name, report.states, report.transitions);
         }
     }
+    assert!(deadlocks > 0, "some of the library stop");
 }
 
 fn by_all_means_the_same(objects: &Objects, ids: &[GuaranteeId], report: &Report) {

@@ -37,7 +37,7 @@ pub struct SearchOptions {
     /// Know states by three bits in a field of this size, on one thread: still less memory, and the same holds.
     #[arg(long, value_name = "SIZE", value_parser = bytes, conflicts_with_all = ["threads", "checkpoint", "workers", "cluster", "hash_compact"])]
     pub bitstate: Option<Bytes>,
-    /// Keep checkpoints in this directory; wants one --kernel.
+    /// Keep checkpoints in this directory, of the search without time; wants one --kernel. Pairs of runs, and the model in time, are explored anew.
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
     /// At least so many seconds apart; 0 after every level.
@@ -46,7 +46,7 @@ pub struct SearchOptions {
     /// Go on from the last checkpoint.
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
-    /// Search with so many workers that share nothing, as a cluster does.
+    /// Search with so many workers that share nothing, as a cluster does: all but pairs of runs, and the model in time.
     #[arg(long, value_name = "N", value_parser = few)]
     pub workers: Option<NonZeroUsize>,
     /// Search together with the processes in this file, `host:port` in each line; wants one --kernel.

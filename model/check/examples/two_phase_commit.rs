@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use lacuna_check::engine::cluster::{self, ClusterConfig, Processes};
 use lacuna_check::engine::{
-    Checkpoints, Edge, Limits, MOST_THREADS, Start, Summary, Symmetric, TransitionSystem, Unrepresentable, explore,
-    explore_with_checkpoints,
+    Checkpoints, Edge, End, Limits, MOST_THREADS, Start, Summary, Symmetric, TransitionSystem, Unrepresentable,
+    explore, explore_with_checkpoints,
 };
 
 /// So many resource managers; a state has four bits for each, and four for the transaction manager.
@@ -263,7 +263,7 @@ fn run(system: &TwoPhaseCommit, arguments: &Arguments) -> Result<Summary<[u64; 1
 }
 
 /// Prints a line; a reader that went away changes nothing.
-fn print(out: &mut impl Write, text: std::fmt::Arguments<'_>) -> Result<(), Failure> {
+fn print(out: &mut dyn Write, text: std::fmt::Arguments<'_>) -> Result<(), Failure> {
     match writeln!(out, "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err((format!("cannot write the output: {error}"), 1)),
         _ => Ok(()),
@@ -277,10 +277,6 @@ pub fn program(typed: impl Iterator<Item = String>, out: &mut impl Write) -> Res
     let managers = arguments.managers;
     let system = TwoPhaseCommit::new(managers).ok_or_else(|| ("1 to 15 resource managers".to_owned(), 2))?;
     let found = run(&system, &arguments)?;
-    // The other processes of a cluster know the same.
-    if arguments.process.is_some_and(|process| process != 0) {
-        return Ok(());
-    }
     let threads = arguments.threads.unwrap_or(NonZeroUsize::MIN);
     let workers = arguments.workers.unwrap_or(NonZeroUsize::MIN);
     let by = match (&arguments.hosts, arguments.workers) {
@@ -295,6 +291,9 @@ pub fn program(typed: impl Iterator<Item = String>, out: &mut impl Write) -> Res
     } else {
         format!("{:.2} M states/s", found.states as f64 / seconds / 1e6)
     };
+    // The other processes of a cluster know the same, and one tells.
+    let mut nobody = std::io::sink();
+    let out: &mut dyn Write = if arguments.process.is_none_or(|process| process == 0) { out } else { &mut nobody };
     print(
         out,
         format_args!(
@@ -304,9 +303,17 @@ pub fn program(typed: impl Iterator<Item = String>, out: &mut impl Write) -> Res
             found.depth,
             found.end,
             found.bytes as f64 / found.states as f64,
-            if found.marks & INCONSISTENT == 0 { "consistent" } else { "inconsistent" },
+            match (found.marks & INCONSISTENT, found.end) {
+                (0, End::Complete) => "consistent",
+                (0, _) => "unknown",
+                _ => "inconsistent",
+            },
         ),
-    )
+    )?;
+    match found.end {
+        End::Complete => Ok(()),
+        end => Err((format!("not every state was explored: {end:?}"), 4)),
+    }
 }
 
 fn main() -> ExitCode {

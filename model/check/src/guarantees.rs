@@ -411,19 +411,25 @@ impl Ask<'_> {
     /// Which limit ended the search, and what was covered.
     fn cut_short<S: Packed>(&self, summary: &Summary<S>, omitted: Option<f64>) -> Option<String> {
         let Summary { states, depth, end, .. } = summary;
-        let covered =
-            format!("{states} states were found, and every one less than {depth} steps from the start expanded");
+        let covered = match omitted {
+            None => {
+                format!("{states} states were found, and every one less than {depth} steps from the start expanded")
+            }
+            Some(taken) => format!(
+                "{states} states were found; about {taken:.1e} are expected to have been taken for others, and all that only they lead to is missing too"
+            ),
+        };
+        let allowed = Bytes(self.limits.max_memory);
         Some(match *end {
             End::Complete => {
-                let taken = omitted?;
-                format!(
-                    "{states} states were found; about {taken:.1e} are expected to have been taken for others, and all that only they lead to is missing too"
-                )
+                omitted?;
+                covered
             }
             End::MaxStates => format!("there are more than {} states; {covered}", self.limits.max_states),
-            End::MaxMemory => {
-                format!("the states need more than {} of memory; {covered}", Bytes(self.limits.max_memory))
-            }
+            End::MaxMemory if matches!(self.means, Means::Cluster(_)) => format!(
+                "a worker has no more room for its states: each has an even share of the memory of its process, {allowed} here, and needs some for messages; {covered}"
+            ),
+            End::MaxMemory => format!("the states need more than {allowed} of memory; {covered}"),
             End::Interrupted => format!("interrupted; {covered}"),
             End::Unrepresentable(error) => format!("{error}; {covered}"),
         })

@@ -57,5 +57,5 @@ pub use engine::{End, Fairness, Limits, Progress};
 pub use flows::{FlowReport, check_flows};
 pub use guarantees::{CheckError, Checked, Ends, Means, Question, Report, Symmetry, check, check_by};
 #[cfg(feature = "stateright")]
-pub use second_opinion::{SecondOpinion, Watched};
+pub use second_opinion::{NO_DEADLOCK, SecondOpinion, Watched};
 pub use timed::{TimedError, TimedReport, check_timed};

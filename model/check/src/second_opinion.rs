@@ -1,11 +1,12 @@
-//! The same model as the crate `stateright` explores it: a second opinion on counts and verdicts, and its Explorer page.
+//! The same model as the crate `stateright` explores it: a second opinion on counts and verdicts, and its Explorer page. What is decided in time, or on pairs
+//! of runs, is no property of its states; there plain searches and the definitions are the second opinion, in tests.
 //!
 //! Its properties are of states, ours of steps; so a state carries along which guarantees have been violated on the way.
 //! With no guarantee asked for, its states are ours, one for one, and so must its count be. Of its searches use the
 //! depth-first one: its breadth-first one copies a path at every step.
 
 use lacuna_model::guarantee::{GuaranteeId, Safety, Transition, safety};
-use lacuna_model::objects::{Objects, State, Step};
+use lacuna_model::objects::{Objects, Phase, State, Step};
 use stateright::{Model, Property};
 
 /// The model and the guarantees to ask.
@@ -20,6 +21,17 @@ impl SecondOpinion {
     pub fn new(objects: Objects, ids: &[GuaranteeId]) -> Self {
         let guarantees = safety().iter().copied().filter(|guarantee| ids.contains(&guarantee.id())).collect();
         Self { objects, guarantees }
+    }
+}
+
+/// The name of the property that somebody can go on, or all are at rest.
+pub const NO_DEADLOCK: &str = "no deadlock";
+
+impl SecondOpinion {
+    fn is_deadlocked(&self, state: &State) -> bool {
+        let mut stops = true;
+        self.objects.for_each_enabled(state, |_| stops = false);
+        stops && state.contexts.iter().any(|context| !matches!(context.phase, Phase::Gone | Phase::Sleeping))
     }
 }
 
@@ -57,8 +69,10 @@ impl Model for SecondOpinion {
             bits!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22);
         // It stops once every property has failed; one that never does makes it explore everything.
         let everything = Property::always("every state is explored", |_: &Self, _: &Watched| true);
+        let stops = Property::always(NO_DEADLOCK, |model: &Self, (state, _): &Watched| !model.is_deadlocked(state));
         let named = self.guarantees.iter().zip(BITS);
-        named.map(|(guarantee, holds)| Property::always(guarantee.id().name(), holds)).chain([everything]).collect()
+        let named = named.map(|(guarantee, holds)| Property::always(guarantee.id().name(), holds));
+        named.chain([stops, everything]).collect()
     }
 
     fn format_step(&self, (before, _): &Watched, step: Step) -> Option<String> {

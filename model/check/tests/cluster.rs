@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use lacuna_check::engine::cluster::{self, ClusterConfig, ClusterError, ClusterOutcome, Processes};
@@ -371,6 +371,21 @@ fn who_says_nothing_any_more_is_lost() {
     let error = found.unwrap_err();
     assert!(matches!(error, ClusterError::Lost { process: 1, .. }), "{error}");
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_worker_announces_that_its_table_grows() {
+    let grown = AtomicU64::new(0);
+    let progress = |progress: &Progress| {
+        if let Progress::Growing { to, .. } = *progress {
+            grown.fetch_max(to, Ordering::Relaxed);
+        }
+    };
+    let graph = Graph::<1>::deep(300_000, 4, 5);
+    let limits = Limits { progress: Some(&progress), ..Limits::default() };
+    let found = cluster::explore(&graph, &limits, &workers(2)).unwrap();
+    // Eight bytes for each of its half of the states, about.
+    assert!(grown.into_inner() > 3 * found.summary.states);
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod support;
 
 use example::TwoPhaseCommit;
 use lacuna_check::engine::{
-    Edge, End, Limits, Lossy, LossyOutcome, Marks, TransitionSystem, Unrepresentable, explore, explore_lossy,
+    Edge, End, Limits, Lossy, LossyOutcome, Marks, Progress, TransitionSystem, Unrepresentable, explore, explore_lossy,
 };
 use support::{Small, edges_of};
 
@@ -112,6 +112,21 @@ fn memory_is_kept_to() {
     }
     let found = explore_lossy(&system, &limits, Lossy::Bitstate { bytes: 64 << 20 }).summary;
     assert_eq!((found.end, found.states), (End::MaxMemory, 0));
+}
+
+#[test]
+fn the_growth_of_the_table_is_announced() {
+    let grown = std::sync::atomic::AtomicU64::new(0);
+    let progress = |progress: &Progress| {
+        if let Progress::Growing { from, to } = *progress {
+            assert!(to > from);
+            grown.fetch_max(to, std::sync::atomic::Ordering::Relaxed);
+        }
+    };
+    let limits = Limits { progress: Some(&progress), ..Limits::default() };
+    let found = explore_lossy(&Wide(TwoPhaseCommit::new(8).unwrap()), &limits, Lossy::HashCompact);
+    // Eight bytes for each of 1.7 million.
+    assert!(grown.into_inner() > 8 * found.summary.states);
 }
 
 #[test]

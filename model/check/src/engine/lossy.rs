@@ -84,12 +84,17 @@ impl Known {
     }
 
     /// Is it new? It is known now.
-    fn insert(&mut self, hash: u64, free: u64) -> Result<bool, OutOfMemory> {
+    fn insert(&mut self, hash: u64, free: u64, limits: &Limits<'_>) -> Result<bool, OutOfMemory> {
         match self {
             Self::Hashes { seen, count } => {
                 if *count >= seen.limit() {
                     // Beside each hash its record.
-                    let grown = seen.larger(free, 1).is_some_and(|to| seen.grow_hashes(to).is_ok());
+                    let grown = seen.larger(free, 1).is_some_and(|to| {
+                        if let Some(progress) = limits.progress {
+                            progress(&Progress::Growing { from: seen.bytes(), to });
+                        }
+                        seen.grow_hashes(to).is_ok()
+                    });
                     if !grown && !seen.use_the_rest() {
                         return Err(OutOfMemory);
                     }
@@ -190,7 +195,7 @@ impl<T: TransitionSystem> Search<'_, T> {
         let risk = self.known.risk();
         let free = self.limits.max_memory.saturating_sub(used);
         let full = |OutOfMemory| End::MaxMemory;
-        if self.known.insert(hash(&state), free).map_err(full)? {
+        if self.known.insert(hash(&state), free, self.limits).map_err(full)? {
             self.parents.push(parent << ORDINAL | u64::from(ordinal)).map_err(full)?;
             self.next.push(state).map_err(full)?;
             self.summary.states += 1;

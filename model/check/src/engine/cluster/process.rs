@@ -40,7 +40,7 @@ impl<'a> Process<'a> {
         let (workers, processes) = (self.config.workers.get(), self.config.place().1);
         let own = Gather::<S>::bytes() + node::own_bytes::<S>() + post::own_bytes(workers, processes);
         let max_memory = (self.limits.max_memory / workers as u64).saturating_sub(own);
-        Limits { threads: NonZeroUsize::MIN, max_memory, progress: None, ..*self.limits }
+        Limits { threads: NonZeroUsize::MIN, max_memory, ..*self.limits }
     }
 
     /// A checkpoint had so many states; all workers say the same.

@@ -277,9 +277,17 @@ fn judged_of(
     Judged { profile, report, flows, timed, assumed: None, exit }
 }
 
+/// What the fingerprint of a search is of.
+const SEARCHED: &str = "another scenario, kernel, guarantee, depth of the adversary or symmetry was searched";
+
 /// What was asked for was wrong, or the host could not.
 fn failure(error: CheckError) -> Failure {
     match error {
+        CheckError::Cluster(ClusterError::Unlike { what: "fingerprint", .. })
+        | CheckError::Cluster(ClusterError::Checkpoint(CheckpointError::Foreign { what: "the fingerprint", .. }))
+        | CheckError::Checkpoint(CheckpointError::Foreign { what: "the fingerprint", .. }) => {
+            Failure::input(format!("{error}: {SEARCHED}"))
+        }
         CheckError::Cluster(ClusterError::Interrupted) => Failure::interrupted(),
         CheckError::Cluster(ClusterError::Settings(_) | ClusterError::Unlike { .. }) => Failure::input(error),
         CheckError::Checkpoint(ref inner) | CheckError::Cluster(ClusterError::Checkpoint(ref inner)) => match inner {

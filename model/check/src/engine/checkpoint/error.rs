@@ -21,7 +21,7 @@ pub enum CheckpointError {
     #[error("{}: there is a checkpoint; go on from it, or give another directory", .0.display())]
     Occupied(PathBuf),
     /// There is nothing to go on from.
-    #[error("{}: no complete checkpoint", .0.display())]
+    #[error("{}: no complete checkpoint; of a cluster's, the parts of all workers are needed", .0.display())]
     Missing(PathBuf),
     /// It is not what was written.
     #[error("{} is damaged at byte {offset}: {what}", file.display())]
@@ -59,7 +59,9 @@ pub enum CheckpointError {
         known: u64,
     },
     /// Its states do not fit into the memory that is allowed now.
-    #[error("the {states} states of the checkpoint do not fit into {allowed} bytes")]
+    #[error(
+        "the {states} states of the checkpoint need more memory than is allowed: {allowed} bytes are left for them"
+    )]
     TooLarge {
         /// So many states.
         states: u64,

@@ -85,13 +85,18 @@ impl Processes {
                 continue;
             }
             let port = line.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-            if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
-                return Err(ClusterError::Settings(format!("line {number}: host:port is expected, not {line:?}")));
+            if port.is_none_or(|(_, port)| port.parse::<u16>().unwrap_or(0) == 0) {
+                let message =
+                    format!("line {number}: host:port is expected, with a port from 1 to 65535, not {line:?}");
+                return Err(ClusterError::Settings(message));
             }
             if addresses.iter().any(|address| address == line) {
                 return Err(ClusterError::Settings(format!("line {number}: {line} is there twice")));
             }
             addresses.push(line.to_owned());
+        }
+        if addresses.is_empty() {
+            return Err(ClusterError::Settings("no address is there; host:port is expected, one a line".into()));
         }
         if process >= addresses.len() {
             let message = format!("there is no process {process} among {}; the first is 0", addresses.len());

@@ -100,7 +100,7 @@ pub struct Report {
 }
 
 /// Raised whenever a step of the model, or how a state is packed, changes: so that no checkpoint of another is gone on with.
-const SEMANTICS: u32 = 2;
+const SEMANTICS: u32 = 3;
 
 /// What is asked of a search.
 #[derive(Debug, Clone, Copy)]

@@ -377,6 +377,14 @@ fn what_may_miss_states_refutes_and_proves_nothing() {
         assert!(run.json()["omitted_states_expected"].as_f64().unwrap() < 0.001);
         let row = check("linux").row("guarantees", "G4");
         assert_eq!((&row["verdict"], row["trace"].as_array().unwrap().len()), (&"refuted".into(), 7));
+        // Cut off, it does not know which states it has not missed.
+        let cut = lacuna(
+            &[&["check", "double-fork", "--format", "json", "--kernel", "ideal", "--max-states", "20"][..], more]
+                .concat(),
+        );
+        let limit = cut.row("guarantees", "G4")["limit"].as_str().unwrap().to_owned();
+        assert!(limit.contains("more than 20 states") && limit.contains("to have been taken for others"), "{limit}");
+        assert!(!limit.contains("every one"), "{limit}");
     }
 }
 

@@ -161,7 +161,9 @@ fn tell(now: &Progress) {
             progress(format_args!("the table of states grows from {} to {} MiB", from >> 20, to >> 20));
         }
         Progress::NotKept { why } => {
-            warn(format_args!("a checkpoint could not be written, and the search goes on without: {why}"));
+            warn(format_args!(
+                "a checkpoint could not be written, and the one before, if there was one, is the last: {why}"
+            ));
         }
     }
 }

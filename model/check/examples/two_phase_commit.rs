@@ -250,6 +250,9 @@ fn run(system: &TwoPhaseCommit, arguments: &Arguments) -> Result<Summary<[u64; 1
     if arguments.workers.is_none() && arguments.hosts.is_none() {
         let Some(checkpoints) = checkpoints else { return Ok(explore(system, &limits).summary) };
         let found = explore_with_checkpoints(system, &limits, &checkpoints).map_err(|error| failed(&error))?;
+        if let Some(why) = found.not_kept() {
+            return Err((format!("the search ended, and its last checkpoint was not written: {why}"), 1));
+        }
         return Ok(found.summary);
     }
     let mut config = ClusterConfig::workers(arguments.workers.unwrap_or(NonZeroUsize::MIN));
@@ -267,6 +270,15 @@ fn print(out: &mut dyn Write, text: std::fmt::Arguments<'_>) -> Result<(), Failu
     match writeln!(out, "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err((format!("cannot write the output: {error}"), 1)),
         _ => Ok(()),
+    }
+}
+
+/// What was found out. What was not explored may be inconsistent.
+pub fn verdict(found: &Summary<[u64; 1]>) -> &'static str {
+    match (found.marks & INCONSISTENT, found.end) {
+        (0, End::Complete) => "consistent",
+        (0, _) => "unknown",
+        _ => "inconsistent",
     }
 }
 
@@ -303,11 +315,7 @@ pub fn program(typed: impl Iterator<Item = String>, out: &mut impl Write) -> Res
             found.depth,
             found.end,
             found.bytes as f64 / found.states as f64,
-            match (found.marks & INCONSISTENT, found.end) {
-                (0, End::Complete) => "consistent",
-                (0, _) => "unknown",
-                _ => "inconsistent",
-            },
+            verdict(&found),
         ),
     )?;
     match found.end {

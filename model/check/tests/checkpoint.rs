@@ -325,6 +325,7 @@ fn a_full_disk_is_an_error_and_leaves_what_was_there() {
     assert_eq!(comparable(&found.summary), comparable(&whole.summary), "it goes on, and says what there is");
     assert_eq!(told.lock().unwrap().len(), whole.summary.levels.len(), "and for each level that it is not kept");
     assert!(told.lock().unwrap().iter().all(|why| why.contains("No space left")), "{told:?}");
+    assert!(found.not_kept().unwrap().contains("No space left"), "whoever does not listen learns it at the end");
     // There is room again: from a level on that is no longer the first.
     let states = generation.join("part-0-of-1.states");
     fs::remove_file(&states).unwrap();
@@ -335,7 +336,7 @@ fn a_full_disk_is_an_error_and_leaves_what_was_there() {
         }
     };
     let limits = Limits { progress: Some(&makes_room), max_states: whole.summary.states / 2, ..Limits::default() };
-    explore_with_checkpoints(&SMALL, &limits, &anew).unwrap();
+    assert_eq!(explore_with_checkpoints(&SMALL, &limits, &anew).unwrap().not_kept(), None, "a later one was written");
     let found = resume(&SMALL, directory.path()).unwrap();
     assert_eq!(comparable(&found.summary), comparable(&whole.summary));
 }

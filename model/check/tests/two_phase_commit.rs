@@ -52,6 +52,14 @@ fn orbits() {
 }
 
 /// What the program of the example prints, or why it does not.
+#[test]
+fn a_search_that_was_cut_off_calls_nothing_consistent() {
+    let system = example::TwoPhaseCommit::new(5).unwrap();
+    let cut = explore(&system, &Limits { max_states: 100, ..Limits::default() }).summary;
+    let whole = explore(&system, &Limits::default()).summary;
+    assert_eq!((example::verdict(&cut), example::verdict(&whole)), ("unknown", "consistent"));
+}
+
 fn program(typed: &[&str]) -> Result<String, example::Failure> {
     let mut out = Vec::new();
     example::program(typed.iter().map(|typed| (*typed).to_owned()), &mut out)?;

@@ -8,7 +8,7 @@ use super::Objects;
 use super::precondition::Precondition;
 use super::state::{ContextSlot, State};
 use super::step::Refusal;
-use crate::system::ModeId;
+use crate::system::{DomainId, ModeId};
 
 impl Objects {
     /// Do jobs of the context arrive in the present mode?
@@ -41,7 +41,7 @@ impl Objects {
     }
 
     /// May the domain change to any mode? Then it learns which is the present one.
-    pub(super) fn may_change_modes(&self, domain: crate::system::DomainId) -> bool {
+    pub(super) fn may_change_modes(&self, domain: DomainId) -> bool {
         let by = self.system.modes.iter().any(|mode| mode.by.contains(&domain));
         self.requires(Precondition::ModeRight, by)
     }

@@ -95,7 +95,7 @@ pub enum Progress {
         /// To so many.
         to: u64,
     },
-    /// A checkpoint could not be written. The search goes on; the one before, if there was one, is valid.
+    /// A checkpoint could not be written. That does not end the search; the one before, if there was one, is valid.
     NotKept {
         /// Why.
         why: String,
@@ -211,6 +211,7 @@ pub struct Exploration<S> {
     threads: NonZeroUsize,
     inserting: Duration,
     growing: Duration,
+    pub(super) not_kept: Option<String>,
 }
 
 /// When it began, when that was last reported, and how many states were there at the beginning.
@@ -296,6 +297,7 @@ impl<S: Packed> Exploration<S> {
             threads: limits.threads,
             inserting: Duration::ZERO,
             growing: Duration::ZERO,
+            not_kept: None,
         }
     }
 
@@ -327,6 +329,11 @@ impl<S: Packed> Exploration<S> {
     /// Was it found?
     pub fn contains(&self, state: &S) -> bool {
         self.seen.contains(state, &self.log)
+    }
+
+    /// Why the last checkpoint that was to be written is not there, if it is not.
+    pub fn not_kept(&self) -> Option<&str> {
+        self.not_kept.as_deref()
     }
 
     /// How long the threads inserted states, all together.

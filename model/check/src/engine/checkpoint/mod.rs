@@ -55,13 +55,17 @@ pub enum Start {
 ///
 /// # Errors
 /// If there is nothing to go on from, or it is not intact, or not of this system; or if nothing can be written there. A checkpoint that cannot be written later does
-/// not end the search: it is [told](Progress::NotKept), and the one before is still there.
+/// not end the search: it is [told](Progress::NotKept), the one before is still there, and what was found says so too, unless a later one was written
+/// ([`Exploration::not_kept`]).
 pub fn explore_with_checkpoints<T: TransitionSystem>(
     system: &T,
     limits: &Limits<'_>,
     checkpoints: &Checkpoints<'_>,
 ) -> Result<Exploration<T::State>, CheckpointError> {
-    explore_watched(system, limits, &mut Keeper { checkpoints, writer: None, progress: limits.progress })
+    let mut keeper = Keeper { checkpoints, writer: None, progress: limits.progress, not_kept: None };
+    let mut found = explore_watched(system, limits, &mut keeper)?;
+    found.not_kept = keeper.not_kept;
+    Ok(found)
 }
 
 /// The only part.
@@ -72,16 +76,18 @@ struct Keeper<'a, S> {
     checkpoints: &'a Checkpoints<'a>,
     writer: Option<Writer<S>>,
     progress: Option<&'a (dyn Fn(&Progress) + Sync)>,
+    not_kept: Option<String>,
 }
 
 impl<S: Packed> Keeper<'_, S> {
     fn write(&mut self, found: &Exploration<S>) {
         let Some(writer) = &mut self.writer else { return };
         let written = writer.write(&found.summary, &found.log, &found.levels, &found.sizes());
-        if let Err(error) = written.and_then(|()| writer.remove_older()) {
+        self.not_kept = written.and_then(|()| writer.remove_older()).err().map(|error| error.to_string());
+        if let Some(why) = &self.not_kept {
             writer.put_off();
             if let Some(tell) = self.progress {
-                tell(&Progress::NotKept { why: error.to_string() });
+                tell(&Progress::NotKept { why: why.clone() });
             }
         }
     }

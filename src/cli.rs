@@ -92,6 +92,18 @@ pub enum Command {
         #[arg(long)]
         sensitivity: bool,
     },
+    /// Who is related to whom: windows, modes, and who may wait for whom; circles of waits, the longest chain of computing, what a change of mode may
+    /// break. Read off the declarations; nothing is explored.
+    Relations {
+        /// A file, or a name of the library.
+        scenario: String,
+        /// Under this profile.
+        #[arg(long, value_name = "PROFILE", default_value = "ideal")]
+        kernel: String,
+        /// Write the graph, for Graphviz.
+        #[arg(long, value_name = "FILE.dot")]
+        dot: Option<PathBuf>,
+    },
     /// Let simulated time pass, once.
     Simulate {
         /// A file, or a name of the library.

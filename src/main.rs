@@ -59,6 +59,7 @@ fn cleans_up(command: Option<&Command>) -> bool {
         command,
         Some(
             Command::Analyse { .. }
+                | Command::Relations { .. }
                 | Command::Validate { .. }
                 | Command::Scenarios
                 | Command::New { .. }
@@ -107,6 +108,9 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
         Command::Analyse { scenario, policy, sensitivity } => {
             let margins = if sensitivity { Margins::Asked } else { Margins::NotAsked };
             commands::analyse::run(&scenario, policy, margins, format)
+        }
+        Command::Relations { scenario, kernel, dot } => {
+            commands::relations::run(&scenario, &kernel, dot.as_deref(), format)
         }
         Command::Compare { scenario, horizon, kernel, seed, execution } => {
             let request = commands::simulate::Request {

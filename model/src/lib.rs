@@ -7,6 +7,7 @@ pub mod guarantee;
 pub mod objects;
 pub mod profile;
 pub mod relation;
+pub mod relations;
 pub mod sched;
 pub mod sweep;
 pub mod system;

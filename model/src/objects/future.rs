@@ -146,12 +146,12 @@ impl Future {
         }
     }
 
-    fn at(&self, node: usize) -> &Deeds {
+    pub(super) fn at(&self, node: usize) -> &Deeds {
         &self.of_node[node * self.words..(node + 1) * self.words]
     }
 
     /// Of a process from its beginning.
-    fn of_process(&self, process: usize) -> &Deeds {
+    pub(super) fn of_process(&self, process: usize) -> &Deeds {
         &self.of_process[process * self.words..(process + 1) * self.words]
     }
 
@@ -245,12 +245,12 @@ impl Objects {
     }
 
     /// Could a process of that domain send there, if it holds the handle?
-    fn could_send(&self, domain: DomainId, buffer: BufferId) -> bool {
+    pub(super) fn could_send(&self, domain: DomainId, buffer: BufferId) -> bool {
         self.could_use(domain, buffer, |buffer| &buffer.send)
     }
 
     /// Could one receive from there, or say how many messages fit, if it holds the handle and is attached?
-    fn could_receive(&self, domain: DomainId, buffer: BufferId) -> bool {
+    pub(super) fn could_receive(&self, domain: DomainId, buffer: BufferId) -> bool {
         self.given[buffer.index()].acknowledged || self.could_use(domain, buffer, |buffer| &buffer.receive)
     }
 

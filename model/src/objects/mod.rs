@@ -20,6 +20,7 @@ mod symmetry;
 mod touched;
 mod usage;
 mod view;
+mod wait_points;
 mod waits;
 
 pub use packed::{Codec, DoesNotFit, Forest};
@@ -33,6 +34,7 @@ pub use step::{Action, Outcome, Refusal, Step};
 pub use symmetry::Asymmetry;
 pub use touched::Touched;
 pub use view::{Holder, Named, Own, Seen, View, Views, told};
+pub use wait_points::{Declared, WaitPoint};
 pub use waits::Wait;
 
 use crate::guarantee::{GuaranteeId, GuaranteeSet};
@@ -372,12 +374,18 @@ impl Objects {
         if state.contexts[at].phase != Phase::Begin {
             return (Nanos(0), Nanos(0));
         }
-        match self.operation(state, at) {
+        self.takes(self.operation(state, at))
+    }
+
+    /// The same of an operation, wherever it stands.
+    pub(crate) fn takes(&self, operation: &Operation) -> (Nanos, Nanos) {
+        let bounds = &self.system.kernel_bounds;
+        match operation {
             Operation::Compute { bcet, wcet } => (*bcet, *wcet),
-            Operation::Spawn { .. } | Operation::Fork(_) => (Nanos(0), self.system.kernel_bounds.spawn),
-            Operation::Kill(_) => (Nanos(0), self.system.kernel_bounds.kill_group),
-            Operation::Attach(_) => (Nanos(0), self.system.kernel_bounds.reattach),
-            Operation::LockDown(_) => (Nanos(0), self.system.kernel_bounds.lock_down),
+            Operation::Spawn { .. } | Operation::Fork(_) => (Nanos(0), bounds.spawn),
+            Operation::Kill(_) => (Nanos(0), bounds.kill_group),
+            Operation::Attach(_) => (Nanos(0), bounds.reattach),
+            Operation::LockDown(_) => (Nanos(0), bounds.lock_down),
             _ => (Nanos(0), Nanos(0)),
         }
     }

@@ -146,7 +146,7 @@ pub enum ProgramError {
 
 impl Program {
     /// Where a node of it may lead. A task begins anew where its program ends.
-    pub(super) fn ways<'a>(&'a self, node: &'a Node, is_task: bool) -> &'a [Position] {
+    pub(crate) fn ways<'a>(&'a self, node: &'a Node, is_task: bool) -> &'a [Position] {
         match &node.operation {
             Operation::Choose(arms) => arms,
             Operation::End if is_task => std::slice::from_ref(&self.entry),

@@ -292,8 +292,6 @@ impl Waiting<'_> {
     /// May there come to be room in the buffer, or in the pool that it draws on, or somebody to meet there?
     fn makes_room(&self, buffer: BufferId) -> bool {
         let (objects, state) = (self.objects, self.state);
-        let pool = |buffer: BufferId| objects.given[buffer.index()].pool.map(|pool| pool.id);
-        let related = |other: &BufferId| *other == buffer || (pool(buffer).is_some() && pool(*other) == pool(buffer));
         let taken = |other: BufferId| {
             // What is processed unasked is so whatever its receiver waits for.
             let receiver = state.buffers[other.index()].attached.filter(|_| objects.delivers_unasked(other));
@@ -303,8 +301,7 @@ impl Waiting<'_> {
             });
             received || self.may(Deed::Take(other)) || self.may(Deed::Attach(other))
         };
-        (0u8..).map(BufferId).take(state.buffers.len()).filter(related).any(taken)
-            || self.meets(buffer, &Operation::Receive(buffer))
+        objects.sharing_a_pool(buffer).any(taken) || self.meets(buffer, &Operation::Receive(buffer))
     }
 
     /// Is somebody there already to be met, and only interrupted?

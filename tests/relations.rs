@@ -344,10 +344,12 @@ fn a_circle_that_is_broken_never_closes() {
             if let Some((closed, none_closes, broken)) = compare(&objects, 3_000)? {
                 let (circles, none) = counted.get();
                 counted.set((circles + u32::from(closed > 0), none + u32::from(none_closes && broken)));
-                // Where the checker tells of a circle, there is one.
+                // Where no circle closes, what the checker refutes is a resource that nobody gives back.
                 let found = check(&objects, &[GuaranteeId::G21], &Limits::default()).unwrap().guarantees.remove(0);
                 if let ModelVerdict::Refuted { violation, .. } = found.verdict {
-                    prop_assert!(!violation.contains("none of them can ever go on") || !none_closes, "{}", violation);
+                    let resource =
+                        ["for room in", "for the lock", "wake-up is lost"].iter().any(|one| violation.contains(one));
+                    prop_assert!(resource || !none_closes, "{}", violation);
                 }
             }
             Ok(())

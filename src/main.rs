@@ -29,6 +29,8 @@ use exit::{Exit, Failure};
 fn main() -> ExitCode {
     // Nothing before this line: launched as the actor, this program does the actor's work and never returns.
     lacuna_hosted::actor::enter();
+    // As the first process of a guest it is the guest's init, and does not return either.
+    lacuna_hosted::guest::enter();
     let cli = Cli::parse();
     let interrupt = Arc::new(AtomicBool::new(false));
     // The others have nothing to clean up: a signal ends them as it ends any program.

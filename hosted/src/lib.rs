@@ -30,6 +30,8 @@ mod command;
 mod end;
 mod facts;
 #[cfg(target_os = "linux")]
+pub mod guest;
+#[cfg(target_os = "linux")]
 mod job;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]

@@ -5,7 +5,7 @@
 //! the terminal its controlling one first, in a child in a session of its own, for the kernel lets others do less.
 //!
 //! Source: `TIOCSTI`, `TIOCSETD` in ioctl_tty(2); CVE-2017-5226; CVE-2019-10063 (a filter that compares all 64 bits of a
-//! number of which the kernel looks at 32).
+//! number of which the kernel looks at 32); `dev.tty.legacy_tiocsti` of Linux 6.2 (EIO without `CAP_SYS_ADMIN`, where it is off).
 
 use std::fs;
 use std::io::Write;
@@ -22,7 +22,13 @@ use crate::actor::Task;
 
 const CONTROL: Deciders = Deciders {
     expected: &[SeccompSurface],
-    says: &[(SeccompSurface, libc::EPERM), (DropCapabilities, libc::EPERM), (UserNamespace, libc::EPERM)],
+    says: &[
+        (SeccompSurface, libc::EPERM),
+        (DropCapabilities, libc::EPERM),
+        (DropCapabilities, libc::EIO),
+        (UserNamespace, libc::EPERM),
+        (UserNamespace, libc::EIO),
+    ],
 };
 const NAMED: Deciders = Deciders {
     expected: &[LandlockFiles, PrivateRoot],

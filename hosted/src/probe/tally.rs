@@ -53,6 +53,10 @@ enum Meaning {
 impl Refusal {
     fn meaning(&self) -> Meaning {
         match self.errno {
+            // Since Linux 6.2 `dev.tty.legacy_tiocsti` may be off, and then it takes a capability.
+            Some(libc::EIO) if self.call == "ioctl(TIOCSTI)" => Meaning::Denied,
+            // Nobody in this kernel tells of sockets of that family.
+            Some(libc::ENOENT) if self.call == "socket(NETLINK_SOCK_DIAG)" => Meaning::NoSuchFacility,
             Some(libc::EPERM | libc::EACCES | libc::EROFS) => Meaning::Denied,
             Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EADDRNOTAVAIL) => Meaning::Unreachable,
             Some(libc::ECONNREFUSED | libc::ETIMEDOUT | libc::EAGAIN) if self.call != "fork" => Meaning::Unreachable,
@@ -65,7 +69,8 @@ impl Refusal {
                 | libc::EPROTONOSUPPORT
                 | libc::ESOCKTNOSUPPORT
                 | libc::EOPNOTSUPP
-                | libc::ENOPROTOOPT,
+                | libc::ENOPROTOOPT
+                | libc::ENODEV,
             ) => Meaning::NoSuchFacility,
             Some(libc::ENOMEM | libc::EAGAIN | libc::EDQUOT | libc::EFBIG) => Meaning::OverLimit,
             _ => Meaning::Other,
@@ -142,6 +147,21 @@ impl fmt::Display for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_errno_that_means_something_else_of_one_call_is_read_so() {
+        let of = |call: &str, errno| {
+            let mut tally = Tally::default();
+            tally.refused(call, Some(errno));
+            (tally.denied(), tally.no_such_facility())
+        };
+        assert_eq!(of("ioctl(TIOCSTI)", libc::EIO), (true, false));
+        assert_eq!(of("ioctl(TIOCSETD)", libc::EIO), (false, false));
+        assert_eq!(of("socket(NETLINK_SOCK_DIAG)", libc::ENOENT), (false, true));
+        assert_eq!(of("open", libc::ENOENT), (false, false));
+        // mount(2): the kernel does not know the kind of file system.
+        assert_eq!(of("mount(overlay)", libc::ENODEV), (false, true));
+    }
 
     #[test]
     fn a_facility_that_the_control_reached_is_denied_and_not_absent() {

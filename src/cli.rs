@@ -167,12 +167,14 @@ pub enum Command {
         #[arg(long, value_name = "FILE.svg")]
         svg: Option<PathBuf>,
     },
-    /// Run a scenario's plan and probes on this host.
+    /// Run a scenario's plan and probes on this host; or its own programs, and compare what they did with the model (--validate).
     Run {
         /// A file, or a name of the library.
         scenario: String,
         #[command(flatten)]
         attack: AttackOptions,
+        #[command(flatten)]
+        record: RecordOptions,
     },
     /// The steps that would be taken on this host; nothing is run.
     Plan {
@@ -213,10 +215,19 @@ pub enum Command {
         /// Such as `G4`, `linux-hardened`, `kill`, or `overflow`.
         topic: Option<String>,
     },
-    /// Check that a file is a scenario; nothing is explored.
+    /// Check that a file is a scenario; nothing is explored. Or that a record of its run is a behaviour of the model (--record).
     Validate {
         /// The file, or a name of the library.
         scenario: String,
+        /// A record that `run --validate --record` kept.
+        #[arg(long, value_name = "FILE.json")]
+        record: Option<PathBuf>,
+        /// Under this profile, instead of the one that follows from what was applied.
+        #[arg(long, value_name = "PROFILE", requires = "record")]
+        kernel: Option<String>,
+        /// At most so many states of the model with what was observed up to them.
+        #[arg(long, value_name = "N", default_value_t = 200_000, requires = "record")]
+        states: usize,
     },
     /// Remove what a killed run left behind.
     Clean,
@@ -260,6 +271,30 @@ pub struct AttackOptions {
     /// A probe whose getting out is known and accepted: it is shown, and does not fail; may be given several times, or as a list.
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub accept: Vec<String>,
+}
+
+/// How a scenario's own programs are run here, and what they did compared with the model.
+#[derive(Debug, Args)]
+pub struct RecordOptions {
+    /// Run the scenario's own programs instead of probes, record from outside what happens, and say whether the model of this host, as it
+    /// was used, can behave so.
+    #[arg(long, conflicts_with = "accept")]
+    pub validate: bool,
+    /// Keep the last run's record, to be validated again: `lacuna validate SCENARIO --record FILE.json`.
+    #[arg(long, value_name = "FILE.json", requires = "validate")]
+    pub record: Option<PathBuf>,
+    /// So many runs; the first that the model does not explain ends them.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "validate", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub times: u32,
+    /// What the programs leave open starts from here.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "validate")]
+    pub seed: u64,
+    /// Apply nothing: Linux as it is used every day, whose kill is that of the process group.
+    #[arg(long, requires = "validate", conflicts_with = "setup")]
+    pub bare: bool,
+    /// At most so many states of the model with what was observed up to them.
+    #[arg(long, value_name = "N", default_value_t = 200_000, requires = "validate")]
+    pub states: usize,
 }
 
 /// The options of `exec`.

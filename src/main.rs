@@ -62,7 +62,7 @@ fn cleans_up(command: Option<&Command>) -> bool {
         Some(
             Command::Analyse { .. }
                 | Command::Relations { .. }
-                | Command::Validate { .. }
+                | Command::Validate { record: None, .. }
                 | Command::Scenarios
                 | Command::New { .. }
                 | Command::Plan { .. }
@@ -77,7 +77,10 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
         cli.command.unwrap_or_else(|| Command::Gap { scenario: "ci-job".into(), attack: AttackOptions::default() });
     match command {
         Command::Gap { scenario, attack } => commands::gap::run(&scenario, &attack, interrupt, format),
-        Command::Run { scenario, attack } => commands::run::scenario(&scenario, &attack, interrupt, format),
+        Command::Run { scenario, attack, record } if record.validate => {
+            commands::record::run(&scenario, attack.host.setup, &record, interrupt, format)
+        }
+        Command::Run { scenario, attack, .. } => commands::run::scenario(&scenario, &attack, interrupt, format),
         Command::Probe { ids, attack } => commands::run::probes(&ids, &attack, interrupt, format),
         Command::Check {
             scenario,
@@ -132,7 +135,10 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
         Command::Scenarios => commands::scenarios::run(format),
         Command::New { file } => commands::new::run(&file, format),
         Command::Explain { topic } => commands::explain::run(topic.as_deref(), interrupt, format),
-        Command::Validate { scenario } => commands::validate::run(&scenario, format),
+        Command::Validate { scenario, record: Some(file), kernel, states } => {
+            commands::record::kept(&scenario, &file, kernel.as_deref(), states, interrupt, format)
+        }
+        Command::Validate { scenario, .. } => commands::validate::run(&scenario, format),
         Command::Simulate { scenario, horizon, kernel, policy, seed, execution, trace, gantt, responses } => {
             let request = commands::simulate::Request {
                 scenario: &scenario,

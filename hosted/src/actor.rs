@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::measure::hold::Hold;
 use crate::measure::raw;
 use crate::measure::tree::{Budget, Member, Tree};
+use crate::record::Part;
 
 /// Where an actor finds its task.
 pub(crate) const TASK_FD: RawFd = 3;
@@ -47,6 +48,8 @@ pub(crate) enum Task {
     Attack(Attack),
     /// A tree of processes, all of which bear this name and say on the claims' descriptor that they are at rest.
     Tree { tree: Tree, name: String },
+    /// A process of a scenario that is recorded.
+    Part(Part),
 }
 
 /// An attack, with what it is to aim at.
@@ -201,6 +204,7 @@ fn carry_out(task: Task) -> i32 {
             }
             0
         }
+        Task::Part(part) => crate::record::play(&part),
         Task::Tree { tree, name } => match (Hold::open(), Budget::new(tree.forks)) {
             (Ok(hold), Ok(budget)) => {
                 let bytes = crate::measure::arena::name_bytes(&name);

@@ -45,6 +45,8 @@ pub mod primitive;
 #[cfg(target_os = "linux")]
 pub mod probe;
 #[cfg(target_os = "linux")]
+pub mod record;
+#[cfg(target_os = "linux")]
 pub mod replay;
 mod unmet;
 

@@ -6,6 +6,7 @@ pub mod expand;
 pub mod guarantee;
 pub mod objects;
 pub mod profile;
+pub mod record;
 pub mod relation;
 pub mod relations;
 pub mod sched;

@@ -10,6 +10,7 @@ pub mod gap;
 pub mod matrix;
 pub mod new;
 pub mod plan;
+pub mod record;
 pub mod relations;
 pub mod replay;
 pub mod run;

@@ -134,7 +134,8 @@ impl Budget {
         unsafe { &*self.0 }
     }
 
-    fn take(&self) -> bool {
+    /// One fork less; `false` if none is left.
+    pub(crate) fn take(&self) -> bool {
         self.counter().fetch_sub(1, Ordering::SeqCst) > 0
     }
 }

@@ -52,6 +52,7 @@ mod kernel;
 #[cfg(feature = "stateright")]
 mod second_opinion;
 mod timed;
+mod validate;
 
 pub use engine::{End, Fairness, Limits, Progress};
 pub use flows::{FlowReport, check_flows};
@@ -59,3 +60,6 @@ pub use guarantees::{CheckError, Checked, Ends, Means, Question, Report, Symmetr
 #[cfg(feature = "stateright")]
 pub use second_opinion::{NO_DEADLOCK, SecondOpinion, Watched};
 pub use timed::{TimedError, TimedReport, check_timed};
+pub use validate::{
+    Divergence, Effort, Explaining, MOST_EVENTS, RecordError, Validation, Verdict, validate, validate_by,
+};

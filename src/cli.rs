@@ -9,6 +9,7 @@ use lacuna_model::units::Nanos;
 use lacuna_sim::policy::{AnyPolicy, Policy};
 
 use crate::commands::search::SearchOptions;
+use crate::exit::Failure;
 
 /// A gap between what a kernel could guarantee and what this host does: proved, simulated, run, side by side.
 ///
@@ -25,17 +26,46 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     /// How to print.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, global = true, value_enum, default_value_t = Form::Text)]
+    pub format: Form,
 }
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For a person.
+    Text,
+    /// One document, with a version.
+    Json,
+    /// Cases as JUnit XML, for a forge's page of tests: of `gap`, `check`, `run` and `probe`.
+    Junit,
+    /// Cases as SARIF 2.1.0, for a forge's page of findings: of the same.
+    Sarif,
+}
+
+/// How to print what is no list of cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For a person.
     Text,
     /// One document, with a version.
     Json,
+}
+
+impl Form {
+    /// Without the notations of cases.
+    ///
+    /// # Errors
+    /// If it is one of them.
+    pub fn plain(self) -> Result<Format, Failure> {
+        match self {
+            Self::Text => Ok(Format::Text),
+            Self::Json => Ok(Format::Json),
+            Self::Junit | Self::Sarif => Err(Failure::input(
+                "`--format junit` and `sarif` are of what has cases: `gap`, `check`, `run` and `probe`; `--format json` is of all",
+            )),
+        }
+    }
 }
 
 /// The commands.

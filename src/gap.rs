@@ -115,6 +115,13 @@ pub struct Gap {
     pub exit: Exit,
 }
 
+impl Gap {
+    /// Were deadlines searched in time? That decides what the analysis does not find out.
+    pub fn searched_in_time(&self) -> bool {
+        self.judged.iter().all(|judged| judged.timed.is_some())
+    }
+}
+
 /// Gathers it.
 ///
 /// # Errors

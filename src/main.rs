@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "a program exports nothing; `pub` here says: for the other modules")]
 
 mod accepted;
+mod cases;
 mod cli;
 mod commands;
 mod exit;
@@ -72,16 +73,16 @@ fn cleans_up(command: Option<&Command>) -> bool {
 }
 
 fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
-    let format = cli.format;
+    let form = cli.format;
     let command =
         cli.command.unwrap_or_else(|| Command::Gap { scenario: "ci-job".into(), attack: AttackOptions::default() });
     match command {
-        Command::Gap { scenario, attack } => commands::gap::run(&scenario, &attack, interrupt, format),
+        Command::Gap { scenario, attack } => commands::gap::run(&scenario, &attack, interrupt, form),
         Command::Run { scenario, attack, record } if record.validate => {
-            commands::record::run(&scenario, attack.host.setup, &record, interrupt, format)
+            commands::record::run(&scenario, attack.host.setup, &record, interrupt, form.plain()?)
         }
-        Command::Run { scenario, attack, .. } => commands::run::scenario(&scenario, &attack, interrupt, format),
-        Command::Probe { ids, attack } => commands::run::probes(&ids, &attack, interrupt, format),
+        Command::Run { scenario, attack, .. } => commands::run::scenario(&scenario, &attack, interrupt, form),
+        Command::Probe { ids, attack } => commands::run::probes(&ids, &attack, interrupt, form),
         Command::Check {
             scenario,
             kernel,
@@ -107,15 +108,15 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
             };
             match explore {
                 Some(address) => commands::check::serve(&request, &address),
-                None => commands::check::run(&request, format),
+                None => commands::check::run(&request, form),
             }
         }
         Command::Analyse { scenario, policy, sensitivity } => {
             let margins = if sensitivity { Margins::Asked } else { Margins::NotAsked };
-            commands::analyse::run(&scenario, policy, margins, format)
+            commands::analyse::run(&scenario, policy, margins, form.plain()?)
         }
         Command::Relations { scenario, kernel, dot } => {
-            commands::relations::run(&scenario, &kernel, dot.as_deref(), format)
+            commands::relations::run(&scenario, &kernel, dot.as_deref(), form.plain()?)
         }
         Command::Compare { scenario, horizon, kernel, seed, execution } => {
             let request = commands::simulate::Request {
@@ -130,15 +131,15 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
                 responses: None,
                 interrupt,
             };
-            commands::compare::run(&request, format)
+            commands::compare::run(&request, form.plain()?)
         }
-        Command::Scenarios => commands::scenarios::run(format),
-        Command::New { file } => commands::new::run(&file, format),
-        Command::Explain { topic } => commands::explain::run(topic.as_deref(), interrupt, format),
+        Command::Scenarios => commands::scenarios::run(form.plain()?),
+        Command::New { file } => commands::new::run(&file, form.plain()?),
+        Command::Explain { topic } => commands::explain::run(topic.as_deref(), interrupt, form.plain()?),
         Command::Validate { scenario, record: Some(file), kernel, states } => {
-            commands::record::kept(&scenario, &file, kernel.as_deref(), states, interrupt, format)
+            commands::record::kept(&scenario, &file, kernel.as_deref(), states, interrupt, form.plain()?)
         }
-        Command::Validate { scenario, .. } => commands::validate::run(&scenario, format),
+        Command::Validate { scenario, .. } => commands::validate::run(&scenario, form.plain()?),
         Command::Simulate { scenario, horizon, kernel, policy, seed, execution, trace, gantt, responses } => {
             let request = commands::simulate::Request {
                 scenario: &scenario,
@@ -152,16 +153,16 @@ fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
                 responses,
                 interrupt,
             };
-            commands::simulate::run(&request, format)
+            commands::simulate::run(&request, form.plain()?)
         }
         Command::Sweep { file, threads, csv, svg } => {
             let threads = threads.map(usize::from);
             let request = commands::sweep::Request { file: &file, threads, csv, svg, interrupt };
-            commands::sweep::run(&request, format)
+            commands::sweep::run(&request, form.plain()?)
         }
-        Command::Plan { scenario, host } => commands::plan::run(&scenario, host.setup, format),
-        Command::Exec(options) => commands::exec::run(&options, interrupt, format),
-        Command::Clean => commands::clean::run(format),
-        Command::Replay { scenario, times } => commands::replay::run(&scenario, times, interrupt, format),
+        Command::Plan { scenario, host } => commands::plan::run(&scenario, host.setup, form.plain()?),
+        Command::Exec(options) => commands::exec::run(&options, interrupt, form.plain()?),
+        Command::Clean => commands::clean::run(form.plain()?),
+        Command::Replay { scenario, times } => commands::replay::run(&scenario, times, interrupt, form.plain()?),
     }
 }

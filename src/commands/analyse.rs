@@ -134,7 +134,8 @@ fn may_grow_by(margin: Margin) -> String {
     }
 }
 
-fn says(verdict: &AnalysisVerdict) -> String {
+/// A verdict in words.
+pub fn says(verdict: &AnalysisVerdict) -> String {
     match verdict {
         AnalysisVerdict::Bound => "bound".into(),
         AnalysisVerdict::Unschedulable { witness } => format!("unschedulable: {witness}"),

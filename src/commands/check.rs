@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 use super::matrix;
 use super::runs::side_by_side;
 use super::search::SearchOptions;
-use crate::cli::{self, Format};
+use crate::cases::{self, Case, Notation};
+use crate::cli::{self, Form};
 use crate::exit::{Exit, Failure};
 use crate::load::load;
 use crate::print::{document, line};
@@ -74,6 +75,14 @@ impl Judged {
         self.report.guarantees.iter().chain(flows).chain(timed).chain(&self.assumed)
     }
 
+    /// Each guarantee as a case.
+    pub fn cases(&self, system: &System) -> impl Iterator<Item = Case> {
+        self.checked().map(|checked| {
+            let exit = compare_one(system, &self.profile, checked);
+            Case::of_model(&system.name, &self.profile.name, checked.id, &checked.verdict, exit)
+        })
+    }
+
     /// What was found of one.
     pub fn verdict(&self, id: GuaranteeId) -> Option<&ModelVerdict> {
         self.checked().find(|checked| checked.id == id).map(|checked| &checked.verdict)
@@ -84,7 +93,7 @@ impl Judged {
 ///
 /// # Errors
 /// If the scenario or a profile is not there or wrong.
-pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
+pub fn run(request: &Request<'_>, form: Form) -> Result<Exit, Failure> {
     let system = &system(request)?;
     let Asked { of_steps: ids, of_pairs, in_time: timed_ids } = asked(system, request.guarantees)?;
     let profiles = if request.all_profiles { Profile::all().collect() } else { profiles(request.kernels)? };
@@ -115,12 +124,18 @@ pub fn run(request: &Request<'_>, format: Format) -> Result<Exit, Failure> {
     if request.search.process.is_some_and(|process| process != 0) {
         return Ok(judged.iter().fold(Exit::AsExpected, |exit, judged| exit.and(judged.exit)));
     }
-    match format {
-        Format::Json => {
+    let cases = |notation| {
+        let cases: Vec<Case> = judged.iter().flat_map(|judged| judged.cases(system)).collect();
+        cases::print(notation, request.scenario, &cases)
+    };
+    match form {
+        Form::Junit => cases(Notation::Junit)?,
+        Form::Sarif => cases(Notation::Sarif)?,
+        Form::Json => {
             let mut documents: Vec<Value> = judged.iter().map(|judged| json_of(system, judged)).collect();
             document(if documents.len() == 1 { documents.remove(0) } else { Value::Array(documents) });
         }
-        Format::Text => {
+        Form::Text => {
             line(format_args!("{}   {}", system.name, system.about));
             if let Some(depth) = request.adversary_depth {
                 line(format_args!("the adversary takes at most {depth} steps, as asked, whatever the scenario says"));
@@ -311,17 +326,19 @@ fn compare(system: &System, profile: &Profile, end: End, guarantees: &[Checked])
     if end == End::Interrupted {
         return Exit::Interrupted;
     }
+    guarantees.iter().fold(Exit::AsExpected, |exit, checked| exit.and(compare_one(system, profile, checked)))
+}
+
+fn compare_one(system: &System, profile: &Profile, checked: &Checked) -> Exit {
     let expected = system.expect.iter().find(|(name, _)| *name == profile.name).map(|(_, expected)| expected);
-    guarantees.iter().fold(Exit::AsExpected, |exit, checked| {
-        let may_fail = matches!(expected, Some(Expectation::Fails(ids)) if ids.contains(&checked.id));
-        exit.and(match (&checked.verdict, may_fail) {
-            (ModelVerdict::Unknown { .. }, _) => Exit::Unknown,
-            (ModelVerdict::Refuted { .. }, fails) if fails => Exit::AsExpected,
-            (ModelVerdict::Refuted { .. }, _) => Exit::NotAsExpected,
-            (_, fails) if fails => Exit::NotAsExpected,
-            _ => Exit::AsExpected,
-        })
-    })
+    let may_fail = matches!(expected, Some(Expectation::Fails(ids)) if ids.contains(&checked.id));
+    match (&checked.verdict, may_fail) {
+        (ModelVerdict::Unknown { .. }, _) => Exit::Unknown,
+        (ModelVerdict::Refuted { .. }, fails) if fails => Exit::AsExpected,
+        (ModelVerdict::Refuted { .. }, _) => Exit::NotAsExpected,
+        (_, fails) if fails => Exit::NotAsExpected,
+        _ => Exit::AsExpected,
+    }
 }
 
 /// One guarantee, after a search of so many states, within these bounds: a process table that was full, and the adversary's depth.

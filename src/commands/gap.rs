@@ -3,13 +3,15 @@
 use std::sync::atomic::AtomicBool;
 
 use lacuna_hosted::probe::Row as ProbeRow;
-use lacuna_model::evidence::HostOutcome;
+use lacuna_model::evidence::{AnalysisVerdict, HostOutcome, SimVerdict};
+use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::system::System;
 use lacuna_model::units::Nanos;
 use serde_json::{Value, json};
 
 use crate::accepted::Accepted;
-use crate::cli::{AttackOptions, Format};
+use crate::cases::{self, Answer, Case, Notation};
+use crate::cli::{AttackOptions, Form};
 use crate::exit::{Exit, Failure};
 use crate::gap::{Agreement, BoundRow, Gap, Row, counts, gather};
 use crate::host;
@@ -21,16 +23,66 @@ use crate::signals;
 ///
 /// # Errors
 /// If the scenario is wrong, or the host cannot.
-pub fn run(scenario: &str, options: &AttackOptions, interrupt: &AtomicBool, format: Format) -> Result<Exit, Failure> {
+pub fn run(scenario: &str, options: &AttackOptions, interrupt: &AtomicBool, form: Form) -> Result<Exit, Failure> {
     let loaded = load(scenario)?;
     let system = &loaded.scenario.system;
     let accepted = Accepted::of(&options.accept)?;
     let gap = gather(system, options.host.setup, accepted, interrupt)?;
-    match format {
-        Format::Json => document(json_of(system, &gap)),
-        Format::Text => print(system, &gap),
+    match form {
+        Form::Junit => cases::print(Notation::Junit, scenario, &cases_of(system, &gap))?,
+        Form::Sarif => cases::print(Notation::Sarif, scenario, &cases_of(system, &gap))?,
+        Form::Json => document(json_of(system, &gap)),
+        Form::Text => print(system, &gap),
     }
     Ok(gap.exit)
+}
+
+/// What decides the exit status, each a case: the model's verdicts, attacks, signals, and deadlines on paper and as simulated.
+fn cases_of(system: &System, gap: &Gap) -> Vec<Case> {
+    let model = gap.judged.iter().flat_map(|judged| judged.cases(system));
+    let probes = gap.probes.iter().map(|row| Case::of_probe(row, &gap.accepted));
+    let signals = gap.signals.iter().map(|row| Case {
+        suite: "host: signals".into(),
+        name: format!("{} as {}", row.buffer, row.signal),
+        guarantee: GuaranteeId::G16,
+        answer: Answer::of(row.outcome()),
+        outcome: row.outcome().name(),
+        message: format!("the model: {}", signals::describe(&row.model)),
+        detail: row.host.as_ref().err().cloned().unwrap_or_default(),
+    });
+    let tasks = gap.analysed.iter().flat_map(|analysis| &analysis.tasks).map(|row| {
+        let (answer, outcome) = match &row.verdict {
+            AnalysisVerdict::Bound => (Answer::Passed, "bound"),
+            AnalysisVerdict::Unschedulable { .. } => (Answer::Failed, "unschedulable"),
+            // The search in time decides it.
+            AnalysisVerdict::Unknown { .. } if gap.searched_in_time() => (Answer::Skipped, "unknown"),
+            AnalysisVerdict::Unknown { .. } => (Answer::Undecided, "unknown"),
+        };
+        deadline_case("on paper", &row.task.name, (answer, outcome), super::analyse::says(&row.verdict))
+    });
+    let simulated = gap.run.summary.contexts.iter().map(|context| {
+        let (answer, outcome, message) = match &context.verdict {
+            SimVerdict::Held => (Answer::Passed, "held", "in this run; it proves nothing".into()),
+            SimVerdict::Missed { job, released_ns } => {
+                (Answer::Failed, "missed", format!("job {job}, released at {}", Nanos(*released_ns)))
+            }
+            SimVerdict::Vacuous => (Answer::Skipped, "vacuous", "no job ended".into()),
+        };
+        deadline_case("simulated", &context.name, (answer, outcome), message)
+    });
+    model.chain(probes).chain(signals).chain(tasks).chain(simulated).collect()
+}
+
+fn deadline_case(how: &str, task: &str, (answer, outcome): (Answer, &'static str), message: String) -> Case {
+    Case {
+        suite: format!("deadlines: {how}"),
+        name: task.into(),
+        guarantee: GuaranteeId::G18,
+        answer,
+        outcome,
+        message,
+        detail: String::new(),
+    }
 }
 
 fn json_of(system: &System, gap: &Gap) -> Value {

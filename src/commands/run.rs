@@ -7,7 +7,8 @@ use lacuna_model::evidence::HostOutcome;
 use serde_json::json;
 
 use crate::accepted::{Accepted, unknown};
-use crate::cli::{AttackOptions, Format};
+use crate::cases::{self, Case, Notation};
+use crate::cli::{AttackOptions, Form};
 use crate::exit::{Exit, Failure};
 use crate::gap::attack;
 use crate::host;
@@ -18,30 +19,20 @@ use crate::print::{document, line};
 ///
 /// # Errors
 /// If the scenario is wrong, the host cannot, or somebody interrupts.
-pub fn scenario(
-    scenario: &str,
-    options: &AttackOptions,
-    interrupt: &AtomicBool,
-    format: Format,
-) -> Result<Exit, Failure> {
+pub fn scenario(scenario: &str, options: &AttackOptions, interrupt: &AtomicBool, form: Form) -> Result<Exit, Failure> {
     let loaded = load(scenario)?;
     let system = &loaded.scenario.system;
     if host::confined(system).is_none() {
         return Err(Failure::input(format!("`{}` confines nothing: no process has a job group", system.name)));
     }
-    attacked(&host::policy(system, &[]), &probe::all(), options, interrupt, format)
+    attacked(scenario, &host::policy(system, &[]), &probe::all(), options, interrupt, form)
 }
 
 /// Attacks the set-up that the policy of `ci-job` gets on this host, with the probes named, or all.
 ///
 /// # Errors
 /// If a name is wrong, the host cannot, or somebody interrupts.
-pub fn probes(
-    ids: &[String],
-    options: &AttackOptions,
-    interrupt: &AtomicBool,
-    format: Format,
-) -> Result<Exit, Failure> {
+pub fn probes(ids: &[String], options: &AttackOptions, interrupt: &AtomicBool, form: Form) -> Result<Exit, Failure> {
     let mut probes = Vec::new();
     for id in ids {
         // A guarantee's name stands for all that attack it.
@@ -56,29 +47,36 @@ pub fn probes(
         probes = probe::all();
     }
     let loaded = load("ci-job")?;
-    attacked(&host::policy(&loaded.scenario.system, &[]), &probes, options, interrupt, format)
+    attacked("ci-job", &host::policy(&loaded.scenario.system, &[]), &probes, options, interrupt, form)
 }
 
 fn attacked(
+    scenario: &str,
     policy: &lacuna_hosted::Policy,
     probes: &[&'static Probe],
     options: &AttackOptions,
     interrupt: &AtomicBool,
-    format: Format,
+    form: Form,
 ) -> Result<Exit, Failure> {
     let accepted = Accepted::of(&options.accept)?;
     let facts = host::facts()?;
     let plan = host::plan(host::set_up(options.host.setup, &facts), policy, &facts)?;
     let rows = attack(&plan, probes, interrupt)?;
-    match format {
-        Format::Json => document(json!({
+    let cases = |notation| {
+        let cases: Vec<Case> = rows.iter().map(|row| Case::of_probe(row, &accepted)).collect();
+        cases::print(notation, scenario, &cases)
+    };
+    match form {
+        Form::Junit => cases(Notation::Junit)?,
+        Form::Sarif => cases(Notation::Sarif)?,
+        Form::Json => document(json!({
             "host": facts,
             "setup": plan.set_up(),
             "effective": plan.effective(),
             "rows": rows,
             "accepted": accepted.names().collect::<Vec<_>>(),
         })),
-        Format::Text => {
+        Form::Text => {
             line(format_args!("host     {}", host::describe(&facts)));
             line(format_args!("plan     {}\n", super::plan::summary(&plan)));
             rows.iter().for_each(print);

@@ -8,7 +8,8 @@
 //!   were reported as applied, in [`primitive::strengthen`] and nowhere else.
 //! - **The kernel says who is alive**, not a walk and not the job. A job is killed whole and its end awaited; the death
 //!   of the supervisor is the job's.
-//! - One primitive is one file with its calls, assumptions and known holes; `examples/` shows each alone.
+//! - One primitive is one file with its calls, assumptions and known holes; `examples/` shows each alone, and
+//!   `examples/ci_runner.rs` is what embeds it, complete. `THREATS.md` says who attacks, what is trusted, and what is out.
 //!
 //! ```
 //! use lacuna_hosted::{Access, Facts, Network, Policy, SetUp};

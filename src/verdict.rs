@@ -1,8 +1,8 @@
 //! One verdict on one guarantee, by whichever search decides it.
 
-use lacuna_check::{Limits, check, check_flows, check_timed};
+use lacuna_check::{Checked, Limits, check, check_flows, check_timed};
 use lacuna_model::evidence::ModelVerdict;
-use lacuna_model::guarantee::{GuaranteeId, OF_PAIRS, TIMED, g23_kernel_time};
+use lacuna_model::guarantee::{GuaranteeId, OF_PAIRS, TIMED, ends_within, g23_kernel_time};
 use lacuna_model::objects::Objects;
 
 use crate::exit::Failure;
@@ -15,15 +15,22 @@ pub fn verdict(objects: &Objects, id: GuaranteeId, limits: &Limits<'_>) -> Resul
     if id == GuaranteeId::G23 {
         return Ok(g23_kernel_time::verdict(objects.system()));
     }
-    let guarantees = if OF_PAIRS.contains(&id) {
-        check_flows(objects, &[id], limits).guarantees
-    } else if !TIMED.contains(&id) {
-        check(objects, &[id], limits).map_err(Failure::input)?.guarantees
-    } else if objects.system().tick.is_some() {
-        check_timed(objects, &[id], limits).map_err(Failure::input)?.guarantees
-    } else {
-        return Ok(ModelVerdict::Vacuous);
-    };
+    let has_tick = objects.system().tick.is_some();
+    let in_time = || Ok(found(check_timed(objects, &[id], limits).map_err(Failure::input)?.guarantees, id));
+    if OF_PAIRS.contains(&id) {
+        return Ok(found(check_flows(objects, &[id], limits).guarantees, id));
+    }
+    if TIMED.contains(&id) {
+        return if has_tick { in_time() } else { Ok(ModelVerdict::Vacuous) };
+    }
+    let of_steps = found(check(objects, &[id], limits).map_err(Failure::input)?.guarantees, id);
+    if !has_tick || ends_within(objects.system(), id).is_none() {
+        return Ok(of_steps);
+    }
+    Ok(of_steps.and_in_time(in_time()?))
+}
+
+fn found(guarantees: Vec<Checked>, id: GuaranteeId) -> ModelVerdict {
     let found = guarantees.into_iter().find(|checked| checked.id == id).map(|checked| checked.verdict);
-    Ok(found.unwrap_or(ModelVerdict::Vacuous))
+    found.unwrap_or(ModelVerdict::Vacuous)
 }

@@ -68,6 +68,20 @@ impl ModelVerdict {
         matches!(self, Self::Proved | Self::ProvedToDepth { .. } | Self::ProvedToTable { .. })
     }
 
+    /// Of a guarantee that asks something of steps, which this says, and a bound in time too, which the other does: what both come to.
+    #[must_use]
+    pub fn and_in_time(self, bound: Self) -> Self {
+        match (self, bound) {
+            // Where a search in time came to nothing of it, it has nothing to add.
+            (of_steps @ Self::Refuted { .. }, _) | (of_steps, Self::Vacuous) => of_steps,
+            (_, late @ Self::Refuted { .. }) => late,
+            (unknown @ Self::Unknown { .. }, _) => unknown,
+            (_, Self::Unknown { limit }) => Self::Unknown { limit: format!("in time, {limit}") },
+            (Self::Proved | Self::Vacuous, bound) => bound,
+            (of_steps, _) => of_steps,
+        }
+    }
+
     /// The verdict's name, as printed.
     pub fn name(&self) -> &'static str {
         match self {

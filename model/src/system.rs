@@ -94,6 +94,8 @@ pub struct System {
     pub refill: Nanos,
     /// Upper bounds of kernel operations.
     pub kernel_bounds: KernelBounds,
+    /// Within what time whoever is killed or locked down is to have ended.
+    pub ends_within: EndsWithin,
     /// The lattice of timed checking: every duration is a multiple of it, and so is everything that is chosen.
     pub tick: Option<Nanos>,
     /// Entries of the kernel's process table in the model; a fork beyond them is refused.
@@ -642,11 +644,13 @@ impl Window {
 pub struct KernelBounds {
     /// Creating a process, until its program runs.
     pub spawn: Nanos,
-    /// Killing a job group, until its last member has ended.
+    /// Killing a job group, until its last member has ended; where that is a walk, until it has its snapshot.
     pub kill_group: Nanos,
+    /// Ending one process: by its name, or as one of the snapshot of a walk.
+    pub kill_process: Nanos,
     /// Attaching a buffer to another process.
     pub reattach: Nanos,
-    /// Locking a domain down, until its last process has ended.
+    /// Locking a domain down, until its last process has ended; where that is a walk, until it has its snapshot.
     pub lock_down: Nanos,
     /// Emptying what the core keeps for whoever runs on it, at the beginning of a window. It takes exactly so long, whatever there is.
     pub flush: Nanos,
@@ -655,16 +659,27 @@ pub struct KernelBounds {
 impl KernelBounds {
     /// Those that are declared, by the names of the operations.
     pub fn declared(&self) -> impl Iterator<Item = (&'static str, Nanos)> {
-        let Self { spawn, kill_group, reattach, lock_down, flush } = *self;
+        let Self { spawn, kill_group, kill_process, reattach, lock_down, flush } = *self;
         let all = [
             ("spawn", spawn),
             ("kill_group", kill_group),
+            ("kill_process", kill_process),
             ("reattach", reattach),
             ("lock_down", lock_down),
             ("flush", flush),
         ];
         all.into_iter().filter(|(_, bound)| *bound > Nanos(0))
     }
+}
+
+/// Within what time, from the moment that a program comes to a kill or a lock-down, the last of whom it is to end has ended. What is not said here
+/// is the kernel's bound of the operation; and where that is not declared either, nothing is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EndsWithin {
+    /// Of a kill of a job group.
+    pub kill_group: Option<Nanos>,
+    /// Of a lock-down of a domain.
+    pub lock_down: Option<Nanos>,
 }
 
 impl System {
@@ -768,6 +783,8 @@ impl System {
             }
         }
         self.kernel_bounds.declared().for_each(|(what, bound)| visit(what, bound));
+        let EndsWithin { kill_group, lock_down } = self.ends_within;
+        kill_group.into_iter().chain(lock_down).for_each(|within| visit("ends_within", within));
         visit("refill", self.refill);
     }
 

@@ -363,7 +363,7 @@ impl Time for Ns {
 mod tests {
     use super::*;
     use crate::profile::Profile;
-    use crate::system::{Context, DomainId, Instruction, KernelBounds, Process, System, Task};
+    use crate::system::{Context, DomainId, EndsWithin, Instruction, KernelBounds, Process, System, Task};
 
     /// One task of period 10, deadline 10 and that jitter, whose jobs run `program`.
     fn one_task(program: Vec<Instruction>, jitter: u64) -> Objects {
@@ -387,6 +387,7 @@ mod tests {
             major_frame: None,
             refill: Nanos(0),
             kernel_bounds: KernelBounds::default(),
+            ends_within: EndsWithin::default(),
             tick: None,
             process_table: 1,
             expect: vec![],

@@ -40,6 +40,7 @@ pub fn library() -> &'static [Entry] {
             "parallel-spawn",
             "double-fork",
             "fork-bomb",
+            "late-kill",
             "priority-inversion",
             "overrun",
             "partitions",

@@ -7,7 +7,8 @@ use std::io::BufWriter;
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{
-    Context, DomainId, Instruction, KernelBounds, Process, SchedulingContext, SchedulingContextId, System, Task,
+    Context, DomainId, EndsWithin, Instruction, KernelBounds, Process, SchedulingContext, SchedulingContextId, System,
+    Task,
 };
 use lacuna_model::units::Nanos;
 use lacuna_sim::export::{gantt, perfetto};
@@ -61,6 +62,7 @@ fn four_tasks() -> System {
         major_frame: None,
         refill: Nanos(0),
         kernel_bounds: KernelBounds::default(),
+        ends_within: EndsWithin::default(),
         tick: None,
         process_table: 1,
         expect: vec![],

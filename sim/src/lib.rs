@@ -66,6 +66,7 @@
 //!     major_frame: None,
 //!     refill: Nanos(0),
 //!     kernel_bounds: KernelBounds::default(),
+//!     ends_within: EndsWithin::default(),
 //!     tick: None,
 //!     process_table: 1,
 //!     expect: vec![],

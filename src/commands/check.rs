@@ -11,11 +11,12 @@ use lacuna_check::{
 };
 use lacuna_model::analysis::response_time::task_name;
 use lacuna_model::evidence::{Assumption, ModelVerdict};
-use lacuna_model::guarantee::{GuaranteeId, OF_PAIRS, TIMED, g23_kernel_time, safety};
+use lacuna_model::guarantee::{BOUNDED, GuaranteeId, OF_PAIRS, TIMED, ends_within, g23_kernel_time, safety};
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{Expectation, System};
 use lacuna_model::trace::Trace;
+use lacuna_model::units::Nanos;
 use serde_json::{Value, json};
 
 use super::matrix;
@@ -141,7 +142,7 @@ pub fn run(request: &Request<'_>, form: Form) -> Result<Exit, Failure> {
                 line(format_args!("the adversary takes at most {depth} steps, as asked, whatever the scenario says"));
             }
             if request.all_profiles {
-                matrix::print(&judged);
+                matrix::print(system, &judged);
             } else {
                 judged.iter().for_each(|judged| print(system, judged, request.deadlock));
             }
@@ -218,8 +219,16 @@ fn asked(system: &System, ids: &[GuaranteeId]) -> Result<Asked, Failure> {
             other.short()
         ))),
         (None, None) => Ok(Asked { of_steps, of_pairs, in_time: Vec::new() }),
-        (Some(_), _) => Ok(Asked { of_steps, of_pairs, in_time: timed }),
+        (Some(_), _) => {
+            let in_time = timed.into_iter().chain(bounded(system).filter(wanted)).collect();
+            Ok(Asked { of_steps, of_pairs, in_time })
+        }
     }
+}
+
+/// The guarantees of steps of which the system bounds something in time.
+fn bounded(system: &System) -> impl Iterator<Item = GuaranteeId> {
+    BOUNDED.iter().copied().filter(|id| system.tick.is_some() && ends_within(system, *id).is_some())
 }
 
 fn profiles(names: &[String]) -> Result<Vec<Profile>, Failure> {
@@ -247,7 +256,8 @@ pub fn profile(name: &str) -> Result<Profile, Failure> {
 pub fn judge(system: &System, profile: Profile, ids: &[GuaranteeId], limits: &Limits<'_>) -> Result<Judged, Failure> {
     let of_steps: Vec<_> = ids.iter().copied().filter(|id| safety().iter().any(|one| one.id() == *id)).collect();
     let of_pairs: Vec<_> = ids.iter().copied().filter(|id| OF_PAIRS.contains(id)).collect();
-    let in_time: Vec<_> = ids.iter().copied().filter(|id| TIMED.contains(id)).collect();
+    let bounded = bounded(system).filter(|id| ids.contains(id));
+    let in_time: Vec<_> = ids.iter().copied().filter(|id| TIMED.contains(id)).chain(bounded).collect();
     let objects = Objects::new(system, &profile).map_err(Failure::input)?;
     let report = lacuna_check::check(&objects, &of_steps, limits).map_err(failure)?;
     let flows = (!of_pairs.is_empty()).then(|| check_flows(&objects, &of_pairs, limits));
@@ -268,9 +278,19 @@ pub fn askable(system: &System) -> Vec<GuaranteeId> {
 fn judged_of(
     system: &System,
     profile: Profile,
-    (report, flows, timed): (Report, Option<FlowReport>, Option<TimedReport>),
+    (mut report, flows, mut timed): (Report, Option<FlowReport>, Option<TimedReport>),
     deadlock_is_wrong: bool,
 ) -> Judged {
+    // What is asked of steps and of time is one row.
+    if let Some(timed) = &mut timed {
+        for checked in &mut report.guarantees {
+            if let Some(place) = timed.guarantees.iter().position(|bound| bound.id == checked.id) {
+                let bound = timed.guarantees.remove(place).verdict;
+                let of_steps = std::mem::replace(&mut checked.verdict, ModelVerdict::Vacuous);
+                checked.verdict = of_steps.and_in_time(bound);
+            }
+        }
+    }
     let mut exit = compare(system, &profile, report.end, &report.guarantees);
     if let Some(flows) = &flows {
         exit = exit.and(compare(system, &profile, flows.end, &flows.guarantees));
@@ -369,6 +389,15 @@ fn json_row(checked: &Checked, states: u64, complete: bool, bounds: (Option<u8>,
     row
 }
 
+/// What is bounded in time: by which guarantee, how, and the longest that was seen, which is not followed beyond.
+fn last_deaths<'t>(
+    system: &'t System,
+    timed: &'t TimedReport,
+) -> impl Iterator<Item = (GuaranteeId, Nanos, Option<Nanos>)> + 't {
+    let rows = BOUNDED.iter().zip(timed.last_death);
+    rows.filter_map(|(id, longest)| ends_within(system, *id).map(|within| (*id, within, longest)))
+}
+
 /// What was found in time.
 fn json_of_timed(system: &System, timed: &TimedReport) -> Value {
     let responses: Vec<Value> = names_of_tasks(system)
@@ -382,6 +411,9 @@ fn json_of_timed(system: &System, timed: &TimedReport) -> Value {
         "depth": timed.depth,
         "end": end_name(timed.end),
         "responses": responses,
+        "last_deaths": last_deaths(system, timed)
+            .map(|(id, within, longest)| json!({ "id": id, "within_ns": within.0, "longest_ns": longest.map(|of| of.0) }))
+            .collect::<Vec<_>>(),
         "bits_per_state": timed.bits,
         "memory_bytes": timed.bytes,
         "elapsed_ns": timed.elapsed.as_nanos() as u64,
@@ -526,6 +558,13 @@ fn print_timed(system: &System, timed: &TimedReport) {
         line(format_args!("  pairs of systems in time: {}", timed.separated));
     }
     print_rows(guarantees, false, "");
+    for (id, within, longest) in last_deaths(system, timed) {
+        let longest = longest.map_or("nobody was ended so".into(), |longest| match longest > within {
+            true => format!("more than {within}"),
+            false => longest.to_string(),
+        });
+        line(format_args!("      {id} to the last death: {longest}, of at most {within}"));
+    }
     for (name, worst) in names_of_tasks(system).zip(&timed.worst) {
         let worst = worst.map_or("no job ended".into(), |worst| worst.to_string());
         line(format_args!("      longest response of {name}: {worst}"));

@@ -1,7 +1,8 @@
 //! `lacuna check --all-profiles`: a row a guarantee, a column a profile.
 
 use lacuna_model::evidence::ModelVerdict;
-use lacuna_model::guarantee::TIMED;
+use lacuna_model::guarantee::{BOUNDED, TIMED, ends_within};
+use lacuna_model::system::System;
 
 use super::check::Judged;
 use crate::exit::Exit;
@@ -21,7 +22,7 @@ pub fn cell(verdict: &ModelVerdict) -> &'static str {
 }
 
 /// Prints the table; all were asked the same.
-pub fn print(judged: &[Judged]) {
+pub fn print(system: &System, judged: &[Judged]) {
     let Some(first) = judged.first() else { return };
     let names: Vec<&str> = judged.iter().map(|judged| judged.profile.name.as_str()).collect();
     let width = |name: &str| name.len().max("to depth".len());
@@ -59,7 +60,8 @@ pub fn print(judged: &[Judged]) {
         line(format_args!("to table: with a process table that was full; a larger one may show more"));
     }
     if let Some(timed) = &first.timed {
-        let timed_ids: Vec<&str> = TIMED.iter().map(|id| id.name()).collect();
+        let bounds = BOUNDED.iter().filter(|id| ends_within(system, **id).is_some()).map(|id| id.name());
+        let timed_ids: Vec<&str> = TIMED.iter().map(|id| id.name()).chain(bounds).collect();
         line(format_args!("in time, tick {}: {}", timed.tick, timed_ids.join(", ")));
     }
     line(format_args!("-: nothing that the guarantee speaks of ever happens there"));

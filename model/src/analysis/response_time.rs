@@ -409,7 +409,7 @@ pub(crate) mod tests {
     /// A supervisor without a scheduling context runs `program`; the process it may create has a task of priority 0.
     fn supervised(program: Vec<crate::system::Instruction>) -> System {
         use crate::system::{
-            Context, DomainId, Instruction, KernelBounds, SchedulingContext, SchedulingContextId, Task,
+            Context, DomainId, EndsWithin, Instruction, KernelBounds, SchedulingContext, SchedulingContextId, Task,
         };
         let task = Task { period: Nanos(10), deadline: Nanos(10), offset: Nanos(0), jitter: Nanos(0) };
         let process = |name: &str, program, schedule, task| Process {
@@ -443,6 +443,7 @@ pub(crate) mod tests {
             major_frame: None,
             refill: Nanos(0),
             kernel_bounds: KernelBounds::default(),
+            ends_within: EndsWithin::default(),
             tick: None,
             process_table: 4,
             expect: vec![],

@@ -2,8 +2,13 @@
 //! again; and so none of them makes another.
 //!
 //! Formally, for every step of a context of process p: fate(p) ≠ condemned, where a kill of g that returns condemns every
-//! living p with group(p) = g. That the kill returns within a bound is a declared bound
-//! of the kernel (`kernel_bounds.kill_group`) in the model, and measured on a host.
+//! living p with group(p) = g.
+//!
+//! In time, for every kill of g by a context c, which c comes to at t and which returns at u, or never: at no instant later than t + B does a p live that lived,
+//! with group(p) = g, at an instant from t to u. B is what the scenario asks (`ends_within.kill_group`), or else the declared bound of the operation
+//! (`kernel_bounds.kill_group`). The clock runs from when the program comes to the kill, whether or not c has the core then, until the last of them has
+//! ended; a kill whose context ends before it returns owes nothing. Where the profile walks, each member is an operation of the kernel of its own
+//! (`kernel_bounds.kill_process`), and the walker can be preempted between two. On a host it is measured.
 //!
 //! Trigger: a kill of a job group met a living descendant.
 

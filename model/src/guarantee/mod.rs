@@ -35,6 +35,8 @@ pub use set::GuaranteeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::objects::{Objects, Outcome, State, Step, Touched};
+use crate::system::System;
+use crate::units::Nanos;
 
 macro_rules! guarantees {
     ($($id:ident $short:literal $statement:literal,)*) => {
@@ -110,6 +112,20 @@ impl std::str::FromStr for GuaranteeId {
 /// Those that are statements about time, and that timed checking decides.
 pub const TIMED: &[GuaranteeId] =
     &[GuaranteeId::G11, GuaranteeId::G18, GuaranteeId::G19, GuaranteeId::G20, GuaranteeId::G22];
+
+/// Those of steps that also ask for a bound in time, which timed checking decides beside what is asked of steps.
+pub const BOUNDED: &[GuaranteeId] = &[GuaranteeId::G4, GuaranteeId::G12];
+
+/// Within what time a guarantee of [`BOUNDED`] asks whoever is ended to have ended; none, if the system says nothing of it.
+pub fn ends_within(system: &System, id: GuaranteeId) -> Option<Nanos> {
+    let (bounds, within) = (&system.kernel_bounds, &system.ends_within);
+    let (within, declared) = match id {
+        GuaranteeId::G4 => (within.kill_group, bounds.kill_group),
+        GuaranteeId::G12 => (within.lock_down, bounds.lock_down),
+        _ => return None,
+    };
+    within.or_else(|| Some(declared).filter(|declared| *declared > Nanos(0)))
+}
 
 /// Those that no single run violates: they are decided on pairs of runs.
 pub const OF_PAIRS: &[GuaranteeId] = &[GuaranteeId::G10];

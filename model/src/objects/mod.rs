@@ -6,6 +6,7 @@ mod apply;
 mod buffers;
 mod demand;
 mod enabled;
+mod ending;
 mod future;
 mod lock_down;
 mod made;
@@ -23,6 +24,7 @@ mod view;
 mod wait_points;
 mod waits;
 
+pub use ending::Ending;
 pub use packed::{Codec, DoesNotFit, Forest};
 pub use precondition::Precondition;
 pub use program::{HandleSet, Node, Operation, Position, Program, ProgramError, bit};
@@ -371,8 +373,11 @@ impl Objects {
     /// operation's from nothing to its bound. On a kernel that forks, the bound of a spawn is spent in the fork.
     pub fn execution_time(&self, state: &State, context: ContextSlot) -> (Nanos, Nanos) {
         let at = usize::from(context);
-        if state.contexts[at].phase != Phase::Begin {
-            return (Nanos(0), Nanos(0));
+        match state.contexts[at].phase {
+            Phase::Begin => {}
+            // A walk is one operation of the kernel for each member, and can be preempted between them.
+            Phase::Walking(1..) => return (Nanos(0), self.system.kernel_bounds.kill_process),
+            _ => return (Nanos(0), Nanos(0)),
         }
         self.takes(self.operation(state, at))
     }
@@ -384,6 +389,7 @@ impl Objects {
             Operation::Compute { bcet, wcet } => (*bcet, *wcet),
             Operation::Spawn { .. } | Operation::Fork(_) => (Nanos(0), bounds.spawn),
             Operation::Kill(_) => (Nanos(0), bounds.kill_group),
+            Operation::KillProcess(_) => (Nanos(0), bounds.kill_process),
             Operation::Attach(_) => (Nanos(0), bounds.reattach),
             Operation::LockDown(_) => (Nanos(0), bounds.lock_down),
             _ => (Nanos(0), Nanos(0)),

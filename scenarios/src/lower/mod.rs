@@ -19,7 +19,8 @@ pub(crate) use sweep::sweep;
 
 use lacuna_model::guarantee::{OF_PAIRS, TIMED};
 use lacuna_model::system::{
-    Budget, BufferId, DomainId, Expectation, KernelBounds, Order, RefillsFrom, SchedulingContext, Server, System,
+    Budget, BufferId, DomainId, EndsWithin, Expectation, KernelBounds, Order, RefillsFrom, SchedulingContext, Server,
+    System,
 };
 use lacuna_model::units::Nanos;
 
@@ -195,6 +196,7 @@ impl<'l, 's> Lower<'l, 's> {
             modes,
             refill: root.duration("refill").unwrap_or_default(),
             kernel_bounds: self.kernel_bounds(),
+            ends_within: self.ends_within(),
             tick: self.tick(),
             process_table: 0,
             expect: self.expect(),
@@ -353,10 +355,16 @@ impl<'l, 's> Lower<'l, 's> {
         KernelBounds {
             spawn: bound("spawn").unwrap_or(Nanos(0)),
             kill_group: bound("kill_group").unwrap_or(Nanos(0)),
+            kill_process: bound("kill_process").unwrap_or(Nanos(0)),
             reattach: bound("reattach").unwrap_or(Nanos(0)),
             lock_down: bound("lock_down").unwrap_or(Nanos(0)),
             flush: bound("flush").unwrap_or(Nanos(0)),
         }
+    }
+
+    fn ends_within(&self) -> EndsWithin {
+        let within = |name| self.root.record("ends_within").and_then(|fields| fields.duration(name));
+        EndsWithin { kill_group: within("kill_group"), lock_down: within("lock_down") }
     }
 
     /// The tick, once every duration of the file has been found to be a multiple of it.

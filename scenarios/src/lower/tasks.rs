@@ -1,7 +1,8 @@
 //! Tasks: release patterns, and pure task sets written out as a system.
 
 use lacuna_model::system::{
-    Context, DomainId, Instruction, KernelBounds, Process, SchedulingContext, SchedulingContextId, System, Task,
+    Context, DomainId, EndsWithin, Instruction, KernelBounds, Process, SchedulingContext, SchedulingContextId, System,
+    Task,
 };
 use lacuna_model::units::Nanos;
 
@@ -150,6 +151,7 @@ pub(super) fn system(root: &Fields, report: &mut Report<'_>) -> System {
         major_frame: None,
         refill: Nanos(0),
         kernel_bounds: KernelBounds::default(),
+        ends_within: EndsWithin::default(),
         tick: None,
         process_table: 3,
         expect: Vec::new(),

@@ -110,6 +110,12 @@ pub(crate) static SCENARIO: Record = Record {
             "declared upper bounds of kernel operations",
         ),
         field(
+            "ends_within",
+            Kind::Record(&ENDS_WITHIN),
+            Need::Absent("the bounds of the kernel's operations"),
+            "within what time all whom a kill or a lock-down is to end have ended, from when the program comes to it (G4, G12)",
+        ),
+        field(
             "tick",
             Kind::PositiveDuration,
             Need::Absent("no timed checking"),
@@ -529,14 +535,51 @@ static KERNEL_BOUNDS: Record = Record {
     about: "Declared upper bounds of kernel operations.",
     fields: &[
         field("spawn", Kind::Duration, ZERO, "creating a process, until its program runs"),
-        field("kill_group", Kind::Duration, ZERO, "killing a job group, until its last member has ended"),
+        field(
+            "kill_group",
+            Kind::Duration,
+            ZERO,
+            "killing a job group, until its last member has ended; where that is a walk, until it has its snapshot",
+        ),
+        field(
+            "kill_process",
+            Kind::Duration,
+            ZERO,
+            "ending one process: by its name, or as one of the snapshot of a walk",
+        ),
         field("reattach", Kind::Duration, ZERO, "attaching a buffer to another process"),
-        field("lock_down", Kind::Duration, ZERO, "locking a domain down, until its last process has ended"),
+        field(
+            "lock_down",
+            Kind::Duration,
+            ZERO,
+            "locking a domain down, until its last process has ended; where that is a walk, until it has its snapshot",
+        ),
         field(
             "flush",
             Kind::Duration,
             ZERO,
             "emptying what the core keeps for whoever runs on it, at the beginning of each window, where the kernel does: it takes exactly so long",
+        ),
+    ],
+};
+
+static ENDS_WITHIN: Record = Record {
+    title: "Ends within",
+    noun: "times within which processes have ended",
+    tag: None,
+    about: "From when a program comes to a kill or a lock-down, until the last of those that it is to end has ended. Asked in time.",
+    fields: &[
+        field(
+            "kill_group",
+            Kind::Duration,
+            Need::Absent("the kernel bound `kill_group`, if that is declared"),
+            "of a kill of a job group",
+        ),
+        field(
+            "lock_down",
+            Kind::Duration,
+            Need::Absent("the kernel bound `lock_down`, if that is declared"),
+            "of a lock-down of a domain",
         ),
     ],
 };

@@ -8,8 +8,8 @@ pub(crate) mod servers;
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{
-    Budget, Context, DomainId, Instruction, KernelBounds, Process, SchedulingContext, SchedulingContextId, Server,
-    System, Task,
+    Budget, Context, DomainId, EndsWithin, Instruction, KernelBounds, Process, SchedulingContext, SchedulingContextId,
+    Server, System, Task,
 };
 use lacuna_model::units::Nanos;
 
@@ -60,6 +60,7 @@ pub(crate) fn empty() -> System {
         major_frame: None,
         refill: Nanos(0),
         kernel_bounds: KernelBounds::default(),
+        ends_within: EndsWithin::default(),
         tick: None,
         process_table: 1,
         expect: vec![],

@@ -4,10 +4,10 @@
 use lacuna_model::objects::Objects;
 use lacuna_model::profile::Profile;
 use lacuna_model::system::{
-    Attachment, Budget, Buffer, BufferId, By, Context, DomainId, Effect, Fallback, GroupId, HandleId, Instruction,
-    JobGroup, KernelBounds, Lock, LockId, MajorFrame, Mode, ModeId, Object, ObjectClass, ObjectId, Order, Overflow,
-    Pool, Process, ProcessId, RefillsFrom, Right, SchedulingContext, SchedulingContextId, Server, System, Task, When,
-    Window,
+    Attachment, Budget, Buffer, BufferId, By, Context, DomainId, Effect, EndsWithin, Fallback, GroupId, HandleId,
+    Instruction, JobGroup, KernelBounds, Lock, LockId, MajorFrame, Mode, ModeId, Object, ObjectClass, ObjectId, Order,
+    Overflow, Pool, Process, ProcessId, RefillsFrom, Right, SchedulingContext, SchedulingContextId, Server, System,
+    Task, When, Window,
 };
 use lacuna_model::units::{Bytes, Nanos};
 use proptest::prelude::*;
@@ -340,10 +340,12 @@ pub(crate) fn system() -> impl Strategy<Value = System> {
                 kernel_bounds: KernelBounds {
                     spawn: Nanos(spawn),
                     kill_group: Nanos(kill_group),
+                    kill_process: Nanos(kill_group),
                     reattach: Nanos(kill_group),
                     lock_down: Nanos(spawn),
                     flush: Nanos(flush),
                 },
+                ends_within: EndsWithin::default(),
                 process_table,
                 ..super::empty()
             }

@@ -1,4 +1,5 @@
-//! What a timed search watches beside the system: how old jobs are, and how long less urgent contexts have kept a job waiting.
+//! What a timed search watches beside the system: how old jobs are, how long less urgent contexts have kept a job waiting, and for how long whoever is to
+//! be ended lives.
 
 use lacuna_model::coding::Coder;
 use lacuna_model::guarantee::g20_bounded_inversion::{bound, is_inverted};
@@ -9,21 +10,39 @@ use lacuna_model::system::Task;
 use lacuna_model::time::Lattice;
 use lacuna_model::units::Nanos;
 
+use super::deaths::{Deaths, Within};
+
 /// A state of the relation, and what is watched of it.
 pub(super) struct Situation<S: Sched> {
     pub(super) state: StateOf<S, Lattice>,
     /// Of each context, for how long its job was kept waiting by less urgent ones, at most a tick more than the largest bound. Empty,
     /// where no bound is declared or asked for.
     pub(super) waited: Vec<Nanos>,
+    /// How long whoever is to be ended has lived since.
+    pub(super) deaths: Deaths,
+}
+
+/// At which clocks stop.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Most {
+    /// Those of waiting; 0 where there are none.
+    pub(super) waited: Nanos,
+    /// Those of being ended.
+    pub(super) within: Within,
 }
 
 impl<S: Sched> Clone for Situation<S> {
     fn clone(&self) -> Self {
-        Self { state: self.state.clone(), waited: self.waited.clone() }
+        Self { state: self.state.clone(), waited: self.waited.clone(), deaths: self.deaths.clone() }
     }
 }
 
 impl<S: Sched> Situation<S> {
+    /// With no clocks beside it.
+    pub(super) fn bare(state: StateOf<S, Lattice>) -> Self {
+        Self { state, waited: Vec::new(), deaths: Deaths::default() }
+    }
+
     pub(super) fn contexts(&self) -> std::ops::Range<ContextSlot> {
         0..self.state.objects.contexts.len() as ContextSlot
     }
@@ -98,13 +117,14 @@ impl<S: Sched> Situation<S> {
     }
 
     /// Time is about to pass.
-    pub(super) fn elapse(&mut self, relation: &Relation<'_, S, Lattice>, duration: Nanos, most: Nanos) {
+    pub(super) fn elapse(&mut self, relation: &Relation<'_, S, Lattice>, duration: Nanos, most: &Most) {
         for context in 0..self.waited.len() {
             if self.inverted(relation, context as ContextSlot).is_some() {
                 let waited = &mut self.waited[context];
-                waited.0 = waited.0.saturating_add(duration.0).min(most.0);
+                waited.0 = waited.0.saturating_add(duration.0).min(most.waited.0);
             }
         }
+        self.deaths.elapse(duration, &most.within);
     }
 
     /// A step was taken: whoever's job has ended has waited for nothing.
@@ -121,15 +141,16 @@ impl<S: Sched> Situation<S> {
         &mut self,
         relation: &Relation<'_, S, Lattice>,
         lattice: &Lattice,
-        most: Nanos,
+        most: &Most,
         coder: &mut impl Coder,
     ) {
         let contexts = self.state.objects.contexts.len();
         lattice.code(&mut self.state.time, coder);
         relation.sched().code(&mut self.state.sched, contexts, coder);
         for waited in &mut self.waited {
-            *waited = coder.time(*waited, most);
+            *waited = coder.time(*waited, most.waited);
         }
+        self.deaths.code(&most.within, coder);
     }
 }
 

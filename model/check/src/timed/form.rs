@@ -6,25 +6,24 @@ use lacuna_model::objects::Codec;
 use lacuna_model::relation::Relation;
 use lacuna_model::sched::Sched;
 use lacuna_model::time::Lattice;
-use lacuna_model::units::Nanos;
 
 use super::MOST_WORDS;
-use super::clocks::Situation;
+use super::clocks::{Most, Situation};
 
 /// Of the situations of one system.
 pub(super) struct Form<'f, 'a, S: Sched> {
     pub(super) relation: &'f Relation<'a, S, Lattice>,
     pub(super) lattice: &'f Lattice,
     pub(super) codec: &'f Codec,
-    /// At which clocks of waiting stop; 0 where there are none.
-    pub(super) most_waited: Nanos,
+    /// At which its clocks stop.
+    pub(super) most: Most,
 }
 
 impl<S: Sched> Form<'_, '_, S> {
     /// How many bits one takes, and how many words; all take the same.
     pub(super) fn size(&self, any: &Situation<S>) -> (usize, usize) {
         let mut width = Width::new(self.lattice.tick());
-        any.clone().code(self.relation, self.lattice, self.most_waited, &mut width);
+        any.clone().code(self.relation, self.lattice, &self.most, &mut width);
         (self.codec.bits() + width.bits, self.codec.words() + width.bits.div_ceil(64))
     }
 
@@ -33,7 +32,7 @@ impl<S: Sched> Form<'_, '_, S> {
         let (objects, time) = words.split_at_mut(self.codec.words());
         let fits = self.codec.pack(&situation.state.objects, objects).is_ok();
         let mut writer = Writer::new(time, self.lattice.tick());
-        situation.clone().code(self.relation, self.lattice, self.most_waited, &mut writer);
+        situation.clone().code(self.relation, self.lattice, &self.most, &mut writer);
         fits && writer.fits()
     }
 
@@ -42,7 +41,7 @@ impl<S: Sched> Form<'_, '_, S> {
         let (objects, time) = words.split_at(self.codec.words());
         self.codec.unpack(objects, &mut over.state.objects);
         let mut reader = Reader::new(time, self.lattice.tick());
-        over.code(self.relation, self.lattice, self.most_waited, &mut reader);
+        over.code(self.relation, self.lattice, &self.most, &mut reader);
         self.relation.tell_of_locks(&mut over.state);
         over
     }

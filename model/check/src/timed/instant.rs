@@ -2,15 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lacuna_model::guarantee::GuaranteeId;
-use lacuna_model::objects::{Action, Codec, ContextSlot, Outcome, Refusal};
+use lacuna_model::guarantee::{BOUNDED, GuaranteeId};
+use lacuna_model::objects::{Action, Codec, ContextSlot, Outcome, ProcessSlot, Refusal};
 use lacuna_model::relation::{Label, Relation, StateOf};
 use lacuna_model::sched::Sched;
 use lacuna_model::time::{Lattice, TimeStep};
 use lacuna_model::trace::{Observer, Trace};
 use lacuna_model::units::Nanos;
 
-use super::clocks::Situation;
+use super::clocks::{Most, Situation};
 use super::form::Form;
 use super::ways::{Walker, each_way};
 use crate::engine::{Edge, Marks, Path, TransitionSystem, Unrepresentable};
@@ -24,10 +24,24 @@ pub(super) struct Timed<'a, S: Sched, const W: usize> {
     pub(super) lattice: Lattice,
     pub(super) codec: Codec,
     pub(super) initial: Situation<S>,
-    /// At which clocks of waiting stop.
-    pub(super) most_waited: Nanos,
+    /// At which clocks stop.
+    pub(super) most: Most,
     /// The longest response of each task so far, and 1.
     pub(super) worst: Vec<AtomicU64>,
+    /// By the place of the guarantee in [`BOUNDED`], the longest from when a program came to a kill or a lock-down to the end of one whom that was to
+    /// end, and 1.
+    pub(super) last_death: [AtomicU64; BOUNDED.len()],
+}
+
+/// Whom the passing of time breaks a guarantee to, and the bound.
+#[derive(Debug, Clone, Copy)]
+enum Breach {
+    /// A job has not ended by its deadline.
+    Miss(ContextSlot, Nanos),
+    /// Less urgent contexts keep it waiting for too long.
+    Inversion(ContextSlot, Nanos),
+    /// It was to be ended, and lives.
+    Late(ProcessSlot, Nanos),
 }
 
 /// A way through an instant, under way.
@@ -60,9 +74,9 @@ impl<S: Sched, const W: usize> Walker<S> for Way<'_, '_, S, W> {
         match label {
             Label::Time(TimeStep::Arrive { .. }) => self.marks |= triggered(GuaranteeId::G18),
             Label::Time(TimeStep::Elapse(duration)) => {
-                for id in [GuaranteeId::G18, GuaranteeId::G20] {
-                    if timed.breach(situation, duration, id).is_some() {
-                        self.marks |= violated(id);
+                for id in [GuaranteeId::G18, GuaranteeId::G20].iter().chain(BOUNDED) {
+                    if timed.breach(situation, duration, *id).is_some() {
+                        self.marks |= violated(*id);
                     }
                 }
                 if situation.somebody_waits(timed.relation.objects()) {
@@ -76,6 +90,11 @@ impl<S: Sched, const W: usize> Walker<S> for Way<'_, '_, S, W> {
             },
             Label::Sched(_) | Label::Time(_) => {}
         }
+        for id in BOUNDED.iter().filter(|id| timed.most.within.asks(**id)) {
+            if situation.deaths.is_triggered(timed.relation.objects(), &situation.state.objects, *id) {
+                self.marks |= triggered(*id);
+            }
+        }
         if timed.apply(situation, label) == Some(Outcome::Refused(Refusal::TableFull)) {
             self.marks |= TABLE_FULL;
         }
@@ -85,8 +104,8 @@ impl<S: Sched, const W: usize> Walker<S> for Way<'_, '_, S, W> {
 
 impl<'a, S: Sched, const W: usize> Timed<'a, S, W> {
     fn form(&self) -> Form<'_, 'a, S> {
-        let Self { relation, lattice, codec, most_waited, .. } = self;
-        Form { relation, lattice, codec, most_waited: *most_waited }
+        let Self { relation, lattice, codec, most, .. } = self;
+        Form { relation, lattice, codec, most: *most }
     }
 
     fn pack(&self, situation: &Situation<S>) -> Result<[u64; W], Unrepresentable> {
@@ -118,21 +137,51 @@ impl<'a, S: Sched, const W: usize> Timed<'a, S, W> {
 
     fn apply(&self, situation: &mut Situation<S>, label: Label) -> Option<Outcome> {
         if let Label::Time(TimeStep::Elapse(duration)) = label {
-            situation.elapse(&self.relation, duration, self.most_waited);
+            situation.elapse(&self.relation, duration, &self.most);
         }
+        let Label::Object(step) = label else { return self.relation.apply(&mut situation.state, label) };
+        let before = situation.state.objects.clone();
         let outcome = self.relation.apply(&mut situation.state, label);
-        if outcome.is_some() {
-            situation.settle();
+        situation.settle();
+        let objects = self.relation.objects();
+        let ended = situation.deaths.follow(objects, (&before, step, &situation.state.objects), &self.most.within);
+        for (longest, ended) in self.last_death.iter().zip(ended) {
+            if let Some(ended) = ended {
+                longest.fetch_max(ended.0.saturating_add(1), Ordering::Relaxed);
+            }
         }
         outcome
     }
 
-    /// Whom the passing of so much time breaks a guarantee to, and the bound.
-    fn breach(&self, situation: &Situation<S>, duration: Nanos, id: GuaranteeId) -> Option<(ContextSlot, Nanos)> {
+    /// What the passing of so much time breaks of a guarantee.
+    fn breach(&self, situation: &Situation<S>, duration: Nanos, id: GuaranteeId) -> Option<Breach> {
+        let objects = self.relation.objects();
         match id {
-            GuaranteeId::G18 => situation.first_miss(self.relation.objects(), duration),
-            GuaranteeId::G20 => situation.first_inversion(&self.relation, duration),
-            _ => None,
+            GuaranteeId::G18 => situation.first_miss(objects, duration).map(|(of, by)| Breach::Miss(of, by)),
+            GuaranteeId::G20 => {
+                situation.first_inversion(&self.relation, duration).map(|(of, by)| Breach::Inversion(of, by))
+            }
+            _ => {
+                let (state, passes) = (&situation.state.objects, (&self.most.within, duration));
+                situation.deaths.first_late(objects, state, passes, id).map(|(of, by)| Breach::Late(of, by))
+            }
+        }
+    }
+
+    /// The same in words.
+    fn wrong(&self, situation: &Situation<S>, breach: Breach, id: GuaranteeId) -> String {
+        let (objects, state) = (self.relation.objects(), &situation.state.objects);
+        let context = |of| objects.context_name(state, of);
+        match breach {
+            Breach::Miss(of, bound) => format!("a job of {} has not ended {bound} after its arrival", context(of)),
+            Breach::Inversion(of, bound) => {
+                format!("less urgent contexts keep {} waiting for more than {bound}", context(of))
+            }
+            Breach::Late(of, bound) => {
+                let what =
+                    if id == GuaranteeId::G4 { "the kill of its job group" } else { "the lock-down of its domain" };
+                format!("{} lives for more than {bound} after {what} was begun", objects.process_name(state, of))
+            }
         }
     }
 
@@ -167,13 +216,8 @@ impl<'a, S: Sched, const W: usize> Timed<'a, S, W> {
             }
             for label in chosen {
                 if let Label::Time(TimeStep::Elapse(duration)) = label {
-                    wrong = self.breach(&situation, duration, id).map(|(context, bound)| {
-                        let name = objects.context_name(&situation.state.objects, context);
-                        match id {
-                            GuaranteeId::G18 => format!("a job of {name} has not ended {bound} after its arrival"),
-                            _ => format!("less urgent contexts keep {name} waiting for more than {bound}"),
-                        }
-                    });
+                    let breach = self.breach(&situation, duration, id);
+                    wrong = breach.map(|breach| self.wrong(&situation, breach, id));
                 }
                 let before = situation.state.objects.clone();
                 let outcome = self.apply(&mut situation, label);

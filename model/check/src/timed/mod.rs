@@ -10,6 +10,7 @@
 //! not refuted by then is unknown. So it is where steps follow each other without end while no time passes.
 
 mod clocks;
+mod deaths;
 mod form;
 mod instant;
 mod pairs;
@@ -22,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lacuna_model::analysis::response_time::attacks;
 use lacuna_model::evidence::ModelVerdict;
-use lacuna_model::guarantee::{GuaranteeId, TIMED};
+use lacuna_model::guarantee::{BOUNDED, GuaranteeId, TIMED, ends_within};
 use lacuna_model::objects::{Codec, Objects};
 use lacuna_model::relation::Relation;
 use lacuna_model::sched::{FixedPriority, Sched};
@@ -30,7 +31,8 @@ use lacuna_model::system::Process;
 use lacuna_model::time::{Lattice, OffTheLattice};
 use lacuna_model::units::{Bytes, Nanos};
 
-use self::clocks::{Situation, most_jobs};
+use self::clocks::{Most, Situation, most_jobs};
+use self::deaths::{Deaths, Within};
 use self::form::Form;
 use self::instant::{OVERRUN, Timed};
 use crate::engine::{End, Limits, Marks, Packed, Summary, explore};
@@ -64,6 +66,9 @@ pub struct TimedReport {
     /// For each task, in the order of [`lacuna_model::system::System::tasks`], the longest response that was seen; none, if no job
     /// ended.
     pub worst: Vec<Option<Nanos>>,
+    /// For each guarantee of [`BOUNDED`], the longest that was seen from when a program came to a kill or a lock-down to the end of one whom
+    /// that was to end, followed to a tick beyond the largest bound; none, if nobody was ended so, or nothing is asked.
+    pub last_death: [Option<Nanos>; BOUNDED.len()],
     /// Bits of a packed state.
     pub bits: usize,
     /// Bytes that states and table took.
@@ -88,12 +93,14 @@ pub enum TimedError {
 }
 
 /// Explores a system in time, under the policy that its profile gives it, and gives a verdict on those of `ids` that are
-/// [timed](TIMED).
+/// [timed](TIMED), and on the [bounds](BOUNDED) of others.
 ///
 /// # Errors
 /// See [`TimedError`].
 pub fn check_timed(objects: &Objects, ids: &[GuaranteeId], limits: &Limits<'_>) -> Result<TimedReport, TimedError> {
-    let objects = &objects.clone().watching(ids);
+    let of_time: Vec<GuaranteeId> = ids.iter().copied().filter(|id| TIMED.contains(id)).collect();
+    // A bound needs no ghost: it has its clocks.
+    let objects = &objects.clone().watching(&of_time);
     let system = objects.system();
     let tick = system.tick.ok_or(TimedError::NoTick)?;
     let tasks = system.processes.iter().flat_map(|process| &process.contexts).filter_map(|context| context.task);
@@ -129,18 +136,22 @@ impl Ask<'_> {
         let bounds = self.objects.system().scheduling_contexts.iter().filter_map(|scheduling| scheduling.inversion);
         let bound = bounds.max().filter(|_| self.ids.contains(&GuaranteeId::G20));
         let waited = bound.map_or(Vec::new(), |_| vec![Nanos(0); state.objects.contexts.len()]);
-        let initial = Situation { state, waited };
+        let within = Within::of(self.objects.system(), self.ids, self.lattice.tick());
+        let deaths = Deaths::new(self.objects, &state.objects, &within);
+        let initial = Situation { state, waited, deaths };
         // One tick more than the largest bound is beyond all of them.
-        let most_waited = Nanos(bound.unwrap_or_default().0.saturating_add(self.lattice.tick().0));
-        let form = Form { relation: &relation, lattice: &self.lattice, codec: &codec, most_waited };
+        let waited = Nanos(bound.unwrap_or_default().0.saturating_add(self.lattice.tick().0));
+        let most = Most { waited, within };
+        let form = Form { relation: &relation, lattice: &self.lattice, codec: &codec, most };
         let (bits, words) = form.size(&initial);
         let worst = self.objects.system().tasks().iter().map(|_| AtomicU64::new(0)).collect();
+        let last_death = [const { AtomicU64::new(0) }; BOUNDED.len()];
         macro_rules! widths {
             ($($words:literal)*) => {
                 match words {
                     $(needed if needed <= $words => {
                         let lattice = self.lattice.clone();
-                        let timed = Timed::<S, $words> { relation, lattice, codec, initial, most_waited, worst };
+                        let timed = Timed::<S, $words> { relation, lattice, codec, initial, most, worst, last_death };
                         Ok(self.search(&timed, bits, alone))
                     })*
                     _ => Err(TimedError::TooWide(bits)),
@@ -156,7 +167,7 @@ impl Ask<'_> {
     {
         let found = explore(timed, self.limits);
         let summary = &found.summary;
-        let asked: Vec<GuaranteeId> = TIMED.iter().copied().filter(|id| self.ids.contains(id)).collect();
+        let asked: Vec<GuaranteeId> = TIMED.iter().chain(BOUNDED).copied().filter(|id| self.ids.contains(id)).collect();
         let first = |id: &GuaranteeId| Some((*id, summary.first(violated(*id).trailing_zeros())?));
         let firsts: Vec<_> = asked.iter().filter_map(first).collect();
         let ends: Vec<_> = firsts.iter().map(|(_, first)| (first.level, first.sighting.state)).collect();
@@ -188,8 +199,8 @@ impl Ask<'_> {
             depth: summary.depth,
             end: summary.end,
             guarantees: asked.iter().map(|id| Checked { id: *id, verdict: verdict(*id) }).collect(),
-            // A response is kept with 1 added: 0 is none.
-            worst: timed.worst.iter().map(|worst| worst.load(Ordering::Relaxed).checked_sub(1).map(Nanos)).collect(),
+            worst: timed.worst.iter().map(seen).collect(),
+            last_death: std::array::from_fn(|place| seen(&timed.last_death[place])),
             bits,
             bytes: summary.bytes,
             elapsed: summary.elapsed,
@@ -201,6 +212,7 @@ impl Ask<'_> {
         let system = self.objects.system();
         let speaks = match id {
             GuaranteeId::G20 => system.scheduling_contexts.iter().any(|scheduling| scheduling.inversion.is_some()),
+            GuaranteeId::G4 | GuaranteeId::G12 => ends_within(system, id).is_some(),
             _ => !system.tasks().is_empty(),
         };
         if !speaks {
@@ -222,6 +234,11 @@ impl Ask<'_> {
         }
         within(self.objects, summary.marks)
     }
+}
+
+/// The longest that was seen, which is kept with 1 added: 0 is none.
+fn seen(longest: &AtomicU64) -> Option<Nanos> {
+    longest.load(Ordering::Relaxed).checked_sub(1).map(Nanos)
 }
 
 /// What is decided by searches of their own, with their states.

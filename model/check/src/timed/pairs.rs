@@ -16,7 +16,7 @@ use lacuna_model::time::{Lattice, TimeStep};
 use lacuna_model::trace::{Event, TwoRuns};
 use lacuna_model::units::Nanos;
 
-use super::clocks::Situation;
+use super::clocks::{Most, Situation};
 use super::form::{Form, too_wide};
 use super::instant::OVERRUN;
 use super::record::{Compared, Record};
@@ -52,8 +52,8 @@ where
         domains.iter().filter(|domain| of(domain)).fold(0, |set, domain| set | 1 << domain.0)
     };
     let flows = domains.iter().map(|from| set(&|to: &DomainId| system.may_flow(*from, *to))).collect();
-    let initial = Situation { state: relation.initial(), waited: Vec::new() };
-    let (_, words) = Form { relation, lattice, codec, most_waited: Nanos(0) }.size(&initial);
+    let initial = Situation::bare(relation.initial());
+    let (_, words) = Form { relation, lattice, codec, most: Most::default() }.size(&initial);
     let all = set(&|_| true);
     let pairs = Pairs { relation, lattice, codec, views: Views::new(relation.objects()), flows, all, initial, words };
     macro_rules! widths {
@@ -228,7 +228,7 @@ where
     }
 
     fn form(&self) -> Form<'_, 'a, S> {
-        Form { relation: self.relation, lattice: self.lattice, codec: self.codec, most_waited: Nanos(0) }
+        Form { relation: self.relation, lattice: self.lattice, codec: self.codec, most: Most::default() }
     }
 
     /// Two runs, side by side, with their times.

@@ -11,7 +11,7 @@ use lacuna_model::time::{Lattice, TimeStep};
 use lacuna_model::trace::{Event, Observer, Trace};
 use lacuna_model::units::Nanos;
 
-use super::clocks::Situation;
+use super::clocks::{Most, Situation};
 use super::form::{Form, too_wide};
 use super::ways::{MOST_LABELS, MOST_TAKEN, is_by_time};
 use super::{ended_early, within};
@@ -107,14 +107,14 @@ struct Side<'s> {
 impl<'s> Side<'s> {
     fn new(objects: &'s Objects, lattice: &'s Lattice) -> Self {
         let relation = Relation::new(objects, FixedPriority::of(objects), lattice.clone());
-        let initial = Situation { state: relation.initial(), waited: Vec::new() };
+        let initial = Situation::bare(relation.initial());
         let codec = Codec::new(objects);
-        let (_, words) = Form { relation: &relation, lattice, codec: &codec, most_waited: Nanos(0) }.size(&initial);
+        let (_, words) = Form { relation: &relation, lattice, codec: &codec, most: Most::default() }.size(&initial);
         Self { relation, lattice, codec, initial, words }
     }
 
     fn form(&self) -> Form<'_, 's, FixedPriority> {
-        Form { relation: &self.relation, lattice: self.lattice, codec: &self.codec, most_waited: Nanos(0) }
+        Form { relation: &self.relation, lattice: self.lattice, codec: &self.codec, most: Most::default() }
     }
 
     fn pack(&self, run: &Situation<FixedPriority>, words: &mut [u64]) -> bool {

@@ -226,8 +226,9 @@ pub enum Command {
     Replay {
         /// A file, or a name of the library.
         scenario: String,
-        /// How many times each way: children that are spawned (for at most 30 s), trees that are killed, or bombs that are
-        /// set off, whatever the trace has. Without: 4000 spawns; 50 kills or 400 bombs, and 10 of the unprotected way.
+        /// How many times each way: children that are spawned (for at most 30 s), trees that are killed, bombs that are
+        /// set off, workers that are killed by name, jobs that leave something, or processes that ask for a priority, whatever the trace has.
+        /// Without: 4000 spawns; 50 kills or 400 bombs, and 10 of the unprotected way; 200 of the others, and 50 of the unprotected way.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         times: Option<u32>,
     },

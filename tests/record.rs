@@ -94,6 +94,7 @@ fn a_forged_record_diverges_where_it_was_forged() {
         let (code, found) = validated(&forged, None);
         assert_eq!((code, &found["verdict"]), (1, &json!("divergent")), "{what}");
         assert_eq!(found["unexplained"], json!([events]), "{what}: {found}");
+        assert_eq!(found["from_outside"], "divergent", "{what}: it is the kernel's word");
         assert_eq!(found["explained"].as_array().unwrap().len(), events, "{what}");
     }
     // The daemon before the fork that made it.
@@ -115,7 +116,12 @@ fn a_forged_record_diverges_where_it_was_forged() {
         .iter()
         .position(|event| event["what"] == "returns" && event["instance"] == record["events"][detach]["instance"]);
     forged["events"][detach + returns.unwrap()]["came"] = json!("refused");
-    assert_eq!(validated(&forged, None).1["verdict"], "divergent");
+    let (_, found) = validated(&forged, None);
+    assert_eq!(
+        (&found["verdict"], &found["from_outside"]),
+        (&json!("divergent"), &json!("consistent")),
+        "a lie from inside"
+    );
 }
 
 #[test]

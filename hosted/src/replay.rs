@@ -1,6 +1,6 @@
 //! A counterexample of the checker, run on this host: its steps as real calls, many times, and how often it happens.
 //!
-//! [`Script::from_trace`] reads a trace and nothing else: no scenario's name, no profile. What it makes is one of three
+//! [`Script::from_trace`] reads a trace and nothing else: no scenario's name, no profile. What it makes is one of these
 //! scripts, all run by the meters of [`crate::measure`] and judged as they judge:
 //!
 //! - a trace in which contexts of a process open handles and create processes: threads, each repeating the calls of one
@@ -8,7 +8,14 @@
 //! - a trace in which a created process detaches, or a group is killed: a tree of processes, each taking the steps of
 //!   one of the trace's ([`kill`]; G3, G4);
 //! - a trace that creates processes and does nothing else of these: copies of the same tree, until the limit would be
-//!   passed ([`fork_bomb`]; G6).
+//!   passed ([`fork_bomb`]; G6);
+//! - a trace that ends with a kill of whoever has a worker's number: a supervisor and its workers ([`pid_reuse`]; G5);
+//! - a trace that makes something in an object and ends with the end of a process: jobs that make things and are killed
+//!   ([`residue`]; G8).
+//!
+//! That moving a process to another job group changes its schedule (G22) is seen on two systems, and no trace shows it: its script is
+//! always the same ([`coupled`]). What a script counts is the violation of certain guarantees; a trace that refutes another is not
+//! replayed, though its calls could be made ([`Script::of`]).
 //!
 //! What is mapped to what:
 //!
@@ -20,6 +27,8 @@
 //! | detach | `fork`, `_exit` of the parent, `setsid` |
 //! | exit, end | `_exit`; a process whose last step it is not lives on |
 //! | kill, kill-member, kill-returns | what [`Mode`] says, of the whole tree |
+//! | kill-process, of whoever has the number | what [`Mode`] says, of a worker that was waited for |
+//! | access to create, before the end of a job | `open(O_CREAT)` and `shmget(IPC_CREAT)`: a file and a segment, whichever the trace has |
 //! | compute, choose, wait, time-out, scheduling | nothing |
 //!
 //! A shortest trace ends where the violation is, often between `open` and the `set-flag` that would follow. The program
@@ -32,15 +41,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
+use lacuna_model::guarantee::GuaranteeId;
 use lacuna_model::objects::{Action, ContextSlot, Outcome, ProcessSlot};
 use lacuna_model::relation::Label;
+use lacuna_model::system::Right;
 use lacuna_model::trace::{Event, Trace};
 use serde::Serialize;
 
 use crate::measure::spawn_leak::{self, Act, SpawnLeak};
 use crate::measure::stats::Proportion;
 use crate::measure::tree::{Step, Tree};
-use crate::measure::{MeasureError, fork_bomb, kill};
+use crate::measure::{MeasureError, coupled, fork_bomb, kill, pid_reuse, residue};
 
 /// Why a trace cannot be replayed, or could not be here.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +68,9 @@ pub enum ReplayError {
     /// A trace without any step.
     #[error("the trace is empty")]
     Empty,
+    /// The calls of the trace would be counted for something else than what it violates.
+    #[error("this trace cannot be replayed on a host: nothing here counts violations of {0}")]
+    NotCounted(GuaranteeId),
     /// A mode of another kind of script.
     #[error("`{mode}` is no way to run this script")]
     Mode {
@@ -83,6 +97,12 @@ pub enum Calls {
         /// Processes of one copy.
         processes: u32,
     },
+    /// A worker that is killed by its name, when its number is another's.
+    Named,
+    /// A job that makes things, and is killed.
+    Left,
+    /// A process that is in a control group, and asks for a realtime priority.
+    Grouped,
 }
 
 /// The calls of a trace.
@@ -118,6 +138,12 @@ pub enum Mode {
     Killed(kill::Mode),
     /// Of a tree that multiplies.
     Multiplied(fork_bomb::Mode),
+    /// Of a worker that is killed by its name.
+    Named(pid_reuse::Mode),
+    /// Of a job that leaves something.
+    Left(residue::Mode),
+    /// Of a process in a control group.
+    Grouped(coupled::Mode),
 }
 
 impl Mode {
@@ -126,9 +152,13 @@ impl Mode {
         match self {
             Self::Handles(spawn_leak::Mode::FlagLater)
             | Self::Killed(kill::Mode::ProcessGroup)
-            | Self::Multiplied(fork_bomb::Mode::Unlimited) => Way::Unprotected,
+            | Self::Multiplied(fork_bomb::Mode::Unlimited)
+            | Self::Named(pid_reuse::Mode::Number)
+            | Self::Left(residue::Mode::Shared)
+            | Self::Grouped(coupled::Mode::FreshGroup) => Way::Unprotected,
             Self::Handles(spawn_leak::Mode::ClearedInParent) => Way::Warning,
             Self::Handles(_) | Self::Killed(_) | Self::Multiplied(_) => Way::Workaround,
+            Self::Named(_) | Self::Left(_) | Self::Grouped(_) => Way::Workaround,
         }
     }
 
@@ -145,6 +175,9 @@ impl Mode {
             Self::Handles(mode) => mode.name(),
             Self::Killed(mode) => mode.name(),
             Self::Multiplied(mode) => mode.name(),
+            Self::Named(mode) => mode.name(),
+            Self::Left(mode) => mode.name(),
+            Self::Grouped(mode) => mode.name(),
         }
     }
 }
@@ -154,7 +187,7 @@ impl Mode {
 pub struct Measured {
     /// The mode's name.
     pub mode: &'static str,
-    /// Trials (children, kills, bombs), and those in which the violation was seen.
+    /// Trials (children, kills, bombs, jobs, processes), and those in which the violation was seen.
     pub violations: Proportion,
     /// The meter's own numbers.
     pub detail: Detail,
@@ -170,6 +203,12 @@ pub enum Detail {
     Killed(kill::Kill),
     /// Of a limit.
     Multiplied(fork_bomb::ForkBomb),
+    /// Of a name.
+    Named(pid_reuse::PidReuse),
+    /// Of what is left.
+    Left(residue::Residue),
+    /// Of a group.
+    Grouped(coupled::Coupled),
 }
 
 /// Copies of the trace's processes that run at once.
@@ -178,12 +217,35 @@ const COPIES: u32 = 8;
 const LIMIT: u32 = 24;
 
 impl Script {
+    /// The calls of a trace by which this guarantee is refuted, if what is counted of them is that it is violated; pure.
+    ///
+    /// # Errors
+    /// [`ReplayError::NotCounted`], and those of [`Self::from_trace`].
+    pub fn of(id: GuaranteeId, trace: &Trace) -> Result<Self, ReplayError> {
+        if id == GuaranteeId::G22 {
+            return Ok(Self::grouped());
+        }
+        let script = Self::from_trace(trace)?;
+        let counted: &[GuaranteeId] = match script.calls {
+            Calls::Handles(_) => &[GuaranteeId::G2],
+            Calls::Killed(_) => &[GuaranteeId::G3, GuaranteeId::G4],
+            Calls::Multiplied { .. } => &[GuaranteeId::G6],
+            Calls::Named => &[GuaranteeId::G5],
+            Calls::Left => &[GuaranteeId::G8],
+            Calls::Grouped => &[GuaranteeId::G22],
+        };
+        if counted.contains(&id) { Ok(script) } else { Err(ReplayError::NotCounted(id)) }
+    }
+
     /// The calls of a trace; pure.
     ///
     /// # Errors
     /// [`ReplayError::Empty`], [`ReplayError::NoCalls`].
     pub fn from_trace(trace: &Trace) -> Result<Self, ReplayError> {
         let taken: Vec<Taken<'_>> = trace.events.iter().filter_map(Taken::of).collect();
+        if let Some(script) = Self::by_its_end(&taken) {
+            return Ok(script);
+        }
         let creates = taken.iter().rfind(|t| is_creation(t.action));
         let mut left_out: Vec<String> =
             taken.iter().filter(|t| call(t.action) == Call::Missing).map(|t| t.event.text.clone()).collect();
@@ -220,12 +282,45 @@ impl Script {
         Ok(Self { calls, added, left_out })
     }
 
+    /// Of a trace whose last step says what kind of script it is.
+    fn by_its_end(taken: &[Taken<'_>]) -> Option<Self> {
+        let last = taken.last()?;
+        let makes = |step: &Taken<'_>| matches!(step.action, Action::Access(_, Right::Create));
+        let ends = matches!(last.action, Action::Exit | Action::End | Action::Kill(_) | Action::KillMember(_));
+        let (calls, added) = match last.action {
+            Action::KillNumber(..) => (
+                Calls::Named,
+                "a pid namespace of our own, whose counter is set to just before the worker's number, where a host gives all others first",
+            ),
+            _ if ends && taken.iter().any(makes) => {
+                (Calls::Left, "a file and a segment of shared memory, whichever of them the trace has")
+            }
+            _ => return None,
+        };
+        let is_its_own = |step: &&Taken<'_>| match calls {
+            Calls::Named => matches!(step.action, Action::KillNumber(..)),
+            _ => makes(step),
+        };
+        let missing = taken.iter().filter(|step| call(step.action) == Call::Missing && !is_its_own(step));
+        let left_out = missing.map(|step| step.event.text.clone()).collect();
+        Some(Self { calls, added: vec![added.into()], left_out })
+    }
+
+    /// That what tracks a process decides how it is scheduled; what shows it are two systems, and no trace.
+    fn grouped() -> Self {
+        let added = "a realtime priority is asked for where the model only has a process in another group".into();
+        Self { calls: Calls::Grouped, added: vec![added], left_out: vec![] }
+    }
+
     /// The ways to run it, the unprotected one first, then each workaround.
     pub fn modes(&self) -> Vec<Mode> {
         match self.calls {
             Calls::Handles(_) => spawn_leak::Mode::ALL.map(Mode::Handles).to_vec(),
             Calls::Killed(_) => kill::Mode::ALL.map(Mode::Killed).to_vec(),
             Calls::Multiplied { .. } => fork_bomb::Mode::ALL.map(Mode::Multiplied).to_vec(),
+            Calls::Named => pid_reuse::Mode::ALL.map(Mode::Named).to_vec(),
+            Calls::Left => residue::Mode::ALL.map(Mode::Left).to_vec(),
+            Calls::Grouped => coupled::Mode::ALL.map(Mode::Grouped).to_vec(),
         }
     }
 
@@ -236,6 +331,11 @@ impl Script {
             Calls::Killed(tree) | Calls::Multiplied { tree, .. } => {
                 tree.roles.iter().map(|role| join(role.iter().map(describe_step))).collect()
             }
+            Calls::Named => {
+                vec!["fork, _exit of the child; waitpid; fork of another, which gets the number; kill".into()]
+            }
+            Calls::Left => vec!["open(O_CREAT); shmget(IPC_CREAT); SIGKILL of whoever did so, and waitpid".into()],
+            Calls::Grouped => vec!["fork; write to cgroup.procs; sched_setscheduler(SCHED_FIFO)".into()],
         };
         let made = roles.iter().enumerate().filter(|(_, calls)| !calls.is_empty());
         let mut lines: Vec<String> = made.map(|(role, calls)| format!("role {role}: {calls}")).collect();
@@ -273,6 +373,18 @@ impl Script {
                 tree.forks = 3 * LIMIT;
                 let seen = fork_bomb::measure_unless(&tree, mode, LIMIT, n, interrupt)?;
                 (Proportion::new(seen.exceeded.into(), seen.runs.into()), Detail::Multiplied(seen))
+            }
+            (Calls::Named, Mode::Named(mode)) => {
+                let seen = pid_reuse::measure_unless(mode, n, interrupt)?;
+                (Proportion::new(seen.another_died.into(), seen.kills.into()), Detail::Named(seen))
+            }
+            (Calls::Left, Mode::Left(mode)) => {
+                let seen = residue::measure_unless(mode, n, interrupt)?;
+                (Proportion::new(seen.left_something.into(), seen.jobs.into()), Detail::Left(seen))
+            }
+            (Calls::Grouped, Mode::Grouped(mode)) => {
+                let seen = coupled::measure_unless(mode, n, interrupt)?;
+                (Proportion::new(seen.refused.into(), seen.asked.into()), Detail::Grouped(seen))
             }
             (_, mode) => return Err(ReplayError::Mode { mode: mode.name() }),
         };

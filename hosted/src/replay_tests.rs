@@ -58,6 +58,40 @@ fn a_leak_becomes_a_role_a_context_and_its_missing_flag_is_completed() {
 }
 
 #[test]
+fn the_last_step_tells_a_kill_by_number_and_a_job_that_leaves_something() {
+    let (worker, object) = (ProcessId(1), lacuna_model::system::ObjectId(0));
+    let spawn = || event(0, 0, Action::Fork(worker), "worker", Outcome::Created(1));
+    let waits = || event(0, 0, Action::Reap(worker), "worker", Outcome::Done);
+    let kill = event(0, 1, Action::KillNumber(worker, 2), "worker", Outcome::Done);
+    let script = Script::from_trace(&trace(vec![spawn(), waits(), kill.clone()])).unwrap();
+    assert_eq!((&script.calls, script.left_out.len()), (&Calls::Named, 0));
+    assert_eq!(script.modes().first().map(|mode| mode.way()), Some(Way::Unprotected));
+    // Elsewhere than at the end it has no call, and is left out.
+    let script = Script::from_trace(&trace(vec![spawn(), kill, spawn()])).unwrap();
+    assert_eq!(script.left_out.len(), 1, "{script:?}");
+
+    let access = |right, outcome| event(1, 0, Action::Access(object, right), "tmp", outcome);
+    let exit = || event(1, 0, Action::Exit, "", Outcome::Done);
+    let script = Script::from_trace(&trace(vec![spawn(), access(Right::Create, Outcome::Done), exit()])).unwrap();
+    assert_eq!((&script.calls, script.left_out.len()), (&Calls::Left, 0));
+    // What was only read, or refused, is not left behind.
+    let refused = Outcome::Refused(lacuna_model::objects::Refusal::NoRight);
+    for harmless in [access(Right::Read, Outcome::Done), access(Right::Create, refused)] {
+        let script = Script::from_trace(&trace(vec![spawn(), harmless, exit()])).unwrap();
+        assert!(matches!(script.calls, Calls::Multiplied { .. }), "{script:?}");
+    }
+    // What a script counts are violations of its own guarantees, and of no other that the same steps may refute.
+    let left = trace(vec![spawn(), access(Right::Create, Outcome::Done), exit()]);
+    assert_eq!(Script::of(GuaranteeId::G8, &left).unwrap().calls, Calls::Left);
+    for other in GuaranteeId::ALL.iter().filter(|id| !matches!(id, GuaranteeId::G8 | GuaranteeId::G22)) {
+        assert!(matches!(Script::of(*other, &left), Err(ReplayError::NotCounted(id)) if id == *other), "{other}");
+    }
+    // A mode is of one kind of script.
+    let other = Script::grouped().run(Mode::Left(residue::Mode::Shared), 1, &AtomicBool::new(false));
+    assert!(matches!(other, Err(ReplayError::Mode { .. })));
+}
+
+#[test]
 fn names_do_not_matter() {
     assert_eq!(Script::from_trace(&leak("a", "b")).unwrap(), Script::from_trace(&leak("log", "secret")).unwrap());
 }

@@ -259,6 +259,25 @@ impl Record {
         }
     }
 
+    /// What is left where nobody inside is believed: their calls are unseen, and only a context whose calls are all somebody else's word is
+    /// reported. Which part a process plays stays as it said.
+    pub fn from_outside(&self) -> Self {
+        let mut outside = std::collections::BTreeSet::new();
+        for event in self.events.iter().filter(|event| event.by != By::Inside) {
+            if let What::Calls { instance, context, .. } = &event.what {
+                let process = self.events.iter().find_map(|other| match &other.what {
+                    What::Appears { instance: of, process } if of == instance => Some(process),
+                    _ => None,
+                });
+                outside.extend(process.map(|process| format!("{process}/{context}")));
+            }
+        }
+        let mut record = self.clone();
+        record.reported.retain(|name| outside.contains(name));
+        record.events.retain(|event| event.by != By::Inside);
+        record
+    }
+
     /// Was it before the other, for certain? Both by their places in the list of events.
     pub fn is_before(&self, first: usize, second: usize) -> bool {
         let (Some(one), Some(other)) = (self.events.get(first), self.events.get(second)) else { return false };

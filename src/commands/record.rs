@@ -25,6 +25,8 @@ const MOST_BYTES: u64 = 4 << 20;
 struct Judged {
     record: Record,
     found: Validation,
+    /// Of one that diverges: what becomes of it where nobody inside is believed.
+    from_outside: Option<Validation>,
 }
 
 /// Runs a scenario's own program here, records it, and validates the record under the effective profile.
@@ -53,9 +55,9 @@ pub fn run(
             error => Failure::host(error),
         })?;
         let profile = effective.get_or_insert(recorded.effective);
-        let found = judge(system, profile, &recorded.record, options.states, interrupt)?;
-        let stop = found.verdict != Verdict::Consistent;
-        judged.push(Judged { record: recorded.record, found });
+        let one = judge(system, profile, recorded.record, options.states, interrupt)?;
+        let stop = one.found.verdict != Verdict::Consistent;
+        judged.push(one);
         // The first that is not explained is the finding.
         if stop {
             break;
@@ -105,8 +107,7 @@ pub fn kept(
         Some(name) => super::check::profile(name)?,
         None => effective(system, &record)?,
     };
-    let found = judge(system, &profile, &record, states, interrupt)?;
-    let judged = Judged { record, found };
+    let judged = judge(system, &profile, record, states, interrupt)?;
     match format {
         Format::Json => {
             let mut value = json_of(&judged);
@@ -122,16 +123,19 @@ pub fn kept(
 fn judge(
     system: &System,
     profile: &Profile,
-    record: &Record,
+    record: Record,
     states: usize,
     interrupt: &AtomicBool,
-) -> Result<Validation, Failure> {
-    let found = validate(system, profile, record, Effort { states, interrupt: Some(interrupt) });
-    let found = found.map_err(Failure::input)?;
-    if interrupt.load(Ordering::Relaxed) {
-        return Err(Failure::interrupted());
-    }
-    Ok(found)
+) -> Result<Judged, Failure> {
+    let validated = |record: &Record| {
+        let found = validate(system, profile, record, Effort { states, interrupt: Some(interrupt) });
+        let found = found.map_err(Failure::input)?;
+        if interrupt.load(Ordering::Relaxed) { Err(Failure::interrupted()) } else { Ok(found) }
+    };
+    let found = validated(&record)?;
+    let diverged = matches!(found.verdict, Verdict::Divergent(_));
+    let from_outside = diverged.then(|| validated(&record.from_outside())).transpose()?;
+    Ok(Judged { record, found, from_outside })
 }
 
 /// The profile that a record was made under.
@@ -176,19 +180,17 @@ fn read(file: &Path) -> Result<Record, Failure> {
 
 fn json_of(judged: &Judged) -> Value {
     let Validation { verdict, events, states } = &judged.found;
+    let from_outside = judged.from_outside.as_ref().map(|found| name(&found.verdict));
     let sentences = |places: &[usize]| {
         let known = places.iter().filter_map(|place| judged.record.events.get(*place));
         known.map(|event| judged.record.sentence(event)).collect::<Vec<_>>()
     };
-    let mut value = json!({ "events": events, "states": states });
+    let mut value = json!({ "verdict": name(verdict), "events": events, "states": states });
     match verdict {
-        Verdict::Consistent => value["verdict"] = json!("consistent"),
-        Verdict::Unknown { limit } => {
-            value["verdict"] = json!("unknown");
-            value["limit"] = json!(limit);
-        }
+        Verdict::Consistent => {}
+        Verdict::Unknown { limit } => value["limit"] = json!(limit),
         Verdict::Divergent(Divergence { explained, unexplained, instead, possible }) => {
-            value["verdict"] = json!("divergent");
+            value["from_outside"] = json!(from_outside);
             value["explained"] = json!(explained);
             value["unexplained"] = json!(unexplained);
             value["unexplained_text"] = json!(sentences(unexplained));
@@ -197,6 +199,15 @@ fn json_of(judged: &Judged) -> Value {
         }
     }
     value
+}
+
+/// A verdict in a word.
+fn name(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Consistent => "consistent",
+        Verdict::Divergent(_) => "divergent",
+        Verdict::Unknown { .. } => "unknown",
+    }
 }
 
 fn print(judged: &Judged, profile: &Profile) {
@@ -233,5 +244,15 @@ fn diverged(judged: &Judged, profile: &Profile, found: &Divergence) {
     found.unexplained.iter().for_each(shown);
     line(format_args!("in the model, there"));
     found.instead.iter().chain(&found.possible).for_each(|what| line(format_args!("  {what}")));
-    line(format_args!("the model of this host is wrong, or the host is, or somebody inside lied"));
+    let from_outside = judged.from_outside.as_ref().map(|found| &found.verdict);
+    line(format_args!(
+        "{}",
+        match from_outside {
+            Some(Verdict::Divergent(_)) =>
+                "the model of this host is wrong, or the host is: it diverges also where nobody inside is believed",
+            Some(Verdict::Consistent) =>
+                "the model of this host is wrong, or the host is, or somebody inside lied: where nobody inside is believed it is consistent",
+            _ => "the model of this host is wrong, or the host is, or somebody inside lied",
+        }
+    ));
 }

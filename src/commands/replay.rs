@@ -72,6 +72,8 @@ fn usual_times(calls: &Calls, way: Way) -> u32 {
         (Calls::Killed(_) | Calls::Multiplied { .. }, Way::Unprotected) => 10,
         (Calls::Killed(_), _) => 50,
         (Calls::Multiplied { .. }, _) => 400,
+        (Calls::Named | Calls::Left | Calls::Grouped, Way::Unprotected) => 50,
+        (Calls::Named | Calls::Left | Calls::Grouped, _) => 200,
     }
 }
 
@@ -79,8 +81,10 @@ fn usual_times(calls: &Calls, way: Way) -> u32 {
 fn counted(calls: &Calls) -> &'static str {
     match calls {
         Calls::Handles(_) => "spawns",
-        Calls::Killed(_) => "kills",
+        Calls::Killed(_) | Calls::Named => "kills",
         Calls::Multiplied { .. } => "bombs",
+        Calls::Left => "jobs",
+        Calls::Grouped => "processes",
     }
 }
 
@@ -93,7 +97,11 @@ pub fn run(scenario: &str, times: Option<u32>, interrupt: &AtomicBool, format: F
     let system = &loaded.scenario.system;
     let facts = host::facts()?;
     let unprotected = host::unprotected(&host::policy(system, &[]), &facts)?;
-    let ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
+    let mut ids: Vec<GuaranteeId> = safety().iter().map(|guarantee| guarantee.id()).collect();
+    // The one statement about time that calls can show, where there is something that may be coupled.
+    if system.tick.is_some() && !system.job_groups.is_empty() {
+        ids.push(GuaranteeId::G22);
+    }
     let judged = judge(system, unprotected, &ids, &limits(interrupt))?;
 
     if interrupt.load(Ordering::Relaxed) {
@@ -101,9 +109,11 @@ pub fn run(scenario: &str, times: Option<u32>, interrupt: &AtomicBool, format: F
     }
 
     let mut replays: Vec<Replayed> = Vec::new();
-    for checked in &judged.report.guarantees {
+    let in_time = judged.timed.iter().flat_map(|timed| &timed.guarantees);
+    let guarantees: Vec<Checked> = judged.report.guarantees.iter().chain(in_time).cloned().collect();
+    for checked in &guarantees {
         let ModelVerdict::Refuted { trace, violation, .. } = &checked.verdict else { continue };
-        let calls = Script::from_trace(trace).map_err(|error| error.to_string());
+        let calls = Script::of(checked.id, trace).map_err(|error| error.to_string());
         // Two guarantees may be refuted by the same calls: they are run once.
         let same = |known: &&mut Replayed| matches!((&known.calls, &calls), (Ok(a), Ok(b)) if a.calls == b.calls);
         if let Some(known) = replays.iter_mut().find(same) {
@@ -133,7 +143,7 @@ pub fn run(scenario: &str, times: Option<u32>, interrupt: &AtomicBool, format: F
         }
     }
     progress(format_args!(""));
-    let undecided = undecided(&judged.report.guarantees);
+    let undecided = undecided(&guarantees);
     let searched = if undecided.is_empty() { Exit::AsExpected } else { Exit::Unknown };
     let exit = replays.iter().fold(searched, |exit, replay| exit.and(replay.exit()));
     match format {
@@ -242,6 +252,14 @@ fn account(detail: &Detail) -> String {
         Detail::Multiplied(seen) => {
             format!("at most {} at once where {} were allowed, by the kernel's {}", seen.peak, seen.limit, seen.judge)
         }
+        Detail::Named(seen) => format!(
+            "{} others killed in place of a worker, by the end that whoever started them waits for; a number is given again here after {} processes",
+            seen.another_died, seen.numbers
+        ),
+        Detail::Left(seen) => {
+            format!("{} files and {} segments left, by who looks for them afterwards", seen.files, seen.segments)
+        }
+        Detail::Grouped(seen) => format!("{} refused SCHED_FIFO, by the call's own word", seen.refused),
     }
 }
 

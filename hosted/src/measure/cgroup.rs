@@ -38,6 +38,7 @@ impl Cgroup {
         let what = match hierarchy {
             Hierarchy::V2 => "cgroup v2",
             Hierarchy::V1("freezer") => "cgroup v1 freezer",
+            Hierarchy::V1("cpu") => "cgroup v1 cpu",
             Hierarchy::V1(_) => "cgroup v1 pids",
         };
         let unavailable = |reason: String| MeasureError::Unavailable { what, reason };

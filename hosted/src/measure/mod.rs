@@ -3,6 +3,9 @@
 //! - [`spawn_leak`]: how often a child inherits a descriptor that nobody meant for it (G2);
 //! - [`kill`]: who survives the kill of a whole tree, and how long the last death takes (G3, G4);
 //! - [`fork_bomb`]: how many processes live at once under a limit (G6);
+//! - [`pid_reuse`]: whom a kill by number reaches once the number is another's (G5);
+//! - [`residue`]: what a killed job leaves behind (G8);
+//! - [`coupled`]: whether a control group decides who may have a realtime priority (G22);
 //! - [`signals`]: what becomes of a burst of signals before its receiver is dispatched (G14 to G16);
 //! - [`launch`]: how long it takes until a program runs (G23).
 //!
@@ -21,6 +24,8 @@ pub(crate) mod arena;
 #[cfg(target_os = "linux")]
 pub(crate) mod cgroup;
 #[cfg(target_os = "linux")]
+pub mod coupled;
+#[cfg(target_os = "linux")]
 pub mod fork_bomb;
 #[cfg(target_os = "linux")]
 pub(crate) mod hold;
@@ -29,7 +34,11 @@ pub mod kill;
 #[cfg(target_os = "linux")]
 pub mod launch;
 #[cfg(target_os = "linux")]
+pub mod pid_reuse;
+#[cfg(target_os = "linux")]
 pub(crate) mod raw;
+#[cfg(target_os = "linux")]
+pub mod residue;
 #[cfg(target_os = "linux")]
 pub mod signals;
 #[cfg(target_os = "linux")]

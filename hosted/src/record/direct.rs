@@ -27,8 +27,8 @@ const COMPUTES: Duration = Duration::from_millis(2);
 const WAITS: Duration = Duration::from_millis(250);
 /// How long what was killed, or left behind, may show that it lives on.
 const AFTERWARDS: Duration = Duration::from_millis(20);
-/// Calls of one context.
-const MOST_CALLS: u32 = 200;
+/// Instructions of one context.
+const MOST_INSTRUCTIONS: u32 = 200;
 
 /// A job of the run: an instance of a declared process that has a program of its own, and all below it.
 struct Launched {
@@ -130,7 +130,7 @@ impl Stage<'_> {
                         stage: self,
                         instance,
                         context: &context.name,
-                        calls_left: MOST_CALLS,
+                        instructions_left: MOST_INSTRUCTIONS,
                         handles: vec![],
                         random: self.seed | 1,
                     };
@@ -224,7 +224,8 @@ struct Director<'a> {
     stage: &'a Stage<'a>,
     instance: Instance,
     context: &'a str,
-    calls_left: u32,
+    /// After these it stops where it is: a context may always be slow.
+    instructions_left: u32,
     handles: Vec<(HandleId, (OwnedFd, OwnedFd))>,
     random: u64,
 }
@@ -245,9 +246,10 @@ impl Director<'_> {
 
     fn perform(&mut self, program: &[Instruction]) -> Go {
         for instruction in program {
-            if self.stage.is_over() || self.calls_left == 0 {
+            if self.stage.is_over() || self.instructions_left == 0 {
                 return Go::Over;
             }
+            self.instructions_left -= 1;
             match self.perform_one(instruction) {
                 Ok(Go::On) => {}
                 Ok(Go::Over) => return Go::Over,
@@ -261,7 +263,6 @@ impl Director<'_> {
     }
 
     fn calls(&mut self, operation: Operation, target: Option<&str>) {
-        self.calls_left = self.calls_left.saturating_sub(1);
         let (context, target) = (self.context.to_owned(), target.map(Into::into));
         self.stage.watch.now_is(By::Supervisor, What::Calls { instance: self.instance, context, operation, target });
     }

@@ -86,9 +86,13 @@ fn the_page_has_the_numbers() {
     let mut text = String::new();
     writeln!(text, "| scenario | the scheduler sees | states to decide | bits a state | worst response of the first task | refuted |").unwrap();
     writeln!(text, "|---|---|---|---|---|---|").unwrap();
-    for (name, axis) in
-        [("priority-inversion", "inversion"), ("overrun", "time isolation"), ("partitions", "time isolation")]
-    {
+    for (name, axis) in [
+        ("priority-inversion", "inversion"),
+        ("priority-inversion", "awareness"),
+        ("server-inversion", "awareness"),
+        ("overrun", "time isolation"),
+        ("partitions", "time isolation"),
+    ] {
         let system = library(name);
         let axis = Axis::ALL.iter().find(|known| known.name == axis).unwrap();
         for profile in axis.with_each_choice(&Profile::ideal()) {

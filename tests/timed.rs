@@ -12,17 +12,19 @@ use lacuna_model::coding::Writer;
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{BOUNDED, GuaranteeId, TIMED};
 use lacuna_model::objects::{Action, ContextSlot, Objects, Phase};
-use lacuna_model::profile::{Inversion, Profile, TimeIsolation};
+use lacuna_model::profile::{Inversion, Profile, Scheduling, TimeIsolation};
 use lacuna_model::relation::{Label, Relation};
 use lacuna_model::sched::FixedPriority;
-use lacuna_model::system::{Expectation, KernelBounds, MajorFrame, SchedulingContextId, Server, System, Window};
+use lacuna_model::system::{
+    Expectation, KernelBounds, Lock, MajorFrame, Order, SchedulingContext, SchedulingContextId, Server, System, Window,
+};
 use lacuna_model::time::{Lattice, Time, TimeStep};
 use lacuna_model::trace::Trace;
 use lacuna_model::units::Nanos;
 use lacuna_sim::resolver::Seeded;
 use lacuna_sim::simulation::{Options, simulate};
 use proptest::prelude::*;
-use support::{T, rate_monotonic};
+use support::{T, rate_monotonic, task};
 
 const MS: u64 = 1_000_000;
 
@@ -462,4 +464,95 @@ fn a_search_that_is_cut_says_so() {
     let report = check_timed(&objects, OF_ONE_RUN, &limits).unwrap();
     assert_eq!(report.end, End::MaxStates);
     assert!(matches!(verdict(&report, GuaranteeId::G18), ModelVerdict::Unknown { .. }), "{report:?}");
+}
+
+#[test]
+fn what_is_not_offered_becomes_what_is_nearest() {
+    use GuaranteeId::{G18, G19};
+    let with = |scheduling| Profile { scheduling, ..Profile::ideal() };
+    let cases = [
+        ("deadline-order", Scheduling::Every, vec![]),
+        ("deadline-order", Scheduling::FAIR_PRIORITIES_DEADLINES, vec![]),
+        ("deadline-order", Scheduling::PRIORITIES, vec![G18]),
+        ("deadline-order", Scheduling::FAIR, vec![G18]),
+        ("partitions", Scheduling::PRIORITIES_TABLES, vec![]),
+        ("partitions", Scheduling::PRIORITIES, vec![G18, G19]),
+        ("group-schedule", Scheduling::PRIORITIES, vec![]),
+        ("group-schedule", Scheduling::FAIR, vec![]),
+    ];
+    for (scenario, scheduling, expected) in cases {
+        let report = search(&library(scenario), &with(scheduling));
+        assert_eq!(refuted(&report), expected, "{scenario}: {}", scheduling.name());
+    }
+}
+
+/// Deadlines become priorities inside their own, the shorter the higher; what is above and below stays so, ceilings and thresholds too.
+#[test]
+fn deadlines_become_priorities_and_nothing_else_moves() {
+    let mut system = tasks(&rate_monotonic(&[(1, 20), (1, 10), (1, 30), (1, 10), (1, 40)]), MS);
+    let declared = [
+        (5, Order::Deadline),
+        (5, Order::Deadline),
+        (9, Order::Readiness),
+        (5, Order::Deadline),
+        (1, Order::Readiness),
+    ];
+    for (by, (priority, order)) in system.scheduling_contexts.iter_mut().zip(declared) {
+        (by.priority, by.order) = (priority, order);
+    }
+    system.scheduling_contexts[4].threshold = Some(5);
+    // One that nothing with a deadline runs by.
+    system.scheduling_contexts.push(SchedulingContext {
+        name: "idle".into(),
+        priority: 5,
+        order: Order::Deadline,
+        ..SchedulingContext::default()
+    });
+    system.locks = [Some(9), Some(5), None].map(|ceiling| Lock { name: "l".into(), ceiling }).into();
+    let given = Scheduling::PRIORITIES.given(&system);
+    let priority = |index: usize| given.scheduling_contexts[index].priority;
+    // 10 ms twice, 20 ms, none; below 9 and above 1.
+    assert_eq!(priority(1), priority(3));
+    assert!(
+        priority(2) > priority(1)
+            && priority(1) > priority(0)
+            && priority(0) > priority(5)
+            && priority(5) > priority(4)
+    );
+    let threshold = given.scheduling_contexts[4].threshold.unwrap();
+    assert!(threshold >= priority(1) && threshold < priority(2));
+    assert!(
+        given.ceilings[0].unwrap() >= priority(2)
+            && given.ceilings[1] == Some(threshold)
+            && given.ceilings[2].is_none()
+    );
+    assert!(given.scheduling_contexts.iter().all(|by| by.order == Order::Readiness));
+    assert_eq!(given.instead, ["fixed priorities, the shorter the deadline the higher, for deadlines"]);
+    // What is offered stays as it is declared; laxities become deadlines where there are such, and then priorities where not.
+    let same = Scheduling::FAIR_PRIORITIES_DEADLINES.given(&system);
+    assert_eq!((same.scheduling_contexts, same.instead), (system.scheduling_contexts.clone(), vec![]));
+    system
+        .scheduling_contexts
+        .iter_mut()
+        .filter(|by| by.order == Order::Deadline)
+        .for_each(|by| by.order = Order::Laxity { quantum: Nanos(MS) });
+    let by_deadline = Scheduling::FAIR_PRIORITIES_DEADLINES.given(&system);
+    assert!(by_deadline.scheduling_contexts.iter().all(|by| !matches!(by.order, Order::Laxity { .. })));
+    assert_eq!(by_deadline.instead, ["deadlines for laxities"]);
+    assert_eq!(Scheduling::PRIORITIES.given(&system).scheduling_contexts, given.scheduling_contexts);
+    assert_eq!(Scheduling::Every.given(&system).scheduling_contexts, system.scheduling_contexts);
+}
+
+/// By that rule a set has the responses of deadline-monotonic priorities, in the simulator's loop for task sets too.
+#[test]
+fn responses_are_those_of_deadline_monotonic_priorities() {
+    let mut system = tasks(
+        &[T { deadline: 4, ..task(2, 12) }, T { deadline: 9, ..task(3, 10) }, T { deadline: 6, ..task(1, 15) }],
+        MS,
+    );
+    system.scheduling_contexts.iter_mut().for_each(|by| (by.priority, by.order) = (1, Order::Deadline));
+    let worst = search(&system, &Profile { scheduling: Scheduling::PRIORITIES, ..Profile::ideal() }).worst;
+    assert_eq!(worst, [2, 6, 3].map(|response| Some(Nanos(response * MS))));
+    let objects = Objects::new(&system, &Profile { scheduling: Scheduling::PRIORITIES, ..Profile::ideal() }).unwrap();
+    assert!(lacuna_sim::task_set::TaskSet::of(&objects).is_some());
 }

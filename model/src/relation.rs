@@ -15,7 +15,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 
 use crate::objects::{Action, ContextSlot, LockState, Objects, Outcome, Phase, State, Step};
-use crate::sched::{Cause, Demonic, JobEvent, Sched, SchedStep, Wait};
+use crate::sched::{Cause, Demonic, JobEvent, Sched, SchedStep};
 use crate::system::{Task, most_computing};
 use crate::time::{Erased, Time, TimeOffer, TimeStep};
 use crate::units::Nanos;
@@ -122,25 +122,21 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
         Composite { objects, sched, time }
     }
 
-    /// Tells the scheduler who waits for whose lock. It sees numbers; whose domain they are of, it does not.
-    pub fn tell_of_locks(&self, state: &mut StateOf<S, T>) {
-        if state.objects.locks.is_empty() {
+    /// Tells the scheduler who waits for whom, as far as the profile has it know. It sees numbers; whose domain they are of, it does not.
+    pub fn tell_of_relations(&self, state: &mut StateOf<S, T>) {
+        let has_any = !state.objects.locks.is_empty() || self.objects.has_edges();
+        if !has_any || !self.sched.looks_at_relations() {
             return;
         }
-        let waits: Vec<Wait> = (0..state.objects.contexts.len() as ContextSlot)
-            .filter_map(|waiter| {
-                let owner = self.objects.awaited_owner(&state.objects, waiter)?;
-                Some(Wait { waiter, by: self.schedule(&state.objects, waiter), owner })
-            })
-            .collect();
-        let locks = state.objects.locks.iter().zip(&self.objects.system().locks);
+        let edges = self.objects.edges(&state.objects);
+        let locks = state.objects.locks.iter().zip(self.objects.ceilings());
         let ceilings: Vec<(ContextSlot, u32)> = locks
-            .filter_map(|(lock, declared)| match lock {
-                LockState::Held(owner) => Some((*owner, declared.ceiling?)),
+            .filter_map(|(lock, ceiling)| match lock {
+                LockState::Held(owner) => Some((*owner, (*ceiling)?)),
                 LockState::Free | LockState::Orphaned => None,
             })
             .collect();
-        self.sched.locks(&mut state.sched, &waits, &ceilings);
+        self.sched.relations(&mut state.sched, &edges, &ceilings);
     }
 
     fn schedule(&self, state: &State, context: ContextSlot) -> Option<crate::system::SchedulingContextId> {
@@ -259,7 +255,7 @@ impl<'a, S: Sched, T: Time> Relation<'a, S, T> {
                     }
                 }
                 state.objects = after;
-                self.tell_of_locks(state);
+                self.tell_of_relations(state);
                 Some(outcome)
             }
             Label::Sched(step) => {

@@ -1,4 +1,4 @@
-//! Sched: the automaton that owns dispatch. In: ready, block, jobs that arrive and end, who waits for whose lock, elapse, replenish. Out: which context of which
+//! Sched: the automaton that owns dispatch. In: ready, block, jobs that arrive and end, who waits for whom, elapse, replenish. Out: which context of which
 //! core, and when it will next have something to do. It sees contexts as numbers and what they are scheduled by; no
 //! domain, no right, no handle reaches it.
 
@@ -34,15 +34,26 @@ pub enum SchedStep {
     Replenish(SchedulingContextId),
 }
 
-/// A context that waits for a lock, and who holds that.
+/// Why one context waits for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wait {
+pub enum EdgeKind {
+    /// The other holds the lock that it waits for.
+    Lock,
+    /// The other may bring about what it waits for.
+    Precedence,
+}
+
+/// A context that waits for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
     /// Who waits.
     pub waiter: ContextSlot,
-    /// What the one who waits is scheduled by.
+    /// What the one who waits is scheduled by; nothing, if it has no urgency of its own to pass on.
     pub by: Option<SchedulingContextId>,
-    /// Who holds the lock.
-    pub owner: ContextSlot,
+    /// For whom.
+    pub of: ContextSlot,
+    /// Why.
+    pub kind: EdgeKind,
 }
 
 /// What becomes of a job of a task.
@@ -91,8 +102,12 @@ pub trait Sched {
     fn block(&self, state: &mut Self::State, context: ContextSlot);
     /// Something has become of a job of the context.
     fn job(&self, _: &mut Self::State, _: ContextSlot, _by: Option<SchedulingContextId>, _: JobEvent) {}
-    /// Who waits for whom now, and whom a lock has raised to its ceiling. Told again whenever that may have changed.
-    fn locks(&self, _: &mut Self::State, _waits: &[Wait], _ceilings: &[(ContextSlot, u32)]) {}
+    /// Who waits for whom now, as far as it is to know, and whom a lock has raised to its ceiling. Told again whenever that may have changed.
+    fn relations(&self, _: &mut Self::State, _edges: &[Edge], _ceilings: &[(ContextSlot, u32)]) {}
+    /// Does it do anything with what it is told of that?
+    fn looks_at_relations(&self) -> bool {
+        false
+    }
     /// May the context be dispatched, were it the most urgent? A ready one may not while its budget is spent.
     fn may_be_dispatched(&self, _: &Self::State, _: ContextSlot) -> bool {
         true

@@ -42,6 +42,8 @@ pub fn library() -> &'static [Entry] {
             "fork-bomb",
             "late-kill",
             "priority-inversion",
+            "server-inversion",
+            "deadline-order",
             "overrun",
             "partitions",
             "mode-change",

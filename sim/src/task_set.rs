@@ -68,8 +68,7 @@ impl<'a> TaskSet<'a> {
     /// The tasks of a system, if it is a pure set of them.
     pub fn of(objects: &'a Objects) -> Option<Self> {
         let (system, profile, initial) = (objects.system(), objects.profile(), objects.initial());
-        let has_windows = profile.time_isolation.enforces_windows() && system.major_frame.is_some();
-        if has_windows || system.refill > Nanos(0) || !system.modes.is_empty() {
+        if objects.major_frame().is_some() || system.refill > Nanos(0) || !system.modes.is_empty() {
             return None;
         }
         let mut tasks = Vec::new();
@@ -80,7 +79,7 @@ impl<'a> TaskSet<'a> {
             let declared = objects.declaration(&initial, context);
             let [Instruction::Compute { bcet, wcet }] = declared.program[..] else { return None };
             let task = declared.task.filter(|task| task.jitter == Nanos(0))?;
-            let by = objects.scheduled_by(&initial, context).map(|by| &system.scheduling_contexts[by.index()]);
+            let by = objects.scheduled_by(&initial, context).map(|by| &objects.scheduling_contexts()[by.index()]);
             let is_plain = by.is_none_or(|by| {
                 let has_budget = profile.time_isolation.enforces_budgets() && by.budget.is_some();
                 by.order == Order::Readiness && by.threshold.is_none() && !has_budget

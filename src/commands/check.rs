@@ -535,7 +535,7 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
     }
     print_stopping(system, &judged.report, deadlock_is_wrong);
     if let Some(timed) = &judged.timed {
-        print_timed(system, timed);
+        print_timed(system, &judged.profile, timed);
     }
     print_rows(judged.assumed.as_slice(), false, "");
     if judged.exit == Exit::NotAsExpected {
@@ -544,13 +544,16 @@ fn print(system: &System, judged: &Judged, deadlock_is_wrong: bool) {
 }
 
 /// The search in time.
-fn print_timed(system: &System, timed: &TimedReport) {
+fn print_timed(system: &System, profile: &Profile, timed: &TimedReport) {
     let TimedReport { tick, states, transitions, depth, end, guarantees, bits, elapsed, .. } = timed;
     line(format_args!(
         "  in time, tick {tick}: {states} states, {transitions} ways through an instant, depth {depth}, {}",
         ended(*end)
     ));
     line(format_args!("  {:.2} s, {} KiB for states of {bits} bits", elapsed.as_secs_f64(), timed.bytes >> 10));
+    for instead in profile.scheduling.given(system).instead {
+        line(format_args!("  {} has other classes of scheduling: {instead}", profile.name));
+    }
     if timed.pairs > 0 {
         line(format_args!("  pairs of runs in time: {}", timed.pairs));
     }

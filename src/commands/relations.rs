@@ -1,5 +1,6 @@
 //! `lacuna relations`: who is related to whom, and what comes of it; read off the declarations, nothing is explored.
 
+use std::io::Write;
 use std::path::Path;
 
 use lacuna_model::objects::{Declared, Objects};
@@ -41,10 +42,7 @@ pub fn run(scenario: &str, kernel: &str, dot: Option<&Path>, format: Format) -> 
         inversions: inversions(&objects),
     };
     if let Some(file) = dot {
-        std::fs::write(file, found.graph.dot(&objects)).map_err(|error| Failure {
-            exit: Exit::HostCannot,
-            message: format!("cannot write `{}`: {error}", file.display()),
-        })?;
+        super::simulate::write(file, |file| file.write_all(found.graph.dot(&objects).as_bytes()))?;
     }
     match format {
         Format::Json => document(json_of(&objects, &found)),
@@ -88,6 +86,7 @@ fn json_of(objects: &Objects, found: &Found) -> Value {
                 "total_ns": chain.total,
                 "deadline_ns": smallest.map(|(_, deadline)| deadline),
                 "deadline_of": smallest.map(|(of, _)| who(of)),
+                "due": chain.due.iter().map(|due| json!({ "context": who(due.of), "after_ns": due.after, "deadline_ns": due.deadline })).collect::<Vec<_>>(),
                 "late": chain.late().map(|due| who(due.of)),
             })
         })
@@ -231,7 +230,11 @@ fn against(objects: &Objects, chain: &Chain) -> String {
         );
     }
     match chain.smallest_deadline(objects) {
-        Some((of, deadline)) => format!("{total}; the smallest deadline on it is {deadline}, of {}", who(of)),
+        Some((of, deadline)) => {
+            let done = chain.due.iter().find(|due| due.of == of);
+            let done = done.map_or(String::new(), |due| format!(", whose job is done after {}", due.after));
+            format!("{total}; the smallest deadline on it is {deadline}, of {}{done}", who(of))
+        }
         None => total,
     }
 }

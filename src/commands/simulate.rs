@@ -270,7 +270,7 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, summary: &Su
         "{} simulated under {}, {}, seed {}; one run, no proof\n",
         Nanos(summary.horizon_ns),
         profile.name,
-        scheduling(system, request.policy),
+        scheduling(system, profile, request.policy),
         request.seed
     ));
     let names = summary.contexts.iter().map(|context| context.name.as_str());
@@ -311,15 +311,20 @@ fn print(system: &System, profile: &Profile, request: &Request<'_>, summary: &Su
     }
 }
 
-/// How the tasks are scheduled, in a few words.
-fn scheduling(system: &System, policy: AnyPolicy) -> &'static str {
+/// How the tasks are scheduled, in a few words; and what the kernel has instead of what is asked for.
+fn scheduling(system: &System, profile: &Profile, policy: AnyPolicy) -> String {
     let differ =
         |scheduling: &SchedulingContext| scheduling.order != Order::Readiness || scheduling.threshold.is_some();
-    match policy {
-        AnyPolicy::Ideal(Policy::Declared) if !system.scheduling_contexts.iter().any(differ) => "fixed priorities",
-        AnyPolicy::Ideal(Policy::Declared) => "priorities, orders and thresholds as declared",
-        policy => policy.about(),
-    }
+    let AnyPolicy::Ideal(ideal) = policy else { return policy.about().into() };
+    let asked = match ideal {
+        Policy::Declared if !system.scheduling_contexts.iter().any(differ) => "fixed priorities",
+        Policy::Declared => "priorities, orders and thresholds as declared",
+        _ => policy.about(),
+    };
+    let assigned = ideal.assign(system);
+    let instead = assigned.map(|assigned| profile.scheduling.given(&assigned).instead).unwrap_or_default();
+    let instead: String = instead.iter().map(|instead| format!(" ({instead})")).collect();
+    format!("{asked}{instead}")
 }
 
 fn quantiles_of(summary: &OperationSummary) -> String {

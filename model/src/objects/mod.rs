@@ -5,6 +5,7 @@
 mod apply;
 mod buffers;
 mod demand;
+mod edges;
 mod enabled;
 mod ending;
 mod future;
@@ -41,6 +42,7 @@ pub use waits::Wait;
 
 use crate::guarantee::{GuaranteeId, GuaranteeSet};
 use crate::profile::Profile;
+use crate::profile::scheduling::Given;
 use crate::system::{
     DomainId, GroupId, Instruction, LockId, MAX_DROPPED, MAX_HANDLES, MAX_OF_A_KIND, MAX_PROCESS_TABLE, ModeId,
     ObjectId, ProcessId, System,
@@ -82,6 +84,10 @@ pub struct Objects {
     omitted: precondition::Omitted,
     /// What may still be done from each position that others may wait for.
     future: future::Future,
+    /// What each context may still give to others, where the scheduler is told.
+    gives: edges::Gives,
+    /// What the kernel makes of the scheduling that is asked for.
+    scheduling: Given,
 }
 
 /// The indices of the bits that are set, lowest first.
@@ -203,6 +209,8 @@ impl Objects {
             watched: GuaranteeSet::ALL,
             omitted: precondition::Omitted::default(),
             future: future::Future::default(),
+            gives: edges::Gives::default(),
+            scheduling: profile.scheduling.given(system),
             nodes,
             begins,
             contexts_per_process,
@@ -212,6 +220,7 @@ impl Objects {
         };
         objects.makes = objects.find_makes();
         objects.future = future::Future::of(&objects);
+        objects.gives = edges::Gives::of(&objects);
         for (id, group) in (0u8..).zip(&system.job_groups) {
             let of_group = |process: &ProcessId| system.processes[process.index()].group == Some(GroupId(id));
             let starting = objects.starting_processes().filter(of_group).count();

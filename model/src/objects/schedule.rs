@@ -1,9 +1,32 @@
 //! What contexts are scheduled by; and another system in the place of one.
 
 use super::{ContextSlot, Objects, ObjectsError, State};
-use crate::system::{SchedulingContextId, System};
+use crate::profile::Class;
+use crate::system::{MajorFrame, SchedulingContext, SchedulingContextId, System};
 
 impl Objects {
+    /// The scheduling contexts, as the kernel gives them ([`crate::profile::scheduling`]).
+    pub fn scheduling_contexts(&self) -> &[SchedulingContext] {
+        &self.scheduling.scheduling_contexts
+    }
+
+    /// The ceilings of the locks, in the priorities of these.
+    pub fn ceilings(&self) -> &[Option<u32>] {
+        &self.scheduling.ceilings
+    }
+
+    /// What was asked for of scheduling and is not offered, in words: each with what it became.
+    pub fn scheduled_instead(&self) -> &[&'static str] {
+        &self.scheduling.instead
+    }
+
+    /// The major frame, if its windows are kept.
+    pub fn major_frame(&self) -> Option<&MajorFrame> {
+        let keeps =
+            self.profile.time_isolation.enforces_windows() && self.profile.scheduling.offers(Class::StaticTable);
+        self.system.major_frame.as_ref().filter(|_| keeps)
+    }
+
     /// What a context is scheduled by: its own declared scheduling context, unless the kernel schedules groups or domains
     /// ([`crate::profile::coupling`]): then what the first that is declared there has.
     pub fn scheduled_by(&self, state: &State, context: ContextSlot) -> Option<SchedulingContextId> {

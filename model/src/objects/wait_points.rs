@@ -92,7 +92,7 @@ impl Objects {
         self.system.processes[process.index()].contexts[index].task.is_some()
     }
 
-    fn number_of(&self, (process, index): Declared, position: Position) -> usize {
+    pub(super) fn number_of(&self, (process, index): Declared, position: Position) -> usize {
         self.begins[process.index() * self.contexts_per_process + index] as usize + usize::from(position)
     }
 

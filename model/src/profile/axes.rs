@@ -4,9 +4,9 @@
 //! claimed of two choices that are not joined, and nothing of noninterference, timing or progress.
 
 use super::{
-    Attachment, Authority, BufferRights, Buffers, Coupling, Creation, Credentials, Identity, Inheritance, Inversion,
-    Kill, LockRecovery, ModeChange, Named, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking,
-    Waiting,
+    Attachment, Authority, Awareness, BufferRights, Buffers, Coupling, Creation, Credentials, Identity, Inheritance,
+    Inversion, Kill, LockRecovery, ModeChange, Named, Profile, Quota, Regain, Scheduling, Shutdown, Teardown,
+    TimeIsolation, Tracking, Waiting,
 };
 
 /// An axis.
@@ -85,6 +85,8 @@ axes! {
     "shutdown" shutdown Shutdown,
     "coupling" coupling Coupling,
     "mode change" mode_change ModeChange,
+    "awareness" awareness Awareness,
+    "scheduling" scheduling Scheduling,
 }
 
 /// The choices of an axis.
@@ -136,6 +138,8 @@ choices! {
     Attachment: chain(&[Self::Free, Self::Predefined]),
     Coupling: Vec::new(),
     ModeChange: Vec::new(),
+    Awareness: Vec::new(),
+    Scheduling: Vec::new(),
     Shutdown: chain(&[Self::BestEffort, Self::Irrevocable]),
 }
 

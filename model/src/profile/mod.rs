@@ -6,6 +6,7 @@
 
 pub mod attachment;
 pub mod authority;
+pub mod awareness;
 mod axes;
 pub mod buffer_rights;
 pub mod buffers;
@@ -21,6 +22,7 @@ pub mod mode_change;
 mod named;
 pub mod quota;
 pub mod regain;
+pub mod scheduling;
 pub mod shutdown;
 pub mod teardown;
 pub mod time_isolation;
@@ -29,6 +31,7 @@ pub mod waiting;
 
 pub use attachment::Attachment;
 pub use authority::Authority;
+pub use awareness::Awareness;
 pub use axes::Axis;
 pub use buffer_rights::BufferRights;
 pub use buffers::{BufferKind, Buffers, CapacityRule};
@@ -44,6 +47,7 @@ pub use mode_change::ModeChange;
 pub use named::Named;
 pub use quota::Quota;
 pub use regain::Regain;
+pub use scheduling::{Class, Scheduling};
 pub use shutdown::Shutdown;
 pub use teardown::Teardown;
 pub use time_isolation::TimeIsolation;
@@ -105,6 +109,10 @@ pub struct Profile {
     pub coupling: Coupling,
     /// When the tasks of a new mode begin to arrive.
     pub mode_change: ModeChange,
+    /// What the scheduler is told of who waits for whom.
+    pub awareness: Awareness,
+    /// Which classes of scheduling policies there are.
+    pub scheduling: Scheduling,
 }
 
 /// What a kernel offers: the choices on every axis, each with the source that says so.
@@ -154,6 +162,10 @@ pub struct Kernel {
     pub coupling: &'static [Coupling],
     /// Choices of [`Profile::mode_change`].
     pub mode_change: &'static [ModeChange],
+    /// Choices of [`Profile::awareness`].
+    pub awareness: &'static [Awareness],
+    /// Choices of [`Profile::scheduling`].
+    pub scheduling: &'static [Scheduling],
 }
 
 impl Kernel {
@@ -187,6 +199,8 @@ impl Kernel {
             ("shutdown", self.shutdown.contains(&profile.shutdown)),
             ("coupling", self.coupling.contains(&profile.coupling)),
             ("mode change", self.mode_change.contains(&profile.mode_change)),
+            ("awareness", self.awareness.contains(&profile.awareness)),
+            ("scheduling", self.scheduling.contains(&profile.scheduling)),
         ];
         axes.into_iter().find(|(_, offered)| !offered).map_or(Ok(()), |(axis, _)| Err(axis))
     }

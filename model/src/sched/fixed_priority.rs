@@ -37,6 +37,9 @@
 //! the most urgent one who waits for it, directly or by way of others; on that one's budget; or as urgently as the lock's ceiling, which is a
 //! priority, and without a deadline. Of the two it runs by the more urgent one that has budget left.
 //!
+//! **Precedence.** Where it is told who may bring about what a job of a task waits for (axis *awareness*), that one is as urgent as the job, directly or by way of
+//! others who wait, on its own budget.
+//!
 //! **Windows.** Where time is partitioned, nobody is eligible but by a scheduling context whose window it is ([`Frame`]). A window in which
 //! none of its contexts is ready stays idle: so what a partition is given depends on nobody outside of it.
 //!
@@ -48,7 +51,7 @@ use std::cmp::Reverse;
 use super::deadlines::{Deadlines, Longest};
 use super::frame::{Frame, Place};
 use super::servers::{Account, Use};
-use super::{JobEvent, Sched, SchedStep, Wait};
+use super::{Edge, EdgeKind, JobEvent, Sched, SchedStep};
 use crate::coding::Coder;
 use crate::objects::{ContextSlot, Objects};
 use crate::profile::Inversion;
@@ -83,7 +86,7 @@ struct Urgency {
     soonest: Option<Reverse<i128>>,
 }
 
-/// By what else a context may run than by its own scheduling context: it holds a lock.
+/// By what else a context may run than by its own scheduling context: it holds a lock, or somebody waits for what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Raise {
     context: ContextSlot,
@@ -97,7 +100,7 @@ struct Raise {
 enum RaisedTo {
     /// As the ceiling of the lock.
     Ceiling(u32),
-    /// As this one, which waits for the lock and is scheduled by that.
+    /// As this one, which waits for it and is scheduled by that.
     Waiter(ContextSlot, SchedulingContextId),
 }
 
@@ -126,7 +129,7 @@ pub struct FixedPriorityState {
     accounts: Vec<Option<Account>>,
     /// Where in the major frame it is, if there is one.
     place: Option<Place>,
-    /// Of each context that is raised, by its number. It follows from who holds which lock, and so is not written.
+    /// Of each context that is raised, by its number. It follows from who waits for whom, and so is not written.
     raised: Vec<Raise>,
 }
 
@@ -140,17 +143,15 @@ impl FixedPriority {
 
     /// The policy for the scheduling contexts of a system, as its profile has it.
     pub fn of(objects: &Objects) -> Self {
-        let mut policy = Self::new(&objects.system().scheduling_contexts);
+        let mut policy = Self::new(objects.scheduling_contexts());
         policy.inversion = objects.profile().inversion;
         policy.longest = Longest::of(objects.system());
         if !objects.profile().time_isolation.enforces_budgets() {
             policy.scheduling_contexts.iter_mut().for_each(|scheduling| scheduling.budget = None);
         }
-        if objects.profile().time_isolation.enforces_windows() {
-            let isolation = objects.profile().time_isolation;
-            let flush = if isolation.flushes() { objects.system().kernel_bounds.flush } else { Nanos(0) };
-            policy.frame = objects.system().major_frame.as_ref().map(|declared| Frame::new(declared, flush));
-        }
+        let isolation = objects.profile().time_isolation;
+        let flush = if isolation.flushes() { objects.system().kernel_bounds.flush } else { Nanos(0) };
+        policy.frame = objects.major_frame().map(|declared| Frame::new(declared, flush));
         policy
     }
 
@@ -269,6 +270,19 @@ impl FixedPriority {
         })
     }
 
+    /// Does urgency pass along such an edge?
+    fn follows(&self, kind: EdgeKind) -> bool {
+        match kind {
+            EdgeKind::Lock => self.inversion.follows_waiters(),
+            EdgeKind::Precedence => true,
+        }
+    }
+
+    /// Does the budget?
+    fn lends(&self, kind: EdgeKind) -> bool {
+        kind == EdgeKind::Lock && self.inversion.lends_the_budget()
+    }
+
     /// What the core should do: nothing new, or one of these steps.
     fn dispatch(&self, state: &FixedPriorityState, steps: &mut Vec<SchedStep>) {
         let urgency = |entry: &Ready| self.runs_by(state, entry).map(|(urgency, _)| urgency);
@@ -350,36 +364,48 @@ impl Sched for FixedPriority {
         }
     }
 
-    fn locks(&self, state: &mut FixedPriorityState, waits: &[Wait], ceilings: &[(ContextSlot, u32)]) {
+    fn relations(&self, state: &mut FixedPriorityState, edges: &[Edge], ceilings: &[(ContextSlot, u32)]) {
         let mut raised = std::mem::take(&mut state.raised);
         raised.clear();
         let mut raise = |context: ContextSlot, to: RaisedTo, on: Option<SchedulingContextId>| match raised
             .iter_mut()
             .find(|raise: &&mut Raise| raise.context == context)
         {
-            Some(known) if self.raised_to(state, known.to) >= self.raised_to(state, to) => {}
-            Some(known) => *known = Raise { context, to, on },
+            Some(known) => {
+                // Of two that are as urgent, the one that lends.
+                let by = |to: RaisedTo, on: Option<SchedulingContextId>| (self.raised_to(state, to), on.is_some());
+                if by(known.to, known.on) < by(to, on) {
+                    *known = Raise { context, to, on };
+                }
+            }
             None => raised.push(Raise { context, to, on }),
         };
         if self.inversion.raises_to_the_ceiling() {
             ceilings.iter().for_each(|(owner, ceiling)| raise(*owner, RaisedTo::Ceiling(*ceiling), None));
         }
-        if self.inversion.follows_waiters() {
-            for wait in waits {
-                let Some(by) = wait.by.filter(|by| by.index() < self.scheduling_contexts.len()) else { continue };
-                let to = RaisedTo::Waiter(wait.waiter, by);
-                let on = wait.by.filter(|_| self.inversion.lends_the_budget());
-                // Whom it waits for may wait for another. A ring of them ends after as many steps as there are.
-                let mut owner = Some(wait.owner);
-                for _ in waits {
-                    let Some(context) = owner else { break };
-                    raise(context, to, on);
-                    owner = waits.iter().find(|next| next.waiter == context).map(|next| next.owner);
+        for edge in edges.iter().filter(|edge| self.follows(edge.kind)) {
+            let Some(by) = edge.by.filter(|by| by.index() < self.scheduling_contexts.len()) else { continue };
+            let to = RaisedTo::Waiter(edge.waiter, by);
+            // Whom it waits for may wait for another. Each is met once, so that a ring of them ends.
+            let mut open = vec![(edge.of, self.lends(edge.kind))];
+            let mut met = open.clone();
+            while let Some((context, lends)) = open.pop() {
+                raise(context, to, lends.then_some(by));
+                for next in edges.iter().filter(|next| next.waiter == context && self.follows(next.kind)) {
+                    let next = (next.of, lends && self.lends(next.kind));
+                    if !met.contains(&next) {
+                        met.push(next);
+                        open.push(next);
+                    }
                 }
             }
         }
         raised.sort_by_key(|raise| raise.context);
         state.raised = raised;
+    }
+
+    fn looks_at_relations(&self) -> bool {
+        true
     }
 
     fn may_be_dispatched(&self, state: &FixedPriorityState, context: ContextSlot) -> bool {

@@ -42,7 +42,7 @@ impl<S: Sched> Form<'_, '_, S> {
         self.codec.unpack(objects, &mut over.state.objects);
         let mut reader = Reader::new(time, self.lattice.tick());
         over.code(self.relation, self.lattice, &self.most, &mut reader);
-        self.relation.tell_of_locks(&mut over.state);
+        self.relation.tell_of_relations(&mut over.state);
         over
     }
 }

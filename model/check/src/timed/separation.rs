@@ -299,13 +299,15 @@ impl Separated<'_> {
                     place.phase,
                     state.processes[usize::from(objects.process_of(context))].instance_of,
                 );
-                (at, objects.is_ready(state, context), objects.awaited_owner(state, context))
+                (at, objects.is_ready(state, context))
             };
             of(sides[0], one) == of(sides[1], other)
         };
         one.state.time == other.state.time
             && one.state.objects.locks == other.state.objects.locks
             && one.contexts().all(told)
+            && sides[0].relation.objects().edges(&one.state.objects)
+                == sides[1].relation.objects().edges(&other.state.objects)
     }
 
     /// Are there two who would have the core?

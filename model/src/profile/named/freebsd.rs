@@ -2,9 +2,9 @@
 //! read in its manual pages and sources; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
-    TimeIsolation, Tracking, Waiting,
+    Attachment, Authority, Awareness, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials,
+    Identity, Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Scheduling,
+    Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -50,6 +50,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::WithGroup, Coupling::Separate],
     mode_change: &[ModeChange::AtOnce],
+    awareness: &[Awareness::None, Awareness::BlockingEdges],
+    scheduling: &[Scheduling::FAIR_PRIORITIES],
 };
 
 /// `freebsd`
@@ -89,6 +91,8 @@ pub(super) static FREEBSD: Named = Named {
         ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
         ("coupling", "rtprio(2): of a process or a thread; rctl(8), by user or jail, is not used"),
         ("mode change", "timer_settime(2): of one timer, for whatever is in progress; the kernel knows no modes"),
+        ("awareness", "_umtx_op(2): the owner is known only of a mutex made with UMUTEX_PRIO_INHERIT"),
+        ("scheduling", "sched_ule(4); rtprio(1)"),
     ],
 };
 
@@ -119,6 +123,8 @@ fn freebsd() -> Profile {
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::Separate,
         mode_change: ModeChange::AtOnce,
+        awareness: Awareness::None,
+        scheduling: Scheduling::FAIR_PRIORITIES,
     }
 }
 
@@ -168,6 +174,8 @@ pub(super) static FREEBSD_CAPSICUM: Named = Named {
         ),
         ("coupling", "rtprio(2): of a process or a thread"),
         ("mode change", "timer_settime(2): of one timer, for whatever is in progress; the kernel knows no modes"),
+        ("awareness", "_umtx_op(2): the owner is known only of a mutex made with UMUTEX_PRIO_INHERIT"),
+        ("scheduling", "sched_ule(4); rtprio(1)"),
     ],
 };
 
@@ -198,5 +206,7 @@ fn freebsd_capsicum() -> Profile {
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::Separate,
         mode_change: ModeChange::AtOnce,
+        awareness: Awareness::None,
+        scheduling: Scheduling::FAIR_PRIORITIES,
     }
 }

@@ -1,9 +1,9 @@
 //! The ideal kernel: on every axis the strongest choice. Its sources are kernels and papers that have the one choice.
 
 use crate::profile::{
-    Attachment, Authority, BufferRights, Buffers, Coupling, Creation, Credentials, Identity, Inheritance, Inversion,
-    Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown, TimeIsolation, Tracking,
-    Waiting,
+    Attachment, Authority, Awareness, BufferRights, Buffers, Coupling, Creation, Credentials, Identity, Inheritance,
+    Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Scheduling, Shutdown, Teardown,
+    TimeIsolation, Tracking, Waiting,
 };
 
 use super::Named;
@@ -32,6 +32,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     shutdown: &[Shutdown::Irrevocable],
     coupling: &[Coupling::Separate],
     mode_change: &[ModeChange::AtIdle],
+    awareness: &[Awareness::FullGraph],
+    scheduling: &[Scheduling::Every],
 };
 
 /// `ideal`
@@ -74,6 +76,11 @@ pub(super) static IDEAL: Named = Named {
         ("shutdown", "seL4 manual, seL4_CNode_Revoke"),
         ("coupling", "Lyons et al. 2018: a scheduling context is an object of its own, bound to a thread"),
         ("mode change", "Real and Crespo 2004: the idle time protocol"),
+        (
+            "awareness",
+            "no kernel yet: along locks Steinberg et al. 2005; along precedence Chetto, Silly, Bouchentouf 1990",
+        ),
+        ("scheduling", "no one kernel has all: sched(7) has three, ARINC 653 tables, Dertouzos and Mok 1989 laxity"),
     ],
 };
 
@@ -106,6 +113,8 @@ impl Profile {
             shutdown: Shutdown::Irrevocable,
             coupling: Coupling::Separate,
             mode_change: ModeChange::AtIdle,
+            awareness: Awareness::FullGraph,
+            scheduling: Scheduling::Every,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Linux, as it is used every day, and used well: one kernel in two ways.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
-    TimeIsolation, Tracking, Waiting,
+    Attachment, Authority, Awareness, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials,
+    Identity, Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Scheduling,
+    Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -51,6 +51,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::WithGroup, Coupling::Separate],
     mode_change: &[ModeChange::AtOnce],
+    awareness: &[Awareness::None, Awareness::BlockingEdges],
+    scheduling: &[Scheduling::FAIR_PRIORITIES_DEADLINES],
 };
 
 /// `linux`
@@ -102,6 +104,11 @@ pub(super) static LINUX: Named = Named {
             "sched(7), The autogroup feature: a session is what competes, and nice(2) counts inside it; but for the realtime classes",
         ),
         ("mode change", "timer_settime(2): of one timer, for whatever is in progress; the kernel knows no modes"),
+        (
+            "awareness",
+            "futex(2): a word in memory, whose owner is known only by FUTEX_LOCK_PI; pipe(7), unix(7): whoever may write is known to nobody",
+        ),
+        ("scheduling", "sched(7): SCHED_OTHER, SCHED_FIFO and SCHED_RR, SCHED_DEADLINE"),
     ],
 };
 
@@ -154,6 +161,8 @@ pub(super) static LINUX_HARDENED: Named = Named {
             "cgroup v2 documentation: one membership in one hierarchy decides limits, cgroup.kill, cpu.weight and cpu.max",
         ),
         ("mode change", "timer_settime(2): of one timer, for whatever is in progress; the kernel knows no modes"),
+        ("awareness", "the same: no confinement makes a program ask for FUTEX_LOCK_PI"),
+        ("scheduling", "sched(7): SCHED_OTHER, SCHED_FIFO and SCHED_RR, SCHED_DEADLINE"),
     ],
 };
 
@@ -186,6 +195,8 @@ impl Profile {
             shutdown: Shutdown::BestEffort,
             coupling: Coupling::WithGroup,
             mode_change: ModeChange::AtOnce,
+            awareness: Awareness::None,
+            scheduling: Scheduling::FAIR_PRIORITIES_DEADLINES,
         }
     }
 
@@ -217,6 +228,8 @@ impl Profile {
             shutdown: Shutdown::BestEffort,
             coupling: Coupling::WithGroup,
             mode_change: ModeChange::AtOnce,
+            awareness: Awareness::None,
+            scheduling: Scheduling::FAIR_PRIORITIES_DEADLINES,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! macOS, as it is used every day. What is said of it was read in its manual pages and in xnu; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
-    TimeIsolation, Tracking, Waiting,
+    Attachment, Authority, Awareness, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials,
+    Identity, Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Scheduling,
+    Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -47,6 +47,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::Separate],
     mode_change: &[ModeChange::AtOnce],
+    awareness: &[Awareness::None, Awareness::BlockingEdges],
+    scheduling: &[Scheduling::FAIR_PRIORITIES_DEADLINES],
 };
 
 /// `macos`
@@ -89,6 +91,11 @@ pub(super) static MACOS: Named = Named {
             "mode change",
             "dispatch_source_set_timer(3): of one timer, for whatever is in progress; the kernel knows no modes",
         ),
+        ("awareness", "xnu osfmk/kern/turnstile.h: of locks and of messages that are answered; not of pipes"),
+        (
+            "scheduling",
+            "xnu doc/sched_clutch_edge.md; pthread_setschedparam(3); osfmk/kern/sched_rt.h: threads with a time constraint by their deadlines",
+        ),
     ],
 };
 
@@ -119,5 +126,7 @@ fn macos() -> Profile {
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::Separate,
         mode_change: ModeChange::AtOnce,
+        awareness: Awareness::BlockingEdges,
+        scheduling: Scheduling::FAIR_PRIORITIES_DEADLINES,
     }
 }

@@ -1,9 +1,9 @@
 //! NetBSD, as it is used every day. What is said of it was read in its manual pages and sources; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
-    TimeIsolation, Tracking, Waiting,
+    Attachment, Authority, Awareness, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials,
+    Identity, Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Scheduling,
+    Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -49,6 +49,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::Separate],
     mode_change: &[ModeChange::AtOnce],
+    awareness: &[Awareness::None],
+    scheduling: &[Scheduling::FAIR_PRIORITIES],
 };
 
 /// `netbsd`
@@ -82,6 +84,8 @@ pub(super) static NETBSD: Named = Named {
         ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
         ("coupling", "_sched_setparam(2): of a thread"),
         ("mode change", "timer_settime(2): of one timer, for whatever is in progress; the kernel knows no modes"),
+        ("awareness", "_lwp_park(2): whoever parks says for how long, and not for whom"),
+        ("scheduling", "sched(3): SCHED_OTHER, SCHED_FIFO and SCHED_RR"),
     ],
 };
 
@@ -112,5 +116,7 @@ fn netbsd() -> Profile {
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::Separate,
         mode_change: ModeChange::AtOnce,
+        awareness: Awareness::None,
+        scheduling: Scheduling::FAIR_PRIORITIES,
     }
 }

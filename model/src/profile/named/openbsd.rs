@@ -1,9 +1,9 @@
 //! OpenBSD, as it is used every day. What is said of it was read in its manual pages and sources; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
-    TimeIsolation, Tracking, Waiting,
+    Attachment, Authority, Awareness, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials,
+    Identity, Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Scheduling,
+    Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -46,6 +46,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::Separate],
     mode_change: &[ModeChange::AtOnce],
+    awareness: &[Awareness::None],
+    scheduling: &[Scheduling::FAIR],
 };
 
 /// `openbsd`
@@ -88,6 +90,11 @@ pub(super) static OPENBSD: Named = Named {
         ("shutdown", "kill(2): -1 as the domain's user; the user can be logged in again"),
         ("coupling", "setpriority(2): of a process, or of all of a user's at that moment"),
         ("mode change", "setitimer(2): of one timer, for whatever is in progress; the kernel knows no modes"),
+        ("awareness", "futex(2): a word in memory, of which the kernel knows no owner"),
+        (
+            "scheduling",
+            "setpriority(2): a nice value; lib/librthread/rthread_sched.c: what pthread_setschedparam(3) is given is kept, and not used",
+        ),
     ],
 };
 
@@ -118,5 +125,7 @@ fn openbsd() -> Profile {
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::Separate,
         mode_change: ModeChange::AtOnce,
+        awareness: Awareness::None,
+        scheduling: Scheduling::FAIR,
     }
 }

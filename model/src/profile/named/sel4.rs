@@ -2,9 +2,9 @@
 //! for each job group. What is said of it was read in its manual; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
-    TimeIsolation, Tracking, Waiting,
+    Attachment, Authority, Awareness, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials,
+    Identity, Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Scheduling,
+    Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -49,6 +49,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     shutdown: &Shutdown::ALL,
     coupling: &[Coupling::WithDomain, Coupling::Separate],
     mode_change: &[ModeChange::AtOnce],
+    awareness: &[Awareness::BlockingEdges],
+    scheduling: &[Scheduling::PRIORITIES, Scheduling::PRIORITIES_TABLES],
 };
 
 /// `sel4-mcs`
@@ -118,6 +120,11 @@ pub(super) static SEL4_MCS: Named = Named {
             "mode change",
             "the kernel has neither tasks nor modes: a timer driver releases, and whoever tells it to stop",
         ),
+        (
+            "awareness",
+            "manual, Scheduling Context Donation: the kernel sees who waits in a call, and of rings in shared memory nothing",
+        ),
+        ("scheduling", "manual, Scheduling: 256 priorities; Domains, a table, is one where nothing else is configured"),
     ],
 };
 
@@ -148,5 +155,7 @@ fn sel4_mcs() -> Profile {
         shutdown: Shutdown::Irrevocable,
         coupling: Coupling::Separate,
         mode_change: ModeChange::AtOnce,
+        awareness: Awareness::BlockingEdges,
+        scheduling: Scheduling::PRIORITIES,
     }
 }

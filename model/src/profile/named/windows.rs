@@ -2,9 +2,9 @@
 //! documentation; nothing here was measured.
 
 use crate::profile::{
-    Attachment, Authority, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials, Identity,
-    Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Shutdown, Teardown,
-    TimeIsolation, Tracking, Waiting,
+    Attachment, Authority, Awareness, BufferKind, BufferRights, Buffers, CapacityRule, Coupling, Creation, Credentials,
+    Identity, Inheritance, Inversion, Kernel, Kill, LockRecovery, ModeChange, Profile, Quota, Regain, Scheduling,
+    Shutdown, Teardown, TimeIsolation, Tracking, Waiting,
 };
 use crate::system::Overflow;
 
@@ -48,6 +48,8 @@ pub(super) static KERNEL: Kernel = Kernel {
     shutdown: &[Shutdown::None, Shutdown::BestEffort],
     coupling: &[Coupling::WithGroup, Coupling::Separate],
     mode_change: &[ModeChange::AtOnce],
+    awareness: &[Awareness::None],
+    scheduling: &[Scheduling::PRIORITIES],
 };
 
 /// `windows`
@@ -99,6 +101,8 @@ pub(super) static WINDOWS: Named = Named {
         ),
         ("coupling", "Scheduling Priorities: a class of the process and a level of the thread"),
         ("mode change", "SetWaitableTimerEx: of one timer, for whatever is in progress; the kernel knows no modes"),
+        ("awareness", "Priority Inversion: whoever starves is boosted, whomever it keeps waiting"),
+        ("scheduling", "Scheduling Priorities: 32 levels, in turn within each; 16 to 31 do not move"),
     ],
 };
 
@@ -129,6 +133,8 @@ fn windows() -> Profile {
         shutdown: Shutdown::None,
         coupling: Coupling::Separate,
         mode_change: ModeChange::AtOnce,
+        awareness: Awareness::None,
+        scheduling: Scheduling::PRIORITIES,
     }
 }
 
@@ -190,6 +196,8 @@ pub(super) static WINDOWS_JOB: Named = Named {
             "JOBOBJECT_BASIC_LIMIT_INFORMATION, SchedulingClass and PriorityClass; JOBOBJECT_CPU_RATE_CONTROL_INFORMATION: they are the job's",
         ),
         ("mode change", "SetWaitableTimerEx: of one timer, for whatever is in progress; the kernel knows no modes"),
+        ("awareness", "Priority Inversion: whoever starves is boosted, whomever it keeps waiting"),
+        ("scheduling", "Scheduling Priorities: 32 levels, in turn within each; 16 to 31 do not move"),
     ],
 };
 
@@ -220,5 +228,7 @@ fn windows_job() -> Profile {
         shutdown: Shutdown::BestEffort,
         coupling: Coupling::WithGroup,
         mode_change: ModeChange::AtOnce,
+        awareness: Awareness::None,
+        scheduling: Scheduling::PRIORITIES,
     }
 }

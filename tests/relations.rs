@@ -104,6 +104,76 @@ fn a_request_that_is_on_its_way_keeps_both_from_waiting() {
     assert_eq!(told["no_circle_closes"], false);
 }
 
+/// The circles of which it is not known that they never close.
+fn open(told: &Value) -> Vec<&str> {
+    let all = told["circles"].as_array().unwrap().iter().filter(|circle| circle["broken"].is_null());
+    all.map(|circle| circle["says"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_circle_is_broken_only_by_what_is_sure() {
+    let locks = "locks: { \"l\": (), \"m\": (), \"gate\": () },";
+    let maybe =
+        |first: &str, second: &str| format!("Choose([[Lock(\"gate\")], []]), Lock(\"{first}\"), Lock(\"{second}\")");
+    let told = relations(&format!("{locks}{}", programs(&[("p", &maybe("l", "m")), ("q", &maybe("m", "l"))])));
+    assert!(open(&told).iter().any(|says| says.contains("the lock `l`") && says.contains("the lock `m`")), "{told:#}");
+    // A poll may have found nothing: both buffers are full, and each waits for room in one.
+    let buffers = format!("buffers: {{ {}{} }},", buffer("in"), buffer("out"));
+    let polls = ("client", r#"Forever([Poll("out"), Send("in")])"#);
+    let server = ("server", r#"Send("out"), Forever([Send("out"), Receive("in")])"#);
+    let told = relations(&format!("{buffers}{}", programs(&[polls, server])));
+    assert!(open(&told).iter().any(|says| says.contains("room in `in`") && says.contains("room in `out`")), "{told:#}");
+    // Of two requests one is lost, and so there is one answer.
+    let buffers = buffers.replacen("overflow: Block", "overflow: DropOldest", 1);
+    let client = ("client", r#"Forever([Send("in"), Send("in"), Receive("out"), Receive("out")])"#);
+    let server = ("server", r#"Forever([Receive("in"), Send("out")])"#);
+    let told = relations(&format!("{buffers}{}", programs(&[client, server])));
+    assert!(
+        open(&told).iter().any(|says| says.contains("message in `in`") && says.contains("message in `out`")),
+        "{told:#}"
+    );
+    let kept = buffers.replacen("DropOldest", "Block", 1);
+    assert_eq!(relations(&format!("{kept}{}", programs(&[client, server])))["no_circle_closes"], true);
+}
+
+#[test]
+fn two_instances_of_one_process_may_wait_for_each_other() {
+    let locks = "locks: { \"l\": (), \"m\": () }, process_table: 3,";
+    let worker = r#"Choose([[Lock("l"), Lock("m"), Unlock("m"), Unlock("l")], [Lock("m"), Lock("l"), Unlock("l"), Unlock("m")]])"#;
+    let spawn = r#"Spawn(process: "worker", pass: [])"#;
+    let with = |parent: &str| relations(&format!("{locks}{}", programs(&[("parent", parent), ("worker", worker)])));
+    assert_eq!(with(spawn)["no_circle_closes"], true);
+    let twice = |says: &&str| {
+        ["l", "m"].iter().all(|lock| says.contains(&format!("the lock `{lock}`, that worker/main may hold")))
+    };
+    for parent in [format!("{spawn}, {spawn}"), format!("Loop(times: 2, do: [{spawn}])")] {
+        let told = with(&parent);
+        assert!(open(&told).iter().any(twice), "{told:#}");
+    }
+}
+
+#[test]
+fn whoever_gives_too_is_not_in_between() {
+    let process = |name: &str, program: &str| {
+        format!(
+            "\"{name}\": (domain: \"d\", contexts: {{ \"main\": (schedule: \"{name}\", task: (period: \"9ms\"), program: [{program}]) }}),"
+        )
+    };
+    let with = |middle: &str| {
+        let (low, high) = (r#"Compute("1ms"), Send("b")"#, r#"Receive("b"), Compute("1ms")"#);
+        let fields = format!(
+            "buffers: {{ {} }}, processes: {{ {}{}{} }}, scheduling_contexts: {{ \"low\": (priority: 1), \"middle\": (priority: 2), \"high\": (priority: 3) }},",
+            buffer("b"),
+            process("low", low),
+            process("middle", middle),
+            process("high", high)
+        );
+        let told = relations(&fields);
+        told["inversions"].as_array().unwrap().len()
+    };
+    assert_eq!((with(r#"Compute("2ms")"#), with(r#"Compute("2ms"), Send("b")"#)), (1, 0));
+}
+
 #[test]
 fn what_a_change_of_mode_may_break() {
     let task = |program: &str| format!("(task: (period: \"10ms\"), program: [{program}])");
@@ -146,6 +216,16 @@ fn what_a_change_of_mode_may_break() {
         ]
     );
     assert_eq!(list(&changes[1], "breaks"), Vec::<&str>::new());
+    // Whoever is no task goes on, and takes what is sent.
+    let fields = [
+        format!("buffers: {{ {} }},", buffer("in")),
+        "modes: { \"a\": (processes: [\"old\"], by: [\"d\"], next: [\"b\"]), \"b\": (processes: [\"new\"], by: [\"d\"]) },".into(),
+        "processes: {".into(),
+        process("old", &[("main", task(r#"Compute("1ms")"#)), ("drain", "(program: [Forever([Receive(\"in\")])])".into())]),
+        process("new", &[("main", task(r#"Compute("1ms"), Send("in")"#))]),
+        "},".into(),
+    ];
+    assert_eq!(list(&relations(&fields.concat())["changes"][0], "breaks"), Vec::<&str>::new());
     let told = lacuna(&["relations", "mode-change"]);
     assert!(told.out.contains("cruise to landing: navigation/main gone, radar/main come\n"), "{}", told.out);
 }

@@ -6,7 +6,7 @@
 use super::Objects;
 use super::program::Operation;
 use super::state::{ContextSlot, Phase, State};
-use super::waits::Wait;
+use super::waits::{Wait, is_child};
 use crate::sched::{Edge, EdgeKind};
 use crate::system::BufferId;
 
@@ -104,15 +104,22 @@ impl Objects {
     /// May the other by its own program do what the one waits for?
     fn may_bring_about(&self, state: &State, waiter: ContextSlot, wait: Wait, other: ContextSlot) -> bool {
         let at = usize::from(other);
-        if matches!(state.contexts[at].phase, Phase::Gone | Phase::BeforeExec) {
-            return matches!(wait, Wait::Child(_)) && self.waits_on(state, (waiter, wait), other);
+        let (slot, of_other) = (usize::from(self.process_of(waiter)), usize::from(self.process_of(other)));
+        let phase = state.contexts[at].phase;
+        if phase == Phase::Gone {
+            return false;
         }
-        let node = self.node_number(state, at);
         match wait {
-            Wait::Room(buffer) => self.sharing_a_pool(buffer).any(|buffer| self.gives.takes(node, buffer)),
-            Wait::Message(buffer) | Wait::WakeUp(buffer) => self.gives.sends(node, buffer),
+            Wait::Child(process) => is_child(&state.processes[of_other], slot, process),
+            Wait::Attachment(buffer) => self.is_attached(state, of_other, buffer),
+            // Its program has not begun, and it stands nowhere in it.
+            _ if phase == Phase::BeforeExec => false,
+            Wait::Room(buffer) => {
+                let node = self.node_number(state, at);
+                self.sharing_a_pool(buffer).any(|buffer| self.gives.takes(node, buffer))
+            }
+            Wait::Message(buffer) | Wait::WakeUp(buffer) => self.gives.sends(self.node_number(state, at), buffer),
             Wait::Lock(_) => false,
-            Wait::Child(_) | Wait::Attachment(_) => self.waits_on(state, (waiter, wait), other),
         }
     }
 }

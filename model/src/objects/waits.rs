@@ -218,7 +218,7 @@ impl Objects {
     }
 }
 
-fn is_child(child: &super::state::Process, parent: usize, process: ProcessId) -> bool {
+pub(super) fn is_child(child: &super::state::Process, parent: usize, process: ProcessId) -> bool {
     child.status != Status::Free && child.instance_of == process && child.parent.map(usize::from) == Some(parent)
 }
 

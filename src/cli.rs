@@ -76,9 +76,24 @@ pub enum Command {
         /// A file, or a name of the library.
         #[arg(default_value = "ci-job")]
         scenario: String,
+        /// Also show what another host answered: a document that `gap` or `run` of this scenario printed there with `--format json`
+        /// (or `probe`, for `ci-job`); may be given several times.
+        #[arg(long, value_name = "HOST.json", num_args = 1..)]
+        with: Vec<String>,
         #[command(flatten)]
         attack: AttackOptions,
     },
+    /// What changed between two documents that `gap`, `run` or `probe` printed with `--format json`: 0 if no row differs, 1 if one does.
+    Diff {
+        /// The earlier, or one host's.
+        #[arg(value_name = "A.json")]
+        before: String,
+        /// The later, or the other host's.
+        #[arg(value_name = "B.json")]
+        after: String,
+    },
+    /// Measure this host: how long, how often, with the unprotected way or an ordinary thread beside as control.
+    Measure(MeasureOptions),
     /// Explore every interleaving of the model.
     Check {
         /// A file, or a name of the library.
@@ -328,6 +343,32 @@ pub struct RecordOptions {
     pub states: usize,
 }
 
+/// The options of `measure`.
+#[derive(Debug, Args)]
+pub struct MeasureOptions {
+    /// Meters: `wake-up`, `spawn`, `leak`, `kill`, `kernel`; all without.
+    pub meters: Vec<String>,
+    /// So many samples of each, instead of each meter's own number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub times: Option<u32>,
+    /// Write the distribution of each meter's times into this directory, as METER.svg.
+    #[arg(long, value_name = "DIR")]
+    pub svg: Option<PathBuf>,
+    /// Instead, run a scenario's tasks as realtime threads, and compare their wake-ups and responses with what the analysis allows under these
+    /// bounds of the kernel: a document of `measure kernel --format json`.
+    #[arg(long, value_name = "SCENARIO", requires = "bounds", conflicts_with = "meters")]
+    pub tasks: Option<String>,
+    /// The bounds of the kernel.
+    #[arg(long, value_name = "FILE.json", requires = "tasks")]
+    pub bounds: Option<String>,
+    /// One of them otherwise, such as `wake_up=5us`: `wake_up`, `context_switch`, `interrupt`, `interrupt_every`.
+    #[arg(long, value_name = "NAME=TIME", requires = "tasks", value_parser = bound)]
+    pub bound: Vec<(String, Nanos)>,
+    /// For how long the tasks are run.
+    #[arg(long = "for", value_name = "TIME", value_parser = nanos, default_value = "5s", requires = "tasks")]
+    pub length: Nanos,
+}
+
 /// The options of `exec`.
 #[derive(Debug, Args)]
 pub struct ExecOptions {
@@ -391,6 +432,11 @@ fn nanos(text: &str) -> Result<Nanos, String> {
         Nanos(0) => Err("no time at all; give some, such as `10s`".into()),
         time => Ok(time),
     }
+}
+
+fn bound(text: &str) -> Result<(String, Nanos), String> {
+    let (name, time) = text.split_once('=').ok_or("expected a bound and a time, such as `wake_up=5us`")?;
+    Ok((name.into(), nanos(time)?))
 }
 
 fn bytes(text: &str) -> Result<lacuna_model::units::Bytes, String> {

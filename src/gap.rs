@@ -248,7 +248,7 @@ fn row(
 
 /// What all probes of a guarantee that were decided come to: the worst of them. Those that were not are listed by
 /// themselves, and hide nothing that was.
-fn measured(attacked: &[(&str, HostOutcome)]) -> Option<HostOutcome> {
+pub fn measured(attacked: &[(&str, HostOutcome)]) -> Option<HostOutcome> {
     use HostOutcome::{
         AcceptedNotEnforced, Enforced, Inconclusive, NotEnforced, NotTestableHere, Partial, SurfaceAbsent,
     };

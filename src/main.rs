@@ -7,12 +7,14 @@ mod cli;
 mod commands;
 mod exit;
 mod gap;
+mod histogram;
 mod host;
 mod load;
 mod plot;
 mod print;
 mod ratios;
 mod responses;
+mod results;
 mod signals;
 mod verdict;
 
@@ -67,6 +69,7 @@ fn cleans_up(command: Option<&Command>) -> bool {
                 | Command::Scenarios
                 | Command::New { .. }
                 | Command::Plan { .. }
+                | Command::Diff { .. }
                 | Command::Clean
         )
     )
@@ -74,10 +77,15 @@ fn cleans_up(command: Option<&Command>) -> bool {
 
 fn run(cli: Cli, interrupt: &AtomicBool) -> Result<Exit, Failure> {
     let form = cli.format;
-    let command =
-        cli.command.unwrap_or_else(|| Command::Gap { scenario: "ci-job".into(), attack: AttackOptions::default() });
+    let command = cli.command.unwrap_or_else(|| Command::Gap {
+        scenario: "ci-job".into(),
+        with: Vec::new(),
+        attack: AttackOptions::default(),
+    });
     match command {
-        Command::Gap { scenario, attack } => commands::gap::run(&scenario, &attack, interrupt, form),
+        Command::Gap { scenario, with, attack } => commands::gap::run(&scenario, &with, &attack, interrupt, form),
+        Command::Diff { before, after } => commands::diff::run(&before, &after, form.plain()?),
+        Command::Measure(options) => commands::measure::run(&options, interrupt, form.plain()?),
         Command::Run { scenario, attack, record } if record.validate => {
             commands::record::run(&scenario, attack.host.setup, &record, interrupt, form.plain()?)
         }

@@ -17,22 +17,33 @@ use crate::gap::{Agreement, BoundRow, Gap, Row, counts, gather};
 use crate::host;
 use crate::load::load;
 use crate::print::{document, line};
+use crate::results::Results;
 use crate::signals;
 
 /// Runs it.
 ///
 /// # Errors
 /// If the scenario is wrong, or the host cannot.
-pub fn run(scenario: &str, options: &AttackOptions, interrupt: &AtomicBool, form: Form) -> Result<Exit, Failure> {
+pub fn run(
+    scenario: &str,
+    with: &[String],
+    options: &AttackOptions,
+    interrupt: &AtomicBool,
+    form: Form,
+) -> Result<Exit, Failure> {
     let loaded = load(scenario)?;
     let system = &loaded.scenario.system;
     let accepted = Accepted::of(&options.accept)?;
+    let others = with.iter().map(|file| other(file, system)).collect::<Result<Vec<_>, _>>()?;
     let gap = gather(system, options.host.setup, accepted, interrupt)?;
     match form {
         Form::Junit => cases::print(Notation::Junit, scenario, &cases_of(system, &gap))?,
         Form::Sarif => cases::print(Notation::Sarif, scenario, &cases_of(system, &gap))?,
-        Form::Json => document(json_of(system, &gap)),
-        Form::Text => print(system, &gap),
+        Form::Json => document(json_of(system, &gap, &others)),
+        Form::Text => {
+            print(system, &gap);
+            print_others(&gap, &others);
+        }
     }
     Ok(gap.exit)
 }
@@ -85,7 +96,57 @@ fn deadline_case(how: &str, task: &str, (answer, outcome): (Answer, &'static str
     }
 }
 
-fn json_of(system: &System, gap: &Gap) -> Value {
+/// What another host answered, if it was asked the same.
+fn other(file: &str, system: &System) -> Result<Results, Failure> {
+    let other = Results::read(file)?;
+    match &other.scenario {
+        Some(name) if *name != system.name => Err(Failure::input(format!(
+            "`{file}` is of `{name}`, and this is `{}`: under another policy nothing is comparable; there, `lacuna run {} --format json` is asked the same",
+            system.name, system.name
+        ))),
+        _ => Ok(other),
+    }
+}
+
+/// What a host measured of a guarantee, as in the table.
+fn measured_by(other: &Results, id: &str) -> Option<String> {
+    if let Some([measured, _]) = other.guarantees.get(id) {
+        return Some(measured.clone());
+    }
+    let attacked = other.probes.iter().filter(|probe| probe.guarantee == id);
+    let attacked: Vec<_> = attacked.map(|probe| (probe.id.as_str(), probe.outcome)).collect();
+    crate::gap::measured(&attacked).map(|outcome| outcome.name().into())
+}
+
+/// Guarantees, and the probes that do not come to the same everywhere, a column a host.
+fn print_others(gap: &Gap, others: &[Results]) {
+    if others.is_empty() {
+        return;
+    }
+    let cells = |first: &str, rest: Vec<Option<String>>| {
+        let rest = rest.into_iter().map(|cell| format!("{:<23}", cell.unwrap_or("-".into())));
+        format!("{first:<23}{}", rest.collect::<String>())
+    };
+    let hosts = (1..=others.len()).map(|number| Some(format!("[{number}]"))).collect();
+    line(format_args!("\n{:<28}{}", "ON OTHER HOSTS", cells("this host", hosts).trim_end()));
+    for row in &gap.rows {
+        let rest = others.iter().map(|other| measured_by(other, row.id.name())).collect();
+        let name = format!("{:<4}{}", row.id, row.id.short());
+        line(format_args!("{name:<28}{}", cells(&row.measured, rest).trim_end()));
+    }
+    for row in &gap.probes {
+        let rest: Vec<_> =
+            others.iter().map(|other| other.probe(row.id).map(|probe| probe.outcome.name().to_owned())).collect();
+        if rest.iter().flatten().any(|outcome| outcome != row.outcome.name()) {
+            line(format_args!("  {:<26}{}", row.id, cells(row.outcome.name(), rest).trim_end()));
+        }
+    }
+    for (number, other) in (1..).zip(others) {
+        line(format_args!("[{number}] {}   {}", other.host, other.file));
+    }
+}
+
+fn json_of(system: &System, gap: &Gap, others: &[Results]) -> Value {
     let rows: Vec<Value> = gap
         .rows
         .iter()
@@ -99,6 +160,7 @@ fn json_of(system: &System, gap: &Gap) -> Value {
                 "plan": plan,
                 "sim": row.sim,
                 "measured": row.measured,
+                "with": others.iter().map(|other| measured_by(other, row.id.name())).collect::<Vec<_>>(),
                 "open": row.open,
                 "agree": row.agree.name(),
                 "note": match &row.agree { Agreement::No(note) => Some(note), _ => None },
@@ -129,6 +191,11 @@ fn json_of(system: &System, gap: &Gap) -> Value {
         },
         "simulated": gap.run.summary,
         "rows": rows,
+        "with": others.iter().map(|other| json!({
+            "file": other.file,
+            "host": other.host,
+            "probes": other.probes.iter().map(|probe| (probe.id.clone(), probe.outcome.name().into())).collect::<serde_json::Map<_, Value>>(),
+        })).collect::<Vec<_>>(),
         "probes": gap.probes,
         "accepted": gap.accepted.names().collect::<Vec<_>>(),
         "signals": gap.signals.iter().map(|row| json!({

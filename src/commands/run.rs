@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use lacuna_hosted::probe::{self, Decided, Probe, Row};
 use lacuna_model::evidence::HostOutcome;
+use lacuna_model::system::System;
 use serde_json::json;
 
 use crate::accepted::{Accepted, unknown};
@@ -25,7 +26,7 @@ pub fn scenario(scenario: &str, options: &AttackOptions, interrupt: &AtomicBool,
     if host::confined(system).is_none() {
         return Err(Failure::input(format!("`{}` confines nothing: no process has a job group", system.name)));
     }
-    attacked(scenario, &host::policy(system, &[]), &probe::all(), options, interrupt, form)
+    attacked(scenario, system, &probe::all(), options, interrupt, form)
 }
 
 /// Attacks the set-up that the policy of `ci-job` gets on this host, with the probes named, or all.
@@ -47,12 +48,12 @@ pub fn probes(ids: &[String], options: &AttackOptions, interrupt: &AtomicBool, f
         probes = probe::all();
     }
     let loaded = load("ci-job")?;
-    attacked("ci-job", &host::policy(&loaded.scenario.system, &[]), &probes, options, interrupt, form)
+    attacked("ci-job", &loaded.scenario.system, &probes, options, interrupt, form)
 }
 
 fn attacked(
     scenario: &str,
-    policy: &lacuna_hosted::Policy,
+    system: &System,
     probes: &[&'static Probe],
     options: &AttackOptions,
     interrupt: &AtomicBool,
@@ -60,7 +61,7 @@ fn attacked(
 ) -> Result<Exit, Failure> {
     let accepted = Accepted::of(&options.accept)?;
     let facts = host::facts()?;
-    let plan = host::plan(host::set_up(options.host.setup, &facts), policy, &facts)?;
+    let plan = host::plan(host::set_up(options.host.setup, &facts), &host::policy(system, &[]), &facts)?;
     let rows = attack(&plan, probes, interrupt)?;
     let cases = |notation| {
         let cases: Vec<Case> = rows.iter().map(|row| Case::of_probe(row, &accepted)).collect();
@@ -70,6 +71,7 @@ fn attacked(
         Form::Junit => cases(Notation::Junit)?,
         Form::Sarif => cases(Notation::Sarif)?,
         Form::Json => document(json!({
+            "scenario": system.name,
             "host": facts,
             "setup": plan.set_up(),
             "effective": plan.effective(),

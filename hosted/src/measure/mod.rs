@@ -7,7 +7,9 @@
 //! - [`residue`]: what a killed job leaves behind (G8);
 //! - [`coupled`]: whether a control group decides who may have a realtime priority (G22);
 //! - [`signals`]: what becomes of a burst of signals before its receiver is dispatched (G14 to G16);
-//! - [`launch`]: how long it takes until a program runs (G23).
+//! - [`launch`]: how long it takes until a program runs (G23);
+//! - [`wake_up`]: how late a thread runs that slept until a time; [`kernel_time`]: what else the kernel takes of a processor (G23);
+//! - [`tasks`]: wake-ups and responses of a task set that is run as realtime threads (G18).
 //!
 //! One machinery serves them and [`crate::replay`]: threads that run a [`spawn_leak::Script`], and an `arena` in which
 //! a tree of processes runs the steps of a [`tree::Tree`] while the kernel's own account counts them. A meter is a
@@ -30,6 +32,8 @@ pub mod fork_bomb;
 #[cfg(target_os = "linux")]
 pub(crate) mod hold;
 #[cfg(target_os = "linux")]
+pub mod kernel_time;
+#[cfg(target_os = "linux")]
 pub mod kill;
 #[cfg(target_os = "linux")]
 pub mod launch;
@@ -37,6 +41,8 @@ pub mod launch;
 pub mod pid_reuse;
 #[cfg(target_os = "linux")]
 pub(crate) mod raw;
+#[cfg(target_os = "linux")]
+mod realtime;
 #[cfg(target_os = "linux")]
 pub mod residue;
 #[cfg(target_os = "linux")]
@@ -46,7 +52,11 @@ pub mod spawn_leak;
 #[cfg(target_os = "linux")]
 mod supervisor;
 #[cfg(target_os = "linux")]
+pub mod tasks;
+#[cfg(target_os = "linux")]
 pub mod tree;
+#[cfg(target_os = "linux")]
+pub mod wake_up;
 
 /// Nobody interrupts.
 #[cfg(target_os = "linux")]

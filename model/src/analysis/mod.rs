@@ -3,6 +3,7 @@
 pub mod acceptance;
 pub mod assignment;
 pub mod deadline_response;
+pub mod kernel_time;
 pub mod processor_demand;
 pub mod reattachment;
 pub mod response_time;

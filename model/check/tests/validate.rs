@@ -129,6 +129,34 @@ fn a_process_outside_of_its_group_is_no_job_groups() {
 }
 
 #[test]
+fn a_group_is_empty_of_those_whom_it_tracks() {
+    let mut story = up_to_the_kill();
+    story.0.truncate(story.0.len() - 2);
+    story.see(By::Kernel, What::Empty { group: "job".into() });
+    // Builder and middle have ended, and the daemon has left the process group; it is in the job group.
+    assert_eq!(judged(&story, &Profile::linux()).verdict, Verdict::Consistent);
+    assert!(diverges_at_its_end(&story, &Profile::ideal()).is_empty(), "it is about no process");
+}
+
+#[test]
+fn a_first_sign_is_of_any_process_that_there_is_and_of_no_two_at_once() {
+    let validated = |story: &Story| {
+        let record = story.record("fork-bomb", &["supervisor/main", "builder/main"]);
+        validate(&system("fork-bomb"), &Profile::ideal(), &record, Effort::default()).unwrap().verdict
+    };
+    let mut story = Story(Vec::new());
+    story.appears(SUPERVISOR, "supervisor").does(SUPERVISOR, Operation::Spawn, "builder");
+    story.appears(2, "builder").appears(1, "builder");
+    let twice = story.0.len() - 1;
+    let Verdict::Divergent(found) = validated(&story) else { panic!("one builder is two") };
+    assert_eq!(found.unexplained, [twice]);
+    // The first that was heard of may be the other's child, which is not there yet when it could be explained.
+    story.does(1, Operation::Fork, "builder").calls(2, Operation::Fork, "builder");
+    story.0[twice - 1].to_ns = story.0.last().unwrap().from_ns - 5;
+    assert_eq!(validated(&story), Verdict::Consistent);
+}
+
+#[test]
 fn an_order_is_what_the_intervals_say_and_no_more() {
     let mut story = up_to_the_kill();
     let appears =

@@ -66,6 +66,7 @@ pub fn library() -> &'static [Entry] {
             "report-up",
             "supervision-tree",
             "audio-pipeline",
+            "sddf-echo",
             "minimal",
         ]
         .into_iter()

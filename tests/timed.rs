@@ -12,11 +12,12 @@ use lacuna_model::coding::Writer;
 use lacuna_model::evidence::ModelVerdict;
 use lacuna_model::guarantee::{BOUNDED, GuaranteeId, TIMED};
 use lacuna_model::objects::{Action, ContextSlot, Objects, Phase};
-use lacuna_model::profile::{Inversion, Profile, Scheduling, TimeIsolation};
+use lacuna_model::profile::{Coupling, Inversion, Profile, Scheduling, TimeIsolation};
 use lacuna_model::relation::{Label, Relation};
 use lacuna_model::sched::FixedPriority;
 use lacuna_model::system::{
-    Expectation, KernelBounds, Lock, MajorFrame, Order, SchedulingContext, SchedulingContextId, Server, System, Window,
+    Context, Expectation, JobGroup, KernelBounds, Lock, MajorFrame, Order, Process, SchedulingContext,
+    SchedulingContextId, Server, System, Window,
 };
 use lacuna_model::time::{Lattice, Time, TimeStep};
 use lacuna_model::trace::Trace;
@@ -256,6 +257,47 @@ fn every_bound_of_the_kernel_is_on_the_lattice() {
         *bound(&mut system.kernel_bounds) = Nanos(tick.0 + 1);
         assert_eq!(Lattice::new(&system, tick, 0).unwrap_err().what, name);
     }
+}
+
+/// Two processes in no group, and more domains and groups than they need.
+fn two(domains: usize, groups: usize, processes: usize) -> System {
+    let mut system = tasks(&rate_monotonic(&[(1, 4), (2, 8)]), MS);
+    let process = system.processes[0].clone();
+    let named = |name: &str, contexts| Process { name: name.into(), contexts, ..process.clone() };
+    let contexts = std::mem::take(&mut system.processes).into_iter().flat_map(|process| process.contexts);
+    system.processes = contexts.zip(["x", "y"]).map(|(one, name)| named(name, vec![one])).collect();
+    let idle = |index: usize| {
+        let context =
+            Context { task: None, program: vec![], schedule: None, ..system.processes[0].contexts[0].clone() };
+        named(&format!("z{index}"), vec![context])
+    };
+    let more: Vec<Process> = (2..processes).map(idle).collect();
+    system.processes.extend(more);
+    system.domains = (0..domains).map(|index| format!("d{index}")).collect();
+    system.job_groups =
+        (0..groups).map(|index| JobGroup { name: format!("g{index}"), processes: None, memory: None }).collect();
+    system.process_table = processes as u8;
+    system
+}
+
+/// Whoever is alone in a group is scheduled as it is; two are scheduled as one.
+#[test]
+fn one_move_is_not_every_labelling() {
+    let separation = |system: &System, coupling| {
+        let objects = Objects::new(system, &Profile { coupling, ..Profile::ideal() }).unwrap();
+        let report = check_timed(&objects, &[GuaranteeId::G22], &Limits::default()).unwrap();
+        report.guarantees[0].verdict.clone()
+    };
+    let ModelVerdict::Refuted { violation, .. } = separation(&two(1, 1, 2), Coupling::WithGroup) else { panic!() };
+    assert!(violation.contains("with `x` in job group `g0`, `y` in job group `g0` it would"), "{violation}");
+    assert_eq!(separation(&two(1, 1, 2), Coupling::Separate), ModelVerdict::Proved);
+    assert_eq!(separation(&two(2, 0, 2), Coupling::WithGroup), ModelVerdict::Proved, "there is no group");
+    // 2 domains, with a group or without, for five processes: 4 to the fifth is just what is compared; for six it is too much.
+    assert_eq!(separation(&two(2, 1, 5), Coupling::Separate), ModelVerdict::Proved);
+    let ModelVerdict::Unknown { limit } = separation(&two(2, 1, 6), Coupling::Separate) else { panic!() };
+    assert!(limit.contains("4096 ways"), "{limit}");
+    // One change is seen then too: x alone in the other domain is what it was, and y is no longer scheduled as x.
+    assert!(matches!(separation(&two(2, 1, 6), Coupling::WithDomain), ModelVerdict::Refuted { .. }));
 }
 
 /// What a search says that keeps every state between two labels, in every order, and the arrival of every job by its age.

@@ -1,9 +1,9 @@
 //! G12, irrevocable shutdown: after a security domain was locked down, no action of it succeeds.
 //!
 //! Formally, for every step of a context whose process is of domain d, in a state in which a lock-down of d has returned: its outcome is a
-//! refusal. It speaks of every process of the domain: those of no group, those of which nobody keeps track, and those that are created afterwards. What the domain has given away before is
-//! no action of its own any more: messages that are queued are for their receivers, handles that were passed are for their holders, and what its groups have
-//! made is G8's.
+//! refusal. It speaks of every process of the domain: those of no group, those of which nobody keeps track, and those that are created afterwards. What the domain has handed on before is
+//! out of it: no right of the domain is left in a handle that another holds, for each use is decided by the holder's own domain; a message that is queued is the buffer's, and is
+//! conserved (G15). MODEL.md, section 4, says what follows, and what of seL4 and Capsicum is not so. What its groups have made is G8's.
 //!
 //! In time it is bounded as a kill is (G4), with "of domain d" in place of "with group(p) = g", and `lock_down` in place of `kill_group`.
 //!

@@ -1,6 +1,6 @@
 //! G22, separation (T8): in what domain a process is and in which job group changes no schedule, and how a context is scheduled changes no decision.
 //!
-//! Formally, let S be the system, and S′ the same but for one process, which has another domain, another job group, or none. For all runs of
+//! Formally, let S be the system, and S′ the same but for the domains of its processes, and the job groups that they are in or are in none of. For all runs of
 //! S and S′ under one policy × Lattice that have taken the same labels so far, as long as the scheduler was told the same in both (who is ready, who
 //! waits for whose lock, which jobs there are): it offers the core to the same contexts.
 //!

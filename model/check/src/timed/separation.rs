@@ -1,4 +1,4 @@
-//! Separation (G22): the system beside each that differs from it in the domain or the job group of one process, as long as the scheduler
+//! Separation (G22): the system beside each that differs from it in the domains and the job groups of its processes, as long as the scheduler
 //! is told the same of both; and every decision of the system beside those of each that differs from it in how one context is scheduled.
 
 use lacuna_model::evidence::ModelVerdict;
@@ -19,11 +19,16 @@ use crate::engine::{Edge, Limits, Marks, Sighting, TransitionSystem, Unrepresent
 use crate::kernel::{CUT, TABLE_FULL, triggered, violated};
 
 const ID: GuaranteeId = GuaranteeId::G22;
+/// So many ways to label the processes are compared.
+const MOST_LABELLINGS: u128 = 1024;
 
 /// What is said of it, and after how many pairs.
 pub(super) fn check(objects: &Objects, lattice: &Lattice, limits: &Limits<'_>) -> (ModelVerdict, u64) {
+    let (relabelled, beyond) = relabelled(objects.system());
+    let moved = relabelled.into_iter();
+    // Some have no semantics: a group would have more members from the start than it may.
     let moved: Vec<(String, Objects)> =
-        moved(objects.system()).filter_map(|(how, system)| Some((how, objects.with_system(&system).ok()?))).collect();
+        moved.filter_map(|(how, system)| Some((how, objects.with_system(&system).ok()?))).collect();
     if moved.is_empty() {
         return (ModelVerdict::Vacuous, 0);
     }
@@ -35,7 +40,7 @@ pub(super) fn check(objects: &Objects, lattice: &Lattice, limits: &Limits<'_>) -
     let sides: Vec<(String, Side<'_>)> =
         sides.chain(moved.iter().map(|(how, objects)| (how.clone(), side(objects)))).collect();
     let words = sides.iter().map(|(_, side)| side.words).max().unwrap_or(0);
-    let separated = Separated { sides, rescheduled, words };
+    let separated = Separated { sides, rescheduled, words, beyond };
     macro_rules! widths {
         ($($words:literal)*) => {
             match 1 + 2 * words {
@@ -47,27 +52,70 @@ pub(super) fn check(objects: &Objects, lattice: &Lattice, limits: &Limits<'_>) -
     widths!(8 24 64)
 }
 
-/// The systems in which one process has another domain or another group.
-fn moved(system: &System) -> impl Iterator<Item = (String, System)> {
+/// The systems whose processes are labelled otherwise, by domains and groups, those with the fewest changes first; and how many there are, if that is more than are
+/// asked: then they are those with one change.
+fn relabelled(system: &System) -> (Vec<(String, System)>, Option<u128>) {
     let domains = (0u8..).map(DomainId).take(system.domains.len());
     let groups = (0u8..).map(GroupId).take(system.job_groups.len()).map(Some).chain([None]);
-    let each = move |index: usize| {
-        let process = &system.processes[index];
-        let to_domain = domains.clone().filter(|to| *to != process.domain).map(move |to| {
-            let mut other = system.clone();
-            other.processes[index].domain = to;
-            (format!("with `{}` in domain `{}`", process.name, system.domains[to.index()]), other)
-        });
-        let to_group = groups.clone().filter(|to| *to != process.group).map(move |to| {
-            let mut other = system.clone();
-            other.processes[index].group = to;
-            let group =
-                to.map_or("no job group".into(), |to| format!("job group `{}`", system.job_groups[to.index()].name));
-            (format!("with `{}` in {group}", process.name), other)
-        });
-        to_domain.chain(to_group).collect::<Vec<_>>()
-    };
-    (0..system.processes.len()).flat_map(each)
+    let labels: Vec<_> = domains.flat_map(|domain| groups.clone().map(move |group| (domain, group))).collect();
+    let exponent = u32::try_from(system.processes.len()).unwrap_or(u32::MAX);
+    let all = (labels.len() as u128).saturating_pow(exponent);
+    // Each of them as a list of changes.
+    let mut found: Vec<Vec<Change>> = vec![Vec::new()];
+    for (index, process) in system.processes.iter().enumerate() {
+        let mut longer = Vec::new();
+        for changes in found.iter().filter(|changes| all <= MOST_LABELLINGS || changes.is_empty()) {
+            for (domain, group) in &labels {
+                let domain = (*domain != process.domain).then_some(Change::Domain(index, *domain));
+                let group = (*group != process.group).then_some(Change::Group(index, *group));
+                let more: Vec<Change> = domain.into_iter().chain(group).collect();
+                if all <= MOST_LABELLINGS || more.len() == 1 {
+                    longer.push([changes.as_slice(), &more].concat());
+                }
+            }
+        }
+        if all <= MOST_LABELLINGS {
+            found = longer;
+        } else {
+            found.extend(longer);
+        }
+    }
+    found.retain(|changes| !changes.is_empty());
+    found.sort_by_key(Vec::len);
+    let systems = found.iter().map(|changes| {
+        let mut other = system.clone();
+        changes.iter().for_each(|change| change.make(&mut other));
+        let how: Vec<String> = changes.iter().map(|change| change.told(system)).collect();
+        (format!("with {}", how.join(", ")), other)
+    });
+    (systems.collect(), (all > MOST_LABELLINGS).then_some(all))
+}
+
+/// What is another label of a process.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Domain(usize, DomainId),
+    Group(usize, Option<GroupId>),
+}
+
+impl Change {
+    fn make(self, system: &mut System) {
+        match self {
+            Self::Domain(process, domain) => system.processes[process].domain = domain,
+            Self::Group(process, group) => system.processes[process].group = group,
+        }
+    }
+
+    fn told(self, system: &System) -> String {
+        let (process, place) = match self {
+            Self::Domain(process, domain) => (process, format!("domain `{}`", system.domains[domain.index()])),
+            Self::Group(process, None) => (process, "no job group".to_owned()),
+            Self::Group(process, Some(group)) => {
+                (process, format!("job group `{}`", system.job_groups[group.index()].name))
+            }
+        };
+        format!("`{}` in {place}", system.processes[process].name)
+    }
 }
 
 /// The systems in which one context is scheduled as another, on its own budget.
@@ -147,11 +195,13 @@ impl<'s> Side<'s> {
 
 /// All that is compared.
 struct Separated<'s> {
-    /// First the system itself; and those in which a process was moved, in words.
+    /// First the system itself; and those whose processes are labelled otherwise, in words.
     sides: Vec<(String, Side<'s>)>,
     rescheduled: Vec<(String, Objects)>,
     /// Of one run.
     words: usize,
+    /// How many there are beside the system, if only those with one change were asked.
+    beyond: Option<u128>,
 }
 
 /// The system and one of those beside it, on the way through an instant.
@@ -186,7 +236,15 @@ impl Separated<'_> {
             None => match ended_early(summary, limits) {
                 Some(limit) => ModelVerdict::Unknown { limit: format!("of pairs of systems, {limit}") },
                 None if summary.marks & triggered(ID) == 0 => ModelVerdict::Vacuous,
-                None => within(self.objects(), summary.marks),
+                None => match self.beyond {
+                    Some(all) => ModelVerdict::Unknown {
+                        limit: format!(
+                            "its processes can be labelled in {all} ways, of which at most {MOST_LABELLINGS} are compared; nothing is wrong with those that \
+                             differ in one label"
+                        ),
+                    },
+                    None => within(self.objects(), summary.marks),
+                },
             },
         };
         (verdict, summary.states)
@@ -481,22 +539,23 @@ mod tests {
         Lattice::new(system, system.tick.unwrap(), 8).unwrap()
     }
 
-    /// Three processes in two domains and one group, which has room for two: five moves.
+    /// Three processes in two domains and one group, which has room for two.
     #[test]
-    fn every_move_of_one_process_is_a_system_beside() {
+    fn every_labelling_of_the_processes_is_a_system_beside() {
         let system = library("group-schedule");
-        let all: Vec<String> = moved(&system).map(|(how, _)| how).collect();
-        assert_eq!(all.len(), 6, "{all:?}");
+        let (all, beyond) = relabelled(&system);
+        let all: Vec<String> = all.into_iter().map(|(how, _)| how).collect();
+        // Four labels of each of three, but for the declared ones; those with one change first.
+        assert_eq!((all.len(), beyond), (63, None), "{all:?}");
+        assert!(all[..6].iter().all(|how| !how.contains(", ")) && all[6].contains(", "), "{all:?}");
         assert!(all.contains(&"with `control` in job group `job`".to_owned()), "{all:?}");
         let under = |coupling| {
             let objects = Objects::new(&system, &Profile { coupling, ..Profile::ideal() }).unwrap();
             check(&objects, &lattice(&system), &Limits::default())
         };
-        // The system itself and five beside it, of eight states each.
-        assert_eq!(under(Coupling::Separate), (ModelVerdict::Proved, 48));
-        for (coupling, moves) in
-            [(Coupling::WithGroup, "in no job group"), (Coupling::WithDomain, "in domain `control`")]
-        {
+        // In all domains, and not all three in the group: 8 · 7 systems, of eight states each.
+        assert_eq!(under(Coupling::Separate), (ModelVerdict::Proved, 448));
+        for (coupling, moves) in [(Coupling::WithGroup, "in no job group"), (Coupling::WithDomain, "in domain `")] {
             let ModelVerdict::Refuted { violation, .. } = under(coupling).0 else { panic!("{coupling:?}") };
             assert!(violation.contains(moves), "{violation}");
         }
@@ -508,8 +567,8 @@ mod tests {
         let mut system = library("group-schedule");
         system.processes.truncate(1);
         let objects = Objects::new(&system, &Profile::ideal()).unwrap();
-        // It is alone, in the other domain and in no group too.
-        assert_eq!(moved(&system).count(), 2);
+        // It is alone, in the other domain, in no group, and both.
+        assert_eq!(relabelled(&system).0.len(), 3);
         assert_eq!(check(&objects, &lattice(&system), &Limits::default()).0, ModelVerdict::Vacuous);
     }
 
@@ -543,7 +602,7 @@ mod tests {
         let sides = vec![("as it is".into(), Side::new(&objects, &lattice))];
         let words = sides[0].1.words;
         let beside = |system: &System| vec![("with less".to_owned(), objects.with_system(system).unwrap())];
-        let separated = Separated { sides, rescheduled: beside(&poorer), words };
+        let separated = Separated { sides, rescheduled: beside(&poorer), words, beyond: None };
         let ModelVerdict::Refuted { violation, trace, .. } = separated.search::<24>(&Limits::default()).0 else {
             panic!("it is found")
         };

@@ -163,10 +163,13 @@ impl<'s> Report<'s> {
                 Some((line, column)) => format!("{} at line {line}, column {column}", mistake.message),
                 None => mistake.message,
             };
+            // Whoever points at the first byte of something means its first character.
+            let text = &self.source.text;
+            let end = (mistake.span.end..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
             Diagnostic {
                 file: self.source.name.clone(),
                 severity: mistake.severity,
-                span: mistake.span,
+                span: mistake.span.start..end,
                 line,
                 column,
                 message,

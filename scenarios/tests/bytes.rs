@@ -167,6 +167,18 @@ proptest! {
     }
 }
 
+/// What is said of a whole row points at its first character, which may have several bytes.
+#[test]
+fn a_row_that_begins_with_a_wide_character_is_pointed_at() {
+    for first in ["é", "\u{feff}s", "日", "🦀"] {
+        let text = format!("name,wcet,period\n{first},1ms,\n");
+        read(text.as_bytes());
+        let mistakes = Source::new("x.csv", text.as_str()).parse().unwrap_err();
+        let pointed = &text[mistakes[0].span.clone()];
+        assert!(first.starts_with(pointed) && pointed.chars().count() == 1, "{pointed:?} of {first:?}");
+    }
+}
+
 #[test]
 fn nesting_bombs_are_mistakes() {
     for bomb in ["(", "[", "{", "a(", "(a:", "{\"a\":", "[[(", "Some(", "Loop(times:2,do:[", "/*", "Forever([", "{0:{"]

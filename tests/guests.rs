@@ -47,7 +47,8 @@ fn what_guests_answered() {
     let mut asked = 0;
     for (kernel, release, landlock) in KERNELS {
         let directory = Path::new(&results).join(kernel);
-        if !directory.exists() {
+        // `guests/run` fails where a guest did not end its errands, and says why there was none.
+        if !directory.join("guest.json").exists() {
             continue;
         }
         asked += 1;

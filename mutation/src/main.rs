@@ -27,6 +27,8 @@ enum Rewrite {
     Unary { operand: Range, operator: String, mutant: usize },
     /// The beginning of a body: return something else at once.
     Body { mutants: Vec<Mutant> },
+    /// What is matched on: of arms that are not there the compiler complains here.
+    Matched { mutants: Vec<usize> },
     /// Between the pattern of an arm and its arrow: the arm is not there, or its guard always or never holds.
     Arm { guard: Option<Range>, without: Option<usize>, always: Option<usize>, never: Option<usize> },
 }
@@ -52,6 +54,13 @@ impl Finder<'_> {
     fn of(&self, range: Range, genre: &str) -> Vec<Mutant> {
         let here = self.mutants.get(&range).into_iter().flatten();
         here.filter(|mutant| mutant.1 == genre).map(|mutant| (mutant.0, mutant.2.clone())).collect()
+    }
+
+    /// The mutant that lacks the arm, which the list has with or without the comma after it.
+    fn without(&self, arm: &syn::Arm) -> Option<usize> {
+        let (begin, end) = self.range(arm.span());
+        let found = [end - 1, end, end + 1].into_iter().find_map(|end| self.of((begin, end), "MatchArm").pop());
+        found.map(|mutant| mutant.0)
     }
 
     fn function(&mut self, constant: bool, block: &syn::Block, inside: impl FnOnce(&mut Self)) {
@@ -148,15 +157,21 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         visit::visit_expr_unary(self, one);
     }
 
+    fn visit_expr_match(&mut self, whole: &'ast syn::ExprMatch) {
+        let mutants: Vec<usize> = whole.arms.iter().filter_map(|arm| self.without(arm)).collect();
+        if self.constant == 0 && !mutants.is_empty() {
+            self.rewrites.push((self.range(whole.expr.span()), Rewrite::Matched { mutants }));
+        }
+        visit::visit_expr_match(self, whole);
+    }
+
     fn visit_arm(&mut self, arm: &'ast syn::Arm) {
         if self.constant == 0 {
-            // The list has an arm with or without the comma after it.
-            let (begin, end) = self.range(arm.span());
-            let without = [end - 1, end, end + 1].iter().flat_map(|end| self.of((begin, *end), "MatchArm")).next();
+            let without = self.without(arm);
             let guard = arm.guard.as_ref().filter(|guard| !binds(&guard.1)).map(|guard| self.range(guard.1.span()));
             let of_guard = guard.map_or(Vec::new(), |guard| self.of(guard, "MatchArmGuard"));
             let so = |value: &str| of_guard.iter().find(|mutant| mutant.1 == value).map(|mutant| mutant.0);
-            let (without, always, never) = (without.map(|mutant| mutant.0), so("true"), so("false"));
+            let (always, never) = (so("true"), so("false"));
             let bound = arm.guard.as_ref().is_some_and(|guard| binds(&guard.1));
             if !bound && (without.is_some() || always.is_some() || never.is_some()) {
                 let place = (self.at(arm.pat.span().end()), self.at(arm.fat_arrow_token.span().start()));
@@ -218,6 +233,12 @@ impl Writer<'_> {
                 for (number, value) in mutants {
                     self.mutant(number, |w| w.put(&format!(" if {} {{ return {value}; }}", active(number))));
                 }
+            }
+            Rewrite::Matched { mutants } => {
+                let range = self.rewrites[index].0;
+                self.range(range, inside);
+                let end = self.out.len();
+                self.texts.extend(mutants.iter().map(|mutant| (begin, end, *mutant)));
             }
             Rewrite::Unary { operand, operator, mutant } => {
                 self.put("(match (");
